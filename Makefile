@@ -1,0 +1,69 @@
+# Two commands do all: `make run` and `make test`. Only Python >= 3.11 (venv, pip) and make are needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
+PORT ?= 8480
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format bench lock clean
+
+help:
+	@echo "make run     the service on http://127.0.0.1:$(PORT) (PORT=... for another port)"
+	@echo "make test    the tests"
+	@echo "make setup   the set-up alone, into $(VENV)"
+	@echo "make check   lint, types, import contracts, budgets"
+	@echo "make bench   side by side with peers, into build/bench.json  [ONLY=id] [SEED=n]"
+	@echo "make lock    choose the newest dependencies anew and lock them with hashes"
+
+$(VENV)/python.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "skylift needs Python 3.11 or newer, and $(PYTHON) is older; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	@touch $@
+
+# hatchling and editables come with dev.txt; `make run` needs them too, so they have a short file of their own.
+$(VENV)/run.stamp: $(VENV)/python.stamp requirements/run.txt requirements/build.txt pyproject.toml
+	@echo "installing what skylift runs on, into $(VENV) (a minute or two the first time)"
+	@$(PIP) -r requirements/build.txt
+	@$(PIP) -r requirements/run.txt
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
+	@echo "installing what tests and checks need, into $(VENV)"
+	@$(PIP) -r requirements/dev.txt
+	@touch $@
+
+setup: $(VENV)/dev.stamp
+
+run: $(VENV)/run.stamp
+	@$(BIN)/skylift run --port $(PORT)
+
+test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff check src tests bench tools examples
+	$(BIN)/ruff format --check src tests bench tools examples
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/budgets.py
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff check --fix src tests bench tools examples
+	$(BIN)/ruff format src tests bench tools examples
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
+
+UV_COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
+  --no-emit-index-url --no-emit-find-links --no-header
+lock: $(VENV)/dev.stamp
+	$(UV_COMPILE) pyproject.toml -o requirements/run.txt
+	$(UV_COMPILE) pyproject.toml --group dev -c requirements/run.txt -o requirements/dev.txt
+	printf 'hatchling\neditables\n' | $(UV_COMPILE) - -c requirements/dev.txt -o requirements/build.txt
+
+clean:
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

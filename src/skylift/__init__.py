@@ -1,0 +1,3 @@
+"""Operating software of a low-Earth-orbit satellite-internet service."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Whatever touches disk, socket, kernel, process or clock."""

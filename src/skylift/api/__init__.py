@@ -1,0 +1,1 @@
+"""HTTP, live stream, and the page."""

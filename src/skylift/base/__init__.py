@@ -1,0 +1,1 @@
+"""What every room shares: instants, units, errors, geodesy, places, seeded randomness, the link types."""

@@ -1,0 +1,1 @@
+"""Packaged data, each with where it is from, its licence and how it was made."""

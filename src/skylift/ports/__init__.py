@@ -1,0 +1,1 @@
+"""Protocols that the inner rooms name and adapters fill; they name base types only."""

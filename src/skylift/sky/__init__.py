@@ -1,0 +1,1 @@
+"""Who can hear whom, and how well: arrays in, arrays out, pure functions of (catalogue, time)."""

@@ -1,0 +1,1 @@
+"""Sites, what they see of the sky, and cells on the ground."""

@@ -1,0 +1,1 @@
+"""Catalogues, generated constellations, SGP4, and positions fixed to the Earth."""

@@ -1,0 +1,1 @@
+"""Lasers, gateways, points of presence, and lowest-delay routes."""

@@ -1,0 +1,1 @@
+"""Questions with an answer. They return results and print nothing."""

@@ -1,0 +1,1 @@
+"""Where the streets meet: look, choose, tick."""
