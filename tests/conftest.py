@@ -44,7 +44,7 @@ def shared_file() -> Callable[[str], Path]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In CI, which has ../shared, a test skipped for want of it fails: a test that never runs proves nothing."""
+    """In CI, which has ../shared, a test skipped for want of it fails: what never runs proves nothing."""
     report = yield
     if report.skipped and os.environ.get("CI") and SHARED.exists() and "../shared" in str(report.longrepr):
         report.outcome = "failed"
