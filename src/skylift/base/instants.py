@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NewType
 
 from skylift.base.errors import Refused
@@ -44,8 +44,8 @@ def parse_instant(text: str, thing: str = "time") -> InstantUs:
         whole = datetime.strptime(
             f"{year}-{month}-{day}T{hour or '00'}:{minute or '00'}:{second or '00'}{zone}",
             "%Y-%m-%dT%H:%M:%S%z",
-        )
-    except ValueError:
+        ).astimezone(UTC)
+    except (ValueError, OverflowError):  # an offset can carry the first or last day out of years 1 to 9999
         raise refused from None
     microseconds = round(int(fraction) * 10 ** (6 - len(fraction))) if fraction else 0
     since = whole - _EPOCH
@@ -53,9 +53,10 @@ def parse_instant(text: str, thing: str = "time") -> InstantUs:
 
 
 def format_instant(at: int) -> str:
-    """ISO 8601 in UTC, with as many decimals as are not zero."""
+    """ISO 8601 in UTC, with as many decimals as are not zero; for the years 1 to 9999."""
     seconds, microseconds = divmod(int(at), US_PER_S)
-    whole = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    # isoformat, not strftime: some C libraries write the year 31 with two digits.
+    whole = (_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()
     decimals = f".{microseconds:06d}".rstrip("0") if microseconds else ""
     return f"{whole}{decimals}Z"
 
