@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
+
+from skylift.base.units import S_PER_DAY, WGS72_A_M, WGS72_MU_M3_PER_S2
+
+TAU = 2.0 * math.pi
 
 
 class Pattern(enum.Enum):
@@ -30,6 +35,7 @@ class Shell:
                         F x 360 / (planes x satellites_per_plane) degrees. Need not be whole: Hypatia's
                         alternating half-slot phasing is F = planes / 2 with `alternating_phase`.
     mean_motion_rev_per_day  where given, it rules and altitude_m is only nominal
+    allow_collisions    why satellites of this shell may meet: the paper that is reproduced; "" forbids it
     """
 
     name: str
@@ -48,3 +54,43 @@ class Shell:
     mean_motion_rev_per_day: float | None = None
     alternating_phase: bool = False
     lasers: bool = True
+    allow_collisions: str = ""
+
+    @property
+    def count(self) -> int:
+        """Satellites in the shell."""
+        return self.planes * self.satellites_per_plane
+
+    @property
+    def mean_motion_rad_per_s(self) -> float:
+        """Kozai's mean motion, as an element set prints it."""
+        if self.mean_motion_rev_per_day is not None:
+            return self.mean_motion_rev_per_day * TAU / S_PER_DAY
+        return mean_motion_rad_per_s(self.altitude_m)
+
+    @property
+    def radius_m(self) -> float:
+        """Semi-major axis that the mean motion stands for."""
+        return float((WGS72_MU_M3_PER_S2 / self.mean_motion_rad_per_s**2) ** (1.0 / 3.0))
+
+    @property
+    def node_spread_rad(self) -> float:
+        """The angle over which the ascending nodes are spread."""
+        return TAU if self.pattern is Pattern.DELTA else math.pi
+
+    def phase_rad(self, plane: int) -> float:
+        """How far the satellites of `plane` lead those of plane 0 with the same number."""
+        slot_rad = TAU / self.satellites_per_plane
+        if self.alternating_phase:
+            return slot_rad / 2.0 * (plane % 2)
+        return plane * self.phasing * slot_rad / self.planes
+
+
+def mean_motion_rad_per_s(altitude_m: float) -> float:
+    """Mean motion of an orbit `altitude_m` above the WGS72 equatorial radius.
+
+    Kepler's third law with WGS72's mu, no J2 term: the same convention by which `catalogue info` and public
+    catalogues turn mean motion into altitude, so that 550 km reads back as 550 km. SGP4 takes the number for
+    Kozai's mean motion and flies within 5 km of the nominal radius, depending on the inclination.
+    """
+    return math.sqrt(WGS72_MU_M3_PER_S2 / (WGS72_A_M + altitude_m) ** 3)

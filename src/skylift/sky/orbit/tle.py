@@ -123,7 +123,7 @@ def read_tle(text: str, source: str = "catalogue", lenient: bool = False) -> Cat
 def _pair(text: str) -> _Pairs:
     """Finds which line 1 and line 2 belong together, and the name line before them."""
     pairs = _Pairs()
-    # Not splitlines: that also cuts at form feeds and the like, and line numbers would differ from an editor's.
+    # Not splitlines: that also cuts at form feeds, and line numbers would differ from an editor's.
     for number, raw in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
         line = raw.rstrip()
         if line and line[0] != "#":
