@@ -1,0 +1,156 @@
+"""Compiled: lowest-delay search with a bucket queue. Oracle: scipy.sparse.csgraph.dijkstra."""
+
+# mypy: disable-error-code="no-untyped-def, assignment"
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True)
+def compact(neighbour, hop_us, offset, target, weight_us):
+    """Drop links that are absent or down: (N, D) to rows of offset (N+1,), target and weight_us (N*D,).
+
+    Returns the number of links kept, or -1 - node of the first link with a negative delay or a bad target.
+    """
+    count, degree = neighbour.shape
+    kept = 0
+    for u in range(count):
+        offset[u] = kept
+        for k in range(degree):
+            v = neighbour[u, k]
+            w = hop_us[u, k]
+            if v < 0 or not w < np.inf:
+                continue
+            if v >= count or w < 0.0:
+                return -1 - u
+            target[kept] = v
+            weight_us[kept] = w
+            kept += 1
+    offset[count] = kept
+    return kept
+
+
+@njit(cache=True)
+def search_all(offset, target, weight_us, seed_cost_us, delta_us, ring, cost_us, next_hop):
+    """Shortest paths from the seeds of each row p of seed_cost_us (P, N), into cost_us and next_hop (P, N).
+
+    A bucket holds the nodes whose cost falls into one width of delta_us, in a ring of `ring` buckets (a power
+    of two; ring * delta_us exceeds the longest link and the spread of the seeds). A bucket is worked until it
+    is empty: a node that gets cheaper after it was taken comes back, so that the result is exact for any
+    delta_us; no node comes back where delta_us is at most the shortest link (Dinitz 1978; Meyer and Sanders
+    2003, "Delta-stepping").
+
+    A bucket is a doubly linked ring through link[:, 0] (after) and link[:, 1] (before), closed by a node of
+    its own behind the N satellites; a satellite in no bucket is linked to itself. So taking out and putting
+    in need no branch, and memory is bounded by N.
+    """
+    rows, count = seed_cost_us.shape
+    mask = ring - 1
+    per_us = 1.0 / delta_us
+    link = np.empty((count + ring, 2), dtype=np.uint32)
+    for i in range(count + ring):
+        link[i, 0] = i
+        link[i, 1] = i
+    for p in range(rows):
+        cost = cost_us[p]
+        hop = next_hop[p]
+        seed = seed_cost_us[p]
+        lowest = np.inf
+        for u in range(count):
+            hop[u] = -1
+            c = seed[u]
+            c = c if c < np.inf else np.inf
+            cost[u] = c
+            lowest = min(lowest, c)
+        queued = 0
+        for v in range(count):
+            if cost[v] < np.inf:
+                head = np.uintp(count + (np.int64((cost[v] - lowest) * per_us) & mask))
+                first = np.uintp(link[head, 0])
+                link[v, 0] = first
+                link[v, 1] = head
+                link[first, 1] = v
+                link[head, 0] = v
+                queued += 1
+        here = np.int64(0)
+        while queued > 0:
+            head = np.uintp(count + here)
+            u = np.uintp(link[head, 0])
+            if u == head:
+                here = (here + 1) & mask
+                continue
+            first = np.uintp(link[u, 0])
+            link[head, 0] = first
+            link[first, 1] = head
+            link[u, 0] = u
+            link[u, 1] = u
+            queued -= 1
+            cost_u = cost[u]
+            for e in range(np.uintp(offset[u]), np.uintp(offset[u + np.uintp(1)])):
+                v = np.uintp(target[e])
+                offered = cost_u + weight_us[e]
+                if offered >= cost[v]:
+                    # Equal ways: the lower number wins, whatever the order of work. Only towards a lower
+                    # cost, so that links of no length cannot close a ring.
+                    if offered == cost[v] and np.int64(u) < hop[v] and cost_u < offered:
+                        hop[v] = u
+                    continue
+                cost[v] = offered
+                hop[v] = u
+                left = np.uintp(link[v, 1])
+                right = np.uintp(link[v, 0])
+                queued += left == v
+                link[left, 0] = right
+                link[right, 1] = left
+                to = np.uintp(count + (np.int64((offered - lowest) * per_us) & mask))
+                first = np.uintp(link[to, 0])
+                link[v, 0] = first
+                link[v, 1] = to
+                link[first, 1] = v
+                link[to, 0] = v
+
+
+@njit(cache=True)
+def measure_paths(next_hop, row, start, limit, length):
+    """Number of satellites on each path: from start[m] along next_hop[row[m]] to its seed; 0 where start < 0.
+
+    Returns -1, or the first m whose path does not end within `limit` satellites.
+    """
+    for m in range(len(start)):
+        u = start[m]
+        steps = 0
+        while u >= 0:
+            steps += 1
+            if steps > limit:
+                return m
+            u = next_hop[row[m], u]
+        length[m] = steps
+    return -1
+
+
+@njit(cache=True)
+def fill_paths(next_hop, row, start, path_offset, path):
+    """Write each path into path[path_offset[m] : path_offset[m + 1]]."""
+    for m in range(len(start)):
+        u = start[m]
+        at = path_offset[m]
+        while u >= 0:
+            path[at] = u
+            at += 1
+            u = next_hop[row[m], u]
+
+
+@njit(cache=True)
+def sum_hops_m(path_offset, path, position_m, length_m):
+    """Length of each path over its satellites at position_m (3, N); 0 for a path of one satellite."""
+    for m in range(len(length_m)):
+        total = 0.0
+        for i in range(path_offset[m] + 1, path_offset[m + 1]):
+            a, b = path[i - 1], path[i]
+            dx = position_m[0, a] - position_m[0, b]
+            dy = position_m[1, a] - position_m[1, b]
+            dz = position_m[2, a] - position_m[2, b]
+            total += np.sqrt(dx * dx + dy * dy + dz * dz)
+        length_m[m] = total
