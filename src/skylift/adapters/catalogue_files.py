@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from skylift.base.errors import Refused
-from skylift.sky.orbit.detect import parse_catalogue
+from skylift.sky.orbit.formats import parse_catalogue
 from skylift.sky.orbit.records import CatalogueFile
 
 
