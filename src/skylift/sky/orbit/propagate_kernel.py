@@ -1,0 +1,105 @@
+"""Blocks of satellites through SGP4 at many instants, and their results put where they belong."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from skylift.sky.orbit.sgp4_kernel import (
+    BLOCK,
+    CODE,
+    FAST,
+    UNSURE,
+    VX,
+    long_block,
+    moving_block,
+    oval_block,
+    round_block,
+)
+
+# What an object's error is while the `sgp4` package has yet to decide.
+UNDECIDED = 255
+
+
+@njit(cache=True, fastmath=FAST, error_model="numpy")
+def _turn(scratch, first, matrix):
+    """Turns the vectors in rows first, first + 1, first + 2 by a (3, 3) matrix."""
+    for i in range(BLOCK):
+        x = scratch[first * BLOCK + i]
+        y = scratch[(first + 1) * BLOCK + i]
+        z = scratch[(first + 2) * BLOCK + i]
+        scratch[first * BLOCK + i] = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * z
+        scratch[(first + 1) * BLOCK + i] = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * z
+        scratch[(first + 2) * BLOCK + i] = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2] * z
+
+
+@njit(cache=True)
+def _put(scratch, first, where, start, count, out):
+    """Copies three rows of the scratch to out (3, N): in one piece where the satellites stand in one piece."""
+    if start >= 0:
+        for k in range(3):
+            out[k, start : start + count] = scratch[(first + k) * BLOCK : (first + k) * BLOCK + count]
+    else:
+        for k in range(3):
+            row, base = out[k], (first + k) * BLOCK
+            for i in range(count):
+                row[where[i]] = scratch[base + i]
+
+
+@njit(cache=True)
+def _note(scratch, where, count, position, error):
+    """Writes the codes of a block in which some are not 0, and nan for these; how many are undecided."""
+    undecided = 0
+    for i in range(count):
+        code = scratch[CODE * BLOCK + i]
+        if code != 0.0:
+            undecided += code == UNSURE
+            error[where[i]] = UNDECIDED if code == UNSURE else int(code)
+            position[:, where[i]] = np.nan
+    return undecided
+
+
+@njit(cache=True)
+def propagate_blocks(rows, kind, where, start, count, at_us, turn, spin, polar, position, velocity, error):
+    """Fills position, error and (where it is not empty) velocity; returns how many entries are undecided.
+
+    rows       (B, rows x BLOCK)    constants, see `sgp4_init.near_earth_rows`
+    kind       (B,)                 0 round, 1 oval, 2 long orbits
+    where      (B, BLOCK)           the satellites' columns in the output
+    start      (B,)                 first column where they are consecutive, else -1
+    count      (B,)                 satellites in the block; the rest of it is padding
+    at_us, turn, spin, polar  (T,), (T,), scalar, (T, 3, 3) or (0, 3, 3)
+    position   (T, 3, N) m; velocity (T, 3, N) m/s or (0, 3, N); error (T, N), all 0 before
+    """
+    scratch = np.zeros(7 * BLOCK)
+    undecided = 0
+    for b in range(len(rows)):
+        for k in range(len(at_us)):
+            if len(velocity) > 0:
+                moving_block(rows[b], scratch, at_us[k], turn[k])
+                for i in range(BLOCK):
+                    scratch[VX * BLOCK + i] += spin * scratch[BLOCK + i]
+                    scratch[(VX + 1) * BLOCK + i] -= spin * scratch[i]
+            elif kind[b] == 0:
+                round_block(rows[b], scratch, at_us[k], turn[k])
+            elif kind[b] == 1:
+                oval_block(rows[b], scratch, at_us[k], turn[k])
+            else:
+                long_block(rows[b], scratch, at_us[k], turn[k])
+            if len(polar) > 0:
+                _turn(scratch, 0, polar[k])
+                if len(velocity) > 0:
+                    _turn(scratch, VX, polar[k])
+            _put(scratch, 0, where[b], start[b], count[b], position[k])
+            if len(velocity) > 0:
+                _put(scratch, VX, where[b], start[b], count[b], velocity[k])
+            faulty = 0
+            for i in range(BLOCK):
+                faulty |= scratch[CODE * BLOCK + i] != 0.0
+            if faulty:
+                undecided += _note(scratch, where[b], count[b], position[k], error[k])
+                if len(velocity) > 0:
+                    for i in range(count[b]):
+                        if error[k, where[b, i]] != 0:
+                            velocity[k, :, where[b, i]] = np.nan
+    return undecided
