@@ -6,14 +6,17 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --requir
 PORT ?= 8480
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench lock clean
+.PHONY: help setup run test check format bench lock reference clean
 
 help:
 	@echo "make run     the service on http://127.0.0.1:$(PORT) (PORT=... for another port)"
-	@echo "make test    the tests"
+	@echo "make test    the tests  [ARGS='-n0 tests/base' or any other options of pytest]"
 	@echo "make setup   the set-up alone, into $(VENV)"
-	@echo "make check   lint, types, import contracts, budgets"
+	@echo "make check   lint, types, import contracts, budgets, the reference pages"
 	@echo "make bench   side by side with peers, into build/bench.json  [ONLY=id] [SEED=n]"
+	@echo "make format  sort imports and format, as make check wants it"
+	@echo "make reference  write docs/reference/command-line.md anew from the commands' help"
+	@echo "make clean   remove what checks, tests and benches leave behind"
 	@echo "make lock    choose the newest dependencies anew and lock them with hashes"
 
 $(VENV)/python.stamp:
@@ -41,8 +44,9 @@ setup: $(VENV)/dev.stamp
 run: $(VENV)/run.stamp
 	@$(BIN)/skylift run --port $(PORT)
 
+# One worker per core, at most 8, each with whole files: two workers then seldom compile the same kernel.
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check src tests bench tools examples
@@ -50,6 +54,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/budgets.py
+	$(BIN)/python tools/make_reference.py --check
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix src tests bench tools examples
@@ -57,6 +62,9 @@ format: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
+
+reference: $(VENV)/dev.stamp
+	$(BIN)/python tools/make_reference.py
 
 UV_COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
   --no-emit-index-url --no-emit-find-links --no-header
@@ -66,4 +74,5 @@ lock: $(VENV)/dev.stamp
 	printf 'hatchling\neditables\n' | $(UV_COMPILE) - -c requirements/dev.txt -o requirements/build.txt
 
 clean:
+	find src bench tests -name __pycache__ -type d -exec rm -rf {} +
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
