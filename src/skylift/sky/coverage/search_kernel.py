@@ -17,6 +17,10 @@ from skylift.sky.coverage.math_kernel import FAST, acos_fast
 _MARGIN_RAD = 1e-6
 
 
+# Wider caps than this, from beyond 30,000 km, are not cut to size.
+_WIDEST_RAD = 1.4
+
+
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
 def sub_points(x, y, z, out):  # type: ignore[no-untyped-def]
     """Radius, sine and cosine of the geocentric latitude, latitude and longitude, into out (5, N)."""
@@ -35,6 +39,48 @@ def sub_points(x, y, z, out):  # type: ignore[no-untyped-def]
         lon[i] = -a if y[i] < 0.0 else a
 
 
+@njit(inline="always")
+def _add_run(satellite, first, last, runs, n_runs, tile_start):  # type: ignore[no-untyped-def]
+    """Append a run of tiles, if it holds any; tile_start gathers the differences of the tiles' counts."""
+    runs[0, n_runs] = satellite
+    runs[1, n_runs] = first
+    runs[2, n_runs] = last
+    some = 1 if first < last else 0
+    tile_start[first] += some
+    tile_start[last] -= some
+    return n_runs + some
+
+
+@njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
+def _footprints(points, working, floor, radius_m, caps):  # type: ignore[no-untyped-def]
+    """Lowest and highest latitude of each satellite's footprint, cosine of its half width: caps (3, N).
+
+    The lowest latitude is nan for a satellite that is not there, and the cosine -2 where a cap is no help:
+    below the sites, or so far out that everybody had better test it.
+    """
+    radius, lat = points[0], points[3]
+    low, high, cos_psi = caps[0], caps[1], caps[2]
+    reach_m = radius_m * math.cos(floor)
+    for i in range(len(radius)):
+        psi = acos_fast(reach_m / radius[i]) - floor + _MARGIN_RAD
+        everybody = radius[i] <= radius_m or psi > _WIDEST_RAD
+        low[i] = lat[i] - psi if working[i] else math.nan
+        high[i] = lat[i] + psi
+        cos_psi[i] = -2.0 if everybody else psi
+    for i in range(len(radius)):
+        # cos(psi) = sin(pi / 2 - psi), and psi lies within -0.1 .. 1.4: Taylor to x^14, within 1e-11.
+        psi = cos_psi[i]
+        q = psi * psi
+        c = 1.0 - q / 182.0
+        c = 1.0 - q / 132.0 * c
+        c = 1.0 - q / 90.0 * c
+        c = 1.0 - q / 56.0 * c
+        c = 1.0 - q / 30.0 * c
+        c = 1.0 - q / 12.0 * c
+        c = 1.0 - q / 2.0 * c
+        cos_psi[i] = -2.0 if psi == -2.0 else c
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def mark_tiles(  # type: ignore[no-untyped-def]
     points,
@@ -48,13 +94,14 @@ def mark_tiles(  # type: ignore[no-untyped-def]
     band_sin,
     band_bin,
     bin_tile,
+    caps,
     runs,
     tile_start,
     tile_sites,
 ):
     """Runs of tiles that each satellite may be seen from, and how many satellites each tile gets.
 
-    points          (5, N) as sub_points leaves them
+    points          (5, N) as sub_points leaves them; caps (3, N), scratch
     floor_rad       (C,) least geocentric elevation of each class of sites; floor_radius_m (C,) least radius
     class_band      (C + 1,) bands of a class; band_first (C, L + 1) first occupied band at or after a row of
                     latitude of band_height_rad; band_lat, band_sin (2, B) extent of a band's sites
@@ -64,75 +111,50 @@ def mark_tiles(  # type: ignore[no-untyped-def]
     tile_sites      int64 (T + 1,) first site of each tile
     returns         number of runs, satellites of all tiles together, most of one tile, site tests to come
     """
-    radius, sin_lat, cos_lat, lat, lon = points[0], points[1], points[2], points[3], points[4]
+    sin_lat, cos_lat, lon = points[1], points[2], points[4]
+    low, high, cos_psi = caps[0], caps[1], caps[2]
     n_tiles = len(tile_start) - 1
     n_rows = band_first.shape[1] - 1
+    per_row = 1.0 / band_height_rad
     tile_start[:] = 0
     n_runs = 0
     for c in range(len(floor_rad)):
-        floor = floor_rad[c]
-        reach_m = floor_radius_m[c] * math.cos(floor)
-        last_tile = bin_tile[band_bin[class_band[c + 1]]]
-        first_tile = bin_tile[band_bin[class_band[c]]]
-        for i in range(len(radius)):
-            r = radius[i]
-            if not working[i] or not r > 0.0:
+        _footprints(points, working, floor_rad[c], floor_radius_m[c], caps)
+        for i in range(len(lon)):
+            if not low[i] <= high[i]:
                 continue
-            psi = acos_fast(reach_m / r) - floor + _MARGIN_RAD
-            if r <= floor_radius_m[c] or psi > 1.4:
-                # Below the sites, or so high that the spherical cap is no help: everybody tests it.
-                runs[0, n_runs] = i
-                runs[1, n_runs] = first_tile
-                runs[2, n_runs] = last_tile
-                tile_start[first_tile] += 1
-                tile_start[last_tile] -= 1
-                n_runs += 1
+            if cos_psi[i] == -2.0:
+                n_runs = _add_run(
+                    i, bin_tile[band_bin[class_band[c]]], bin_tile[band_bin[class_band[c + 1]]], runs, n_runs,
+                    tile_start,
+                )  # fmt: skip
                 continue
-            low, high = lat[i] - psi, lat[i] + psi
-            row0 = min(max(math.floor((low + 0.5 * math.pi) / band_height_rad), 0), n_rows)
-            row1 = min(max(math.floor((high + 0.5 * math.pi) / band_height_rad) + 1, 0), n_rows)
-            if band_first[c, row0] == band_first[c, row1]:
-                continue
-            cos_psi = math.cos(psi)
+            row0 = min(max(int((low[i] + 0.5 * math.pi) * per_row), 0), n_rows)
+            row1 = min(int((high[i] + 0.5 * math.pi) * per_row) + 1, n_rows)
             # The parallel on which the cap is widest; beyond a pole it is the pole.
-            widest = sin_lat[i] / cos_psi
+            widest = sin_lat[i] / cos_psi[i]
             for b in range(band_first[c, row0], band_first[c, row1]):
-                if band_lat[1, b] < low or band_lat[0, b] > high:
-                    continue
                 s = min(max(widest, band_sin[0, b]), band_sin[1, b])
                 across = math.sqrt(max(1.0 - s * s, 0.0)) * cos_lat[i]
-                along = cos_psi - s * sin_lat[i]
-                bins = band_bin[b + 1] - band_bin[b]
-                first = band_bin[b]
+                along = cos_psi[i] - s * sin_lat[i]
+                first, last = band_bin[b], band_bin[b + 1]
+                bins = last - first
                 per_rad = bins / (2.0 * math.pi)
-                half = math.pi
-                if across > 1e-9 and along > -across:
-                    half = acos_fast(along / across) + _MARGIN_RAD if along < across else _MARGIN_RAD
-                if 2.0 * half * per_rad >= bins - 1.0:
-                    bin0, bin1, wrapped0, wrapped1 = 0, bins, 0, 0
-                else:
-                    bin0 = math.floor((lon[i] - half + math.pi) * per_rad)
-                    bin1 = math.floor((lon[i] + half + math.pi) * per_rad) + 1
-                    wrapped0, wrapped1 = 0, 0
-                    if bin0 < 0:
-                        wrapped0, wrapped1 = bin0 + bins, bins
-                        bin0 = 0
-                        bin1 = max(bin1, 0)
-                    elif bin1 > bins:
-                        wrapped0, wrapped1 = 0, bin1 - bins
-                        bin1 = bins
-                        bin0 = min(bin0, bins)
-                    wrapped0 = min(wrapped0, bins)
-                for part in range(2):
-                    a = bin_tile[first + (bin0 if part == 0 else wrapped0)]
-                    z = bin_tile[first + (bin1 if part == 0 else wrapped1)]
-                    if a < z:
-                        runs[0, n_runs] = i
-                        runs[1, n_runs] = a
-                        runs[2, n_runs] = z
-                        tile_start[a] += 1
-                        tile_start[z] -= 1
-                        n_runs += 1
+                # Beyond 1 the parallel and the cap do not meet (but for rounding: keep its one bin).
+                half = acos_fast(min(along / across, 1.0)) + _MARGIN_RAD
+                if not (across > 1e-9 and along > -across and 2.0 * half * per_rad < bins - 1.0):
+                    n_runs = _add_run(i, bin_tile[first], bin_tile[last], runs, n_runs, tile_start)
+                    continue
+                # One whole turn more, so that int() cuts towards the west everywhere.
+                bin0 = int((lon[i] - half + 3.0 * math.pi) * per_rad) - bins
+                bin1 = int((lon[i] + half + 3.0 * math.pi) * per_rad) - bins + 1
+                a, z = bin_tile[first + max(bin0, 0)], bin_tile[first + min(bin1, bins)]
+                n_runs = _add_run(i, a, z, runs, n_runs, tile_start)
+                if bin0 < 0:
+                    n_runs = _add_run(i, bin_tile[last + bin0], bin_tile[last], runs, n_runs, tile_start)
+                elif bin1 > bins:
+                    a, z = bin_tile[first], bin_tile[first + bin1 - bins]
+                    n_runs = _add_run(i, a, z, runs, n_runs, tile_start)
     held, most, tests, here = 0, 0, 0, 0
     for t in range(n_tiles + 1):
         here += tile_start[t]

@@ -51,7 +51,7 @@ class PairFinder:
         """As visible_pairs. The columns are the finder's own and are overwritten by its next find."""
         x, y, z = np.ascontiguousarray(position_ecef_m, dtype=np.float64)
         tiles = self.tiles
-        found, site_offset = self._search(x, y, z, working)
+        found, site_offset = self.search(position_ecef_m, working)
         total = int(site_offset[-1])
         columns = (
             self._scratch.room("satellite", total, np.int32),
@@ -62,7 +62,7 @@ class PairFinder:
             self._scratch.room("in_field", total, np.bool_),
         )
         most = int(np.diff(site_offset).max(initial=0))
-        local = self._scratch.room("local", 3 * most, np.float64).reshape(3, most)
+        local = self._scratch.room("local", 10 * most, np.float64).reshape(10, most)
         masks = self.sites.mask_elevation_rad
         pair_angles(
             x, y, z, found, tiles.site_order, site_offset, self.table, masks, self.masked, local, *columns
@@ -70,20 +70,27 @@ class PairFinder:
         satellite, elevation, azimuth, distance, arc, in_field = columns
         return VisiblePairs(site_offset, satellite, elevation, azimuth, distance, arc, in_field)
 
-    def _search(
-        self, x: Floats, y: Floats, z: Floats, working: npt.NDArray[np.bool_] | None
+    def search(
+        self, position_ecef_m: Floats, working: npt.NDArray[np.bool_] | None = None
     ) -> tuple[npt.NDArray[np.int32], Ints]:
-        """Satellites seen, sites in tile order, and the offsets of the sites in their own order."""
+        """Satellites at or above each site's least elevation, and the offsets of the sites' pairs.
+
+        The satellites stand in tile order (`tiles.site_order`), the offsets (M + 1,) in the sites' own.
+        """
+        x, y, z = np.ascontiguousarray(position_ecef_m, dtype=np.float64)
         tiles = self.tiles
         n = len(x)
         points = self._scratch.room("points", 5 * n, np.float64).reshape(5, n)
+        caps = self._scratch.room("caps", 3 * n, np.float64).reshape(3, n)
         sub_points(x, y, z, points)
         works = np.ones(n, dtype=np.bool_) if working is None else working
-        # A satellite meets a band in at most two runs, before and after the antimeridian.
-        runs = self._scratch.room("runs", 6 * n * max(1, len(tiles.band_bin) - 1), np.int32).reshape(3, -1)
+        # A satellite meets a band in at most two runs, before and after the antimeridian; one is spare.
+        runs = self._scratch.room("runs", 6 * (n * max(1, len(tiles.band_bin) - 1) + 1), np.int32).reshape(
+            3, -1
+        )
         tile_start = self._scratch.room("tile_start", len(tiles.tile_sites), np.int64)
         n_runs, held, most, tests = mark_tiles(
-            points, works, *tiles.for_marking(), runs, tile_start, tiles.tile_sites
+            points, works, *tiles.for_marking(), caps, runs, tile_start, tiles.tile_sites
         )
         candidates = self._scratch.room("candidates", held, np.int32)
         fill_tiles(
@@ -112,7 +119,9 @@ def site_table(sites: Sites) -> Floats:
                 sites.east,
                 sites.north,
                 sites.up,
-                sites.boresight,
+                np.sum(sites.east * sites.boresight, axis=0),
+                np.sum(sites.north * sites.boresight, axis=0),
+                np.sum(sites.up * sites.boresight, axis=0),
                 sites.cos_field_of_view,
                 sin_lat,
                 cos_lat,
