@@ -8,11 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from skylift.adapters.compiled import drop_stale_kernels
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
 # Pictures are drawn into files; no test opens a window.
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# Before any worker of pytest-xdist starts; they would take the code away from one another.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    drop_stale_kernels()
 
 
 def _shared(path: str) -> Path:

@@ -146,8 +146,14 @@ def _belongs_in_a_kernel(node: ast.stmt) -> bool:
         return any(_compiles(decorator) for decorator in node.decorator_list)
     if isinstance(node, ast.Assign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        # Constants in capitals, types in CapWords.
-        return all(isinstance(t, ast.Name) and t.id.lstrip("_")[:1].isupper() for t in targets)
+        # Constants in capitals, types in CapWords; `X, Y, Z = range(3)` too.
+        names = [
+            leaf
+            for t in targets
+            for leaf in ast.walk(t)
+            if not isinstance(leaf, ast.Tuple | ast.expr_context)
+        ]
+        return all(isinstance(name, ast.Name) and name.id.lstrip("_")[:1].isupper() for name in names)
     return isinstance(node, ast.Import | ast.ImportFrom) or (
         isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     )

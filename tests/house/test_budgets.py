@@ -79,10 +79,15 @@ NAMED = {"tests/test_k.py": "from skylift.sky.orbit.a_kernel import f\n"}
             ["only @njit functions"],
         ),
         (
-            {"src/skylift/sky/orbit/a_kernel.py": KERNEL + "LIMIT = 3\n_FAST = {1}\nFloats = int\n", **NAMED},
+            {
+                "src/skylift/sky/orbit/a_kernel.py": KERNEL
+                + "LIMIT = 3\n_FAST = {1}\nFloats = int\nX, Y = range(2)\n",
+                **NAMED,
+            },
             [],
         ),
         ({"src/skylift/sky/orbit/a_kernel.py": KERNEL + "cache = {}\n", **NAMED}, ["only @njit functions"]),
+        ({"src/skylift/sky/orbit/a_kernel.py": KERNEL + "X[0] = 1\n", **NAMED}, ["only @njit functions"]),
         (
             {"src/skylift/sky/orbit/a_kernel.py": KERNEL + function(2, "@njit\n")},
             ["no test names it; test it against an independent oracle"],

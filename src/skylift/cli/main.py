@@ -35,7 +35,9 @@ def _root(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
 ) -> None:
-    pass
+    from skylift.adapters.compiled import drop_stale_kernels
+
+    drop_stale_kernels()
 
 
 for _module in COMMAND_MODULES:
