@@ -42,8 +42,8 @@ FORMAT_OF_SUFFIX: Mapping[str, str] = {
 def parse_catalogue(text: str, source: str = "catalogue", lenient: bool = False) -> CatalogueFile:
     """Reads a catalogue's text in any of `FORMATS`; `source` names it in errors.
 
-    Raises Refused, with the line and the way out, for what is no catalogue and, unless `lenient`, at the first
-    bad record.
+    Raises Refused, with the line and the way out, for what is no catalogue and, unless `lenient`, at the
+    first bad record.
     """
     text = text.removeprefix("\ufeff")
     file_format = detect_format(text, source)

@@ -160,7 +160,7 @@ def _epoch_us(text: str) -> int | None:
         return None
     # More than six decimals are rounded half up; published epochs have six at most.
     digits = (decimals or "")[:12]
-    scale = 10 ** len(digits)
+    scale: int = 10 ** len(digits)
     microseconds = (int(digits or "0") * 2 * US_PER_S + scale) // (2 * scale)
     return days * US_PER_DAY + (int(hour) * 3600 + int(minute) * 60 + int(second)) * US_PER_S + microseconds
 
