@@ -1,9 +1,9 @@
 """What each object of a catalogue is doing, told from its altitude, its mean motion and its neighbours.
 
-A shell in use is tight: the 10,395 Starlink objects of 2026-05-30 sit within 0.1 km of their shells' altitudes
-(10th to 90th percentile), while what climbs or comes down is strewn over 150 km. So altitude decides first, and
-the mean motion's first derivative only for what stands outside: inside a shell it is mostly drag, which the
-satellite's thruster undoes (direct-to-cell satellites at 356 km seem to fall 1.4 km a day, and do not).
+A shell in use is tight: on 2026-05-30 nine tenths of the 1,304 Starlink objects at 540 km sit within 0.1 km
+of each other, while what climbs or comes down is strewn over 150 km. So altitude decides first, and the mean
+motion's first derivative only for what stands outside: inside a shell it is mostly drag, which the thruster
+undoes (direct-to-cell satellites at 356 km seem to fall 1.4 km a day, and do not).
 Numbers and their reasons: docs/why/003-catalogues.md.
 """
 
@@ -32,7 +32,7 @@ LEVEL_SHARE = 0.1
 LEVEL_LEAST = 3
 # Waiting groups: ten within 3 km is four times what chance gives among the objects coming down in 2026.
 PARKED_LEAST = 10
-# No drag at 350 km takes more than this from a satellite: whoever is faster inside a shell is passing through.
+# Drag at 350 km takes less than this from a satellite: whoever is faster inside a shell is passing through.
 PASSING_M_PER_DAY = 3_000.0
 # Slower than this is within the scatter of fitted element sets at shell altitudes.
 STILL_M_PER_DAY = 20.0
@@ -157,7 +157,7 @@ def count_statuses(catalogue: Catalogue) -> dict[str, int]:
 
 
 def _neighbours(height_m: Floats, family: Integers) -> tuple[Integers, Integers]:
-    """For each object: how many of its family are near its altitude, itself among them, and the family's most."""
+    """For each object: how many of its family are near its altitude, with itself, and the family's most."""
     near = np.zeros(len(height_m), dtype=np.int64)
     most = np.zeros(len(height_m), dtype=np.int64)
     for number in range(int(family.max(initial=-1)) + 1):
