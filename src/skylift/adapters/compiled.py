@@ -1,9 +1,9 @@
 """Compiled kernels that no longer match their source are thrown away, so that old code never runs on.
 
 Numba keeps what it compiled (`cache=True`) and compiles anew when the kernel's own file changes. It does not
-look at other files: a constant, or a function of another module, stays compiled in as it was. Here each kernel
-module gets a digest of all skylift modules that it imports, directly or not; where that has changed, its cached
-code is removed. This looks in `__pycache__` only: who sets NUMBA_CACHE_DIR keeps it fresh.
+look at other files: a constant, or a function of another module, stays compiled in. Here each kernel
+gets a digest of all skylift modules that it imports, directly or not; where that has changed, its cached code
+is removed. This looks in `__pycache__` only: who sets NUMBA_CACHE_DIR keeps it fresh.
 """
 
 from __future__ import annotations
