@@ -29,7 +29,7 @@ def test_light_takes_a_second_for_its_speed() -> None:
     ("dish_km", "gateway_km", "fibre_km"), [(700, 900, 300), (600, 700, 0), (900, 1100, 500)]
 )
 def test_round_trips_lie_beside_the_published_medians(dish_km, gateway_km, fibre_km) -> None:
-    """25.7 ms (June 2025), 30 ms (2020), 33 ms (March 2024): the usual range of one satellite between both."""
+    """25.7 ms (June 2025), 30 ms (2020), 33 ms (March 2024); one satellite between both ends."""
     terms = DelayTerms()
     light = float(light_us(np.array([(dish_km + gateway_km) * 1e3]))[0])
     fibre = fibre_us(Place(0.0, 0.0), Place(0.0, fibre_km / 111.195), terms)
