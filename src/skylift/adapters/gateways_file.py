@@ -284,7 +284,7 @@ def _listed(records: Iterable[Record], thing: str) -> GroundSegment:
     notes = []
     if 0 < silent < total:
         notes.append(
-            f"{thing}: {silent} of {total} sites do not say whether they are in operation; taken as if they were"
+            f"{thing}: {silent} of {total} sites do not say whether they are in operation; taken as if so"
         )
     if assumed:
         notes.append(
