@@ -1,0 +1,161 @@
+"""Pictures of a simulation: who was up when, satellites in view, delay over time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+
+mpl.use("Agg")
+import matplotlib.dates as mdates
+import matplotlib.pyplot as plt
+from matplotlib.colors import ListedColormap
+from matplotlib.patches import Patch
+
+from skylift.base.link import WhyDown
+from skylift.base.units import US_PER_S
+from skylift.study.tally import SlotColumns
+from skylift.twin.world import World
+
+# One colour per reason, the same in every picture; distinguishable for colour-blind readers (Okabe and Ito).
+WHY_COLOURS = {
+    WhyDown.UP: "#009E73",
+    WhyDown.NO_SATELLITE: "#000000",
+    WhyDown.OBSTRUCTED: "#999999",
+    WhyDown.GEO_ARC: "#CC79A7",
+    WhyDown.NO_GATEWAY: "#D55E00",
+    WhyDown.REGION_NOT_ACTIVE: "#DDDDDD",
+    WhyDown.TERMINAL_OFF: "#56B4E9",
+    WhyDown.NO_EPHEMERIS: "#F0E442",
+}
+LINE_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#8C8C00")
+MOST_LINES = len(LINE_COLOURS)
+MOST_LABELLED_ROWS = 40
+
+
+def draw_all(world: World, columns: SlotColumns, title: str, folder: Path) -> list[str]:
+    """Draw what there is; returns the file names, in the order in which to read them."""
+    if len(columns.at_us) == 0:
+        return []
+    names = [str(t.id) for t in world.terminals]
+    slot_us = world.slots.length_us
+    _availability(columns, names, title, slot_us, folder / "availability.png")
+    _over_time(
+        columns,
+        columns.usable.astype(np.float64),
+        names,
+        "satellites a terminal can use",
+        title,
+        folder / "in_view.png",
+    )
+    _over_time(columns, columns.rtt_us / 1e3, names, "RTT terminal to PoP (ms)", title, folder / "delay.png")
+    return ["availability.png", "in_view.png", "delay.png"]
+
+
+def _times(at_us: npt.NDArray[np.int64]) -> Any:
+    return mdates.date2num([datetime.fromtimestamp(at / US_PER_S, UTC) for at in at_us])
+
+
+def _time_axis(axes: Any) -> None:
+    locator = mdates.AutoDateLocator(tz=UTC)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, tz=UTC))
+    axes.set_xlabel("UTC")
+
+
+def _availability(columns: SlotColumns, names: list[str], title: str, slot_us: int, path: Path) -> None:
+    rows = min(len(names), 400)
+    order = np.argsort((columns.why_down == WhyDown.UP).mean(axis=0), kind="stable")[:rows]
+    if len(names) <= MOST_LABELLED_ROWS:
+        order = np.arange(len(names))
+    figure, axes = plt.subplots(figsize=(11, min(10.0, 1.9 + 0.34 * len(order))), layout="constrained")
+    times = _times(np.append(columns.at_us, columns.at_us[-1] + slot_us))
+    colours = ListedColormap([WHY_COLOURS[why] for why in WhyDown])
+    axes.pcolormesh(
+        times,
+        np.arange(len(order) + 1),
+        columns.why_down[:, order].T,
+        cmap=colours,
+        vmin=-0.5,
+        vmax=len(WhyDown) - 0.5,
+        rasterized=True,
+    )
+    axes.invert_yaxis()
+    if len(order) <= MOST_LABELLED_ROWS:
+        fractions = (columns.why_down[:, order] == WhyDown.UP).mean(axis=0)
+        axes.set_yticks(
+            np.arange(len(order)) + 0.5,
+            [f"{names[i]}  {f:.1%}" for i, f in zip(order, fractions, strict=True)],
+        )
+    else:
+        axes.set_ylabel(f"the {rows} least available of {len(names)} terminals")
+    _time_axis(axes)
+    seen = [WhyDown(code) for code in np.unique(columns.why_down)]
+    axes.legend(
+        handles=[Patch(color=WHY_COLOURS[why], label=why.label.replace("_", " ")) for why in seen],
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.16 - 0.6 / len(order)),
+        ncols=4,
+        frameon=False,
+    )
+    axes.set_title(f"{title}: link of each terminal, slot by slot", loc="left", fontsize=11)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def _over_time(
+    columns: SlotColumns, values: npt.NDArray[Any], names: list[str], label: str, title: str, path: Path
+) -> None:
+    figure, axes = plt.subplots(figsize=(11, 4.4), layout="constrained")
+    at, values = _thinned(columns.at_us, values)
+    times = _times(at)
+    with np.errstate(all="ignore"):
+        if len(names) <= MOST_LINES:
+            for i, name in enumerate(names):
+                if np.isfinite(values[:, i]).any():
+                    axes.plot(times, values[:, i], lw=0.9, color=LINE_COLOURS[i], label=name)
+        else:
+            _band(axes, times, values)
+    axes.set_ylabel(label)
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.25)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    _time_axis(axes)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=MOST_LINES, frameon=False)
+    axes.set_title(title, loc="left", fontsize=11)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def _band(axes: Any, times: Any, values: npt.NDArray[Any]) -> None:
+    some = np.isfinite(values).any(axis=1)
+    quantiles = np.full((5, len(values)), np.nan)
+    if some.any():
+        quantiles[:, some] = np.nanquantile(values[some], [0.05, 0.25, 0.5, 0.75, 0.95], axis=1)
+    axes.fill_between(
+        times, quantiles[0], quantiles[4], color="#0072B2", alpha=0.15, label="5 to 95 % of terminals"
+    )
+    axes.fill_between(times, quantiles[1], quantiles[3], color="#0072B2", alpha=0.3, label="25 to 75 %")
+    axes.plot(times, quantiles[2], color="#0072B2", lw=1.2, label="median")
+
+
+def _thinned(at_us: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> tuple[Any, Any]:
+    """At most about 1,500 points across: medians of neighbouring slots, so that lines stay readable."""
+    step = max(1, len(at_us) // 1500)
+    if step == 1:
+        return at_us, values
+    whole = len(at_us) // step * step
+    grouped = values[:whole].astype(np.float64).reshape(-1, step, values.shape[1])
+    some = np.isfinite(grouped).any(axis=1)
+    medians = np.full(some.shape, np.nan)
+    order = np.sort(np.where(np.isfinite(grouped), grouped, np.inf), axis=1)
+    middle = (np.isfinite(grouped).sum(axis=1) - 1) // 2
+    picked = np.take_along_axis(order, np.maximum(middle, 0)[:, None, :], axis=1)[:, 0, :]
+    medians[some] = picked[some]
+    return at_us[:whole:step], medians

@@ -1,0 +1,200 @@
+"""A scenario with all the files it names, as a world."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from skylift import __version__
+from skylift.adapters.antennas import packaged_antennas
+from skylift.adapters.catalogue_files import read_catalogue
+from skylift.adapters.earth_orientation_file import read_earth_orientation
+from skylift.adapters.gateways_file import packaged_ground_segment, read_ground_segment
+from skylift.adapters.outlines import country_outline, packaged_area, read_outline
+from skylift.adapters.packaged import constellation_preset, packaged_text
+from skylift.base.errors import Refused
+from skylift.base.geodesy import Place
+from skylift.base.places import Outline, contains
+from skylift.sky.orbit.age import age_warning
+from skylift.sky.orbit.catalogue import Catalogue
+from skylift.sky.orbit.walker import generate
+from skylift.sky.routing.grid import plus_grid
+from skylift.sky.routing.ground import GroundSegment
+from skylift.twin.build import Parts, build_world
+from skylift.twin.scenario import RegionPlan, Scenario, read_scenario
+from skylift.twin.world import World
+
+DEFAULT_SCENARIO = "scenarios/default.toml"
+DEFAULT_PRESET = "starlink-as-flown"
+# A terminal on the coast may stand outside a simplified outline; outlines are good to about this.
+COAST_MARGIN_M = 5_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Files and switches of a run. scenario None: the packaged default."""
+
+    scenario: Path | None = None
+    catalogue: Path | None = None
+    gateways: Path | None = None
+    lenient: bool = False
+    strict_epoch: bool = False
+    earth_orientation: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A world, and where it comes from.
+
+    inputs       by role: the name, and the sha256 of the file or packaged table that was read
+    fingerprint  one hash of all inputs and of skylift's version
+    """
+
+    world: World
+    scenario: Scenario
+    warnings: tuple[str, ...]
+    inputs: dict[str, dict[str, str]]
+
+    @property
+    def fingerprint(self) -> str:
+        return _sha256(json.dumps([__version__, self.inputs], sort_keys=True).encode())
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads what a scenario names, relative to the scenario's own folder, and keeps book of it."""
+
+    folder: Path
+    inputs: dict[str, dict[str, str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def note_file(self, role: str, path: Path) -> Path:
+        try:
+            self.inputs[role] = {"name": path.name, "sha256": _sha256(path.read_bytes())}
+        except OSError as error:
+            raise Refused(
+                f"{role}.unreadable", f"{role} {path}", f"it cannot be read ({error.strerror})", "check the path"
+            ) from None
+        return path
+
+    def note_packaged(self, role: str, name: str) -> None:
+        self.inputs[role] = {"name": f"packaged {name}", "sha256": ""}
+
+    def beside(self, name: str) -> Path:
+        return self.folder / name
+
+
+def load_world(sources: Sources, default_start_us: int | None = None) -> Loaded:
+    """Read a scenario and all that it names. Raises Refused; writes nothing.
+
+    default_start_us  where given, the scenario need not have a start (a service on the wall clock)
+    """
+    if sources.scenario is None:
+        reader = _Reader(Path())
+        text, name = packaged_text(DEFAULT_SCENARIO), "the packaged scenario"
+        reader.note_packaged("scenario", DEFAULT_SCENARIO)
+    else:
+        reader = _Reader(sources.scenario.parent)
+        reader.note_file("scenario", sources.scenario)
+        text, name = sources.scenario.read_text("utf-8-sig"), sources.scenario.name
+    scenario = read_scenario(text, name, default_start_us)
+    catalogue, neighbour = _catalogue(scenario, sources, reader)
+    regions = {region.id: _region(region, reader) for region in scenario.regions}
+    parts = Parts(
+        catalogue=catalogue,
+        neighbour=neighbour,
+        ground=_ground(scenario, sources, reader),
+        antennas=packaged_antennas(),
+        inside=lambda region, place: _inside(regions[region], place),
+        bounds=lambda region: _bounds(regions[region][0]),
+        earth=_earth(sources, reader),
+    )
+    world, reach = build_world(scenario, parts)
+    ages = _ages(world.catalogue, scenario, sources.strict_epoch)
+    return Loaded(world, scenario, (*reader.notes, *ages, *reach), reader.inputs)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _catalogue(
+    scenario: Scenario, sources: Sources, reader: _Reader
+) -> tuple[Catalogue, npt.NDArray[np.int32] | None]:
+    path = sources.catalogue or (reader.beside(scenario.catalogue_file) if scenario.catalogue_file else None)
+    if path is not None:
+        read = read_catalogue(reader.note_file("catalogue", path), sources.lenient)
+        if read.skipped:
+            reader.notes.append(f"{len(read.skipped)} bad records of {path.name} were skipped")
+        return read.catalogue, None
+    name = scenario.preset or DEFAULT_PRESET
+    shells = constellation_preset(name).shells
+    reader.note_packaged("catalogue", name)
+    return generate(shells, scenario.start_us), plus_grid(shells)
+
+
+def _ground(scenario: Scenario, sources: Sources, reader: _Reader) -> GroundSegment:
+    path = sources.gateways or (reader.beside(scenario.ground.file) if scenario.ground.file else None)
+    if path is None:
+        reader.note_packaged("gateways", "ground segment")
+        return packaged_ground_segment(scenario.start_us)
+    segment = read_ground_segment(reader.note_file("gateways", path), scenario.start_us)
+    reader.notes += [f"{path.name}: {count} sites left out: {why}" for why, count in segment.skipped]
+    reader.notes += segment.notes
+    return segment
+
+
+def _region(plan: RegionPlan, reader: _Reader) -> tuple[Outline, Outline | None]:
+    whole = (
+        country_outline(plan.country)
+        if plan.country is not None
+        else read_outline(reader.note_file(f"region {plan.id}", reader.beside(str(plan.outline_file))))
+    )
+    if plan.except_area is not None:
+        return whole, packaged_area(plan.except_area)
+    if plan.except_file is not None:
+        role = f"region {plan.id} except"
+        return whole, read_outline(reader.note_file(role, reader.beside(plan.except_file)))
+    return whole, None
+
+
+def _inside(region: tuple[Outline, Outline | None], place: Place) -> bool:
+    whole, left_out = region
+    at = (place.latitude_deg, place.longitude_deg)
+    return contains(whole, *at, within_m=COAST_MARGIN_M) and not (left_out and contains(left_out, *at))
+
+
+def _bounds(outline: Outline) -> tuple[float, float, float, float]:
+    """South, west, north, east of an outline; an outline that is cut at the antimeridian keeps both sides."""
+    boxes = np.array([polygon.bounds_deg for polygon in outline.polygons])
+    return (
+        float(boxes[:, 1].min()),
+        float(boxes[:, 0].min()),
+        float(boxes[:, 3].max()),
+        float(boxes[:, 2].max()),
+    )
+
+
+def _earth(sources: Sources, reader: _Reader):  # type: ignore[no-untyped-def]
+    if sources.earth_orientation is None:
+        return None
+    return read_earth_orientation(reader.note_file("earth orientation", sources.earth_orientation))
+
+
+def _ages(catalogue: Catalogue, scenario: Scenario, strict: bool) -> tuple[str, ...]:
+    warning = age_warning(catalogue, scenario.start_us, scenario.end_us)
+    if warning is None:
+        return ()
+    if strict:
+        raise Refused("epoch.old", "the catalogue", warning, 'take a newer one, or set time_shift = "to-start"')
+    return (warning,)
+
+
+# Named here because both simulate and the service hand it around.
+LoadWorld = Callable[[Sources, int | None], Loaded]

@@ -1,0 +1,80 @@
+"""A simulation from files to files: load, compute windows in processes, put together, summarise, draw."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skylift.adapters.links_file import Names
+from skylift.adapters.scenario_files import Loaded, Sources, load_world
+from skylift.adapters.simulation_files import Folder, windows_of
+from skylift.adapters.simulation_report import slot_columns, summary_of, write_summary
+from skylift.adapters.workers import compute_windows
+from skylift.study.tally import concatenated
+
+# Called with slots done and slots in all.
+Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Where to and how. workers 0: one for each core that this process may use."""
+
+    out: Path
+    workers: int = 0
+    resume: bool = False
+    pictures: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    summary: dict[str, Any]
+    pictures: tuple[str, ...]
+
+
+def run(sources: Sources, options: Options, report: Report) -> Outcome:
+    """Simulate; on Ctrl-C what is finished is put together and says so. Raises Refused before it writes."""
+    loaded = load_world(sources)
+    world, scenario = loaded.world, loaded.scenario
+    windows = windows_of(world, scenario.start_us, scenario.end_us)
+    total = sum(w.slots for w in windows)
+    folder = Folder(options.out, loaded.fingerprint, options.resume)
+    todo = [(w, folder.part(w)) for w in windows if not folder.has(w)]
+    done = total - sum(w.slots for w, _ in todo)
+
+    def on_slots(count: int) -> None:
+        nonlocal done
+        done += count
+        report(done, total)
+
+    report(done, total)
+    finished = compute_windows(world, todo, options.workers or len(os.sched_getaffinity(0)), on_slots)
+    return _finish(loaded, folder, options, total, finished)
+
+
+def _finish(loaded: Loaded, folder: Folder, options: Options, total: int, finished: bool) -> Outcome:
+    world, scenario = loaded.world, loaded.scenario
+    names = Names.of(world)
+    windows = windows_of(world, scenario.start_us, scenario.end_us)
+    parts = [slot_columns(part, len(world.terminals)) for part in folder.put_together(windows, names)]
+    columns = concatenated(parts, len(world.terminals))
+    about = {
+        "title": scenario.title,
+        "seed": scenario.seed,
+        "slots_asked": total,
+        "inputs": loaded.inputs,
+    }
+    summary = summary_of(world, columns, about, loaded.warnings, finished)
+    pictures: list[str] = []
+    if options.pictures:
+        # matplotlib costs half a second: only where pictures are asked for.
+        from skylift.adapters.pictures_simulation import draw_all
+
+        pictures = draw_all(world, columns, scenario.title, options.out)
+    write_summary(options.out, summary, pictures)
+    if finished:
+        folder.finish()
+    return Outcome(summary, tuple(pictures))

@@ -1,0 +1,106 @@
+"""Windows of a simulation over processes: spawned, never forked, and gone when the one that began them is."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+from skylift.adapters.links_file import Names, links_to_arrow
+from skylift.adapters.simulation_files import Window, write_part
+from skylift.base.link import LinkTable
+from skylift.twin.look import Sky
+from skylift.twin.tick import Twin
+from skylift.twin.world import World
+
+Progress = Callable[[int], None]
+
+
+class Interrupted(Exception):
+    """Asked to stop between two slots."""
+
+
+def compute_window(twin: Twin, names: Names, window: Window, target: Path, on_slot: Progress) -> None:
+    """All slots of one window into its part file. `on_slot` is called after each slot and may raise."""
+    slots: list[tuple[Sky, LinkTable]] = []
+    for slot in twin.links(window.start_us, window.end_us):
+        slots.append(slot)
+        on_slot(1)
+    write_part(links_to_arrow(slots, names), target)
+
+
+_worker: dict[str, Any] = {}
+
+
+def _begin(world: World, progress: Any, stop: Any) -> None:
+    # Ctrl-C reaches the whole group; only the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
+    _worker.update(twin=Twin(world), names=Names.of(world), progress=progress, stop=stop)
+
+
+def _leave_with_parent(parent: int) -> None:
+    # A killed parent cannot tell its workers; without this they would wait for work for ever.
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _work(window: Window, target: Path) -> None:
+    def on_slot(count: int) -> None:
+        if _worker["stop"].is_set():
+            raise Interrupted
+        _worker["progress"].put(count)
+
+    compute_window(_worker["twin"], _worker["names"], window, target, on_slot)
+
+
+def compute_windows(world: World, todo: list[tuple[Window, Path]], workers: int, on_slots: Progress) -> bool:
+    """Compute all windows; True when done, False when interrupted from the keyboard."""
+    try:
+        if workers <= 1 or len(todo) <= 1:
+            twin, names = Twin(world), Names.of(world)
+            for window, target in todo:
+                compute_window(twin, names, window, target, on_slots)
+            return True
+        return _in_processes(world, todo, min(workers, len(todo)), on_slots)
+    except KeyboardInterrupt:
+        return False
+
+
+def _in_processes(world: World, todo: list[tuple[Window, Path]], workers: int, on_slots: Progress) -> bool:
+    context = multiprocessing.get_context("spawn")
+    progress, stop = context.Queue(), context.Event()
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_begin, initargs=(world, progress, stop)
+    ) as pool:
+        waiting: set[Future[None]] = {pool.submit(_work, window, target) for window, target in todo}
+        try:
+            while waiting:
+                done, waiting = wait(waiting, timeout=0.2, return_when="FIRST_EXCEPTION")
+                _drain(progress, on_slots)
+                for future in done:
+                    future.result()
+        except BaseException as error:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            if isinstance(error, KeyboardInterrupt):
+                return False
+            raise
+    _drain(progress, on_slots)
+    return True
+
+
+def _drain(progress: Any, on_slots: Progress) -> None:
+    try:
+        while True:
+            on_slots(progress.get_nowait())
+    except queue.Empty:
+        pass

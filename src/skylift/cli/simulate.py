@@ -1,0 +1,97 @@
+"""skylift simulate: a scenario, slot by slot, into a folder."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from skylift.adapters.simulate import Outcome
+
+
+MOST_ROWS = 20
+
+
+def register(app: typer.Typer) -> None:
+    app.command("simulate")(simulate)
+
+
+def simulate(
+    scenario: Path = typer.Argument(..., help="A scenario, TOML; see scenarios/."),
+    out: Path = typer.Option(..., "-o", "--out", help="Folder for links.parquet, summary and pictures."),
+    catalogue: Path | None = typer.Option(
+        None, help="Catalogue to use instead of the scenario's (TLE or OMM)."
+    ),
+    gateways: Path | None = typer.Option(None, help="Gateways to use instead (JSON, CSV, GeoJSON, TOML)."),
+    workers: int = typer.Option(0, min=0, max=256, help="Processes; 0: one for each core."),
+    resume: bool = typer.Option(False, "--resume", help="Go on with a run that was cut off."),
+    lenient: bool = typer.Option(
+        False, "--lenient", help="Skip bad records of the catalogue, and say which."
+    ),
+    strict_epoch: bool = typer.Option(
+        False, "--strict-epoch", help="Refuse elements more than 30 days from the simulated time."
+    ),
+    earth_orientation: Path | None = typer.Option(None, help="IERS finals2000A or CelesTrak EOP file."),
+    pictures: bool = typer.Option(True, "--pictures/--no-pictures", help="Draw the pictures."),
+    as_json: bool = typer.Option(False, "--json", help="Print summary.json on stdout."),
+) -> None:
+    """Simulate a scenario: which satellite each terminal uses, slot by slot, over which gateway, how late.
+
+    Writes links.parquet, summary.json, summary.md and pictures. Ctrl-C leaves a valid partial result;
+    --resume goes on with it. The result is the same to the byte for any number of workers.
+    """
+    from skylift.adapters.scenario_files import Sources
+    from skylift.adapters.simulate import Options, run
+    from skylift.cli.progress import slot_progress
+
+    sources = Sources(scenario, catalogue, gateways, lenient, strict_epoch, earth_orientation)
+    with slot_progress("simulating") as progress:
+        outcome = run(sources, Options(out, workers, resume, pictures), progress)
+    if as_json:
+        typer.echo(json.dumps(outcome.summary, ensure_ascii=False))
+    else:
+        _say(outcome, out)
+    if not outcome.summary["complete"]:
+        sys.stderr.write(f"stopped early; go on with: skylift simulate {scenario} -o {out} --resume\n")
+        sys.exit(1)
+
+
+def _say(outcome: Outcome, out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    summary = outcome.summary
+    for warning in summary["warnings"]:
+        sys.stderr.write(f"note: {warning}\n")
+    table = Table(title=f"{summary['title']}: {summary['slots']} slots from {summary['start']}")
+    table.add_column("terminal")
+    for heading in ("available", "while active", "RTT ms", "handovers/h"):
+        table.add_column(heading, justify="right")
+    worst = sorted(summary["terminals"].items(), key=lambda item: item[1]["availability_fraction"])
+    for name, t in worst[:MOST_ROWS]:
+        table.add_row(
+            name,
+            _percent(t["availability_fraction"]),
+            _percent(t["availability_while_active_fraction"]),
+            _one(t["rtt_ms_median"]),
+            _one(t["handovers_per_hour"]),
+        )
+    console = Console()
+    console.print(table)
+    if len(worst) > MOST_ROWS:
+        console.print(f"and {len(worst) - MOST_ROWS} more, all at least as available")
+    console.print(
+        f"{out / 'summary.md'}, {out / 'links.parquet'}" + "".join(f", {p}" for p in outcome.pictures)
+    )
+
+
+def _percent(value: Any) -> str:
+    return "-" if value is None else f"{value:.2%}"
+
+
+def _one(value: Any) -> str:
+    return "-" if value is None else f"{value:.1f}"

@@ -1,0 +1,86 @@
+"""What a simulation's links add up to: availability, delays, handovers, reasons for being down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from skylift.base.link import WhyDown
+from skylift.base.units import US_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class SlotColumns:
+    """S slots of M terminals, each (S, M), and the S slot starts.
+
+    rtt_us  float32, up + down at slot start, nan where down; why_down  uint8 codes of WhyDown
+    """
+
+    at_us: npt.NDArray[np.int64]
+    rtt_us: npt.NDArray[np.float32]
+    handover: npt.NDArray[np.bool_]
+    why_down: npt.NDArray[np.uint8]
+    in_view: npt.NDArray[np.int16]
+    usable: npt.NDArray[np.int16]
+
+
+def concatenated(parts: Sequence[SlotColumns], terminals: int) -> SlotColumns:
+    """All parts one after the other; no parts give no slots."""
+    if not parts:
+        return SlotColumns(
+            np.zeros(0, np.int64),
+            *(
+                np.zeros((0, terminals), kind)
+                for kind in (np.float32, np.bool_, np.uint8, np.int16, np.int16)
+            ),  # type: ignore[arg-type]
+        )
+    return SlotColumns(
+        *(np.concatenate([getattr(p, field) for p in parts]) for field in SlotColumns.__dataclass_fields__)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalTally:
+    """One terminal over the whole run; None where it was never up, or never allowed to be."""
+
+    availability_fraction: float
+    availability_while_active_fraction: float | None
+    rtt_ms_median: float | None
+    rtt_ms_p95: float | None
+    handovers_per_hour: float | None
+    longest_gap_s: float
+    why_down: dict[str, int]
+
+
+def tally(columns: SlotColumns, terminal: int, slot_s: float) -> TerminalTally:
+    """Everything about one terminal."""
+    why = columns.why_down[:, terminal]
+    slots = len(why)
+    up = why == WhyDown.UP
+    active = why != WhyDown.REGION_NOT_ACTIVE
+    rtt_ms = columns.rtt_us[up, terminal].astype(np.float64) / 1e3
+    codes, counts = np.unique(why[~up], return_counts=True)
+    return TerminalTally(
+        availability_fraction=float(up.mean()) if slots else 0.0,
+        availability_while_active_fraction=float(up[active].mean()) if active.any() else None,
+        rtt_ms_median=float(np.median(rtt_ms)) if len(rtt_ms) else None,
+        rtt_ms_p95=float(np.quantile(rtt_ms, 0.95)) if len(rtt_ms) else None,
+        handovers_per_hour=float(columns.handover[:, terminal].sum() / (up.sum() * slot_s / 3600.0))
+        if up.any()
+        else None,
+        longest_gap_s=_longest_run(~up & active) * slot_s,
+        why_down={WhyDown(code).label: int(count) for code, count in zip(codes, counts, strict=True)},
+    )
+
+
+def _longest_run(flags: npt.NDArray[np.bool_]) -> int:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return int((edges[1::2] - edges[::2]).max()) if len(edges) else 0
+
+
+def span_s(columns: SlotColumns, slot_us: int) -> float:
+    """Seconds from the first slot's beginning to the last one's end."""
+    return (float(columns.at_us[-1] - columns.at_us[0]) + slot_us) / US_PER_S if len(columns.at_us) else 0.0

@@ -1,0 +1,261 @@
+"""From a scenario's names to a world: everything is looked up, checked and turned into indices here."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from skylift.base.errors import Refused
+from skylift.base.geodesy import Place, great_circle_m
+from skylift.base.ids import TerminalId
+from skylift.base.randomness import random_stream
+from skylift.base.strict import StrictTable
+from skylift.base.units import EARTH_MEAN_RADIUS_M, RAD_PER_DEG, WGS72_MU_M3_PER_S2
+from skylift.sky.coverage.sites import AntennaModel
+from skylift.sky.orbit.catalogue import Catalogue
+from skylift.sky.orbit.earth_orientation import EarthOrientation
+from skylift.sky.routing.delay import DelayTerms
+from skylift.sky.routing.ground import Gateway, GroundSegment
+from skylift.sky.routing.lasers import LaserRules
+from skylift.twin.scenario import FailurePlan, Scenario
+from skylift.twin.world import Failure, LaserPlan, ServicePeriod, Terminal, Timeline, World, distance_m
+
+T = TypeVar("T")
+
+# Is this place inside that region of the scenario? A whole function, so that outlines stay with adapters.
+Inside = Callable[[str, Place], bool]
+# A rectangle around a region: south, west, north, east in degrees; east may exceed 180.
+Bounds = Callable[[str], tuple[float, float, float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What adapters have read for a scenario.
+
+    neighbour  int32 (N, 4) of a generated constellation's +grid, None where there is none
+    """
+
+    catalogue: Catalogue
+    neighbour: npt.NDArray[np.int32] | None
+    ground: GroundSegment
+    antennas: Mapping[str, AntennaModel]
+    inside: Inside
+    bounds: Bounds
+    earth: EarthOrientation | None = None
+
+
+def build_world(scenario: Scenario, parts: Parts) -> tuple[World, tuple[str, ...]]:
+    """The world of a scenario, and what its reader should be warned of. Raises Refused."""
+    catalogue = _shifted(scenario, parts.catalogue)
+    ground = _ground(scenario, parts.ground)
+    terminals = _terminals(scenario, parts, ground)
+    world = World(
+        catalogue=catalogue,
+        terminals=terminals,
+        ground=ground,
+        timeline=Timeline(
+            service=tuple(
+                ServicePeriod(
+                    s.period, tuple(i for i, t in enumerate(terminals) if parts.inside(s.region, t.place))
+                )
+                for s in scenario.service
+            ),
+            failures=tuple(_failure(f, catalogue, ground) for f in scenario.failures),
+        ),
+        gateway_antenna=_named(parts.antennas, scenario.ground.antenna, "antenna", scenario.root, "ground"),
+        delay=replace(DelayTerms(), **scenario.delay_numbers),
+        policy=scenario.policy,
+        lasers=_lasers(scenario, parts),
+        earth=parts.earth,
+        memory_us=scenario.memory_us,
+    )
+    return world, _reach_warnings(scenario, world)
+
+
+def _shifted(scenario: Scenario, catalogue: Catalogue) -> Catalogue:
+    if not scenario.shift_to_start:
+        return catalogue
+    # The median, because a few stale element sets must not drag all others with them.
+    middle_us = int(np.sort(catalogue.epoch_us)[len(catalogue) // 2])
+    return catalogue.shifted(scenario.start_us - middle_us)
+
+
+def _named(known: Mapping[str, T], name: str, kind: str, table: StrictTable, key: str) -> T:
+    if name not in known:
+        near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.4)
+        options = ", ".join(near or sorted(known)[:10])
+        raise table.refused(key, f"there is no {kind} {name!r}", f"take one of: {options}")
+    return known[name]
+
+
+def _ground(scenario: Scenario, ground: GroundSegment) -> GroundSegment:
+    plan = scenario.ground
+    by_id = {str(g.id): g for g in ground.gateways}
+    for name in (*plan.only, *plan.without):
+        _named(by_id, name, "gateway", scenario.root, "ground")
+    chosen: Iterable[Gateway] = (
+        g for g in ground.gateways if (not plan.only or g.id in plan.only) and g.id not in plan.without
+    )
+    if plan.antennas_per_gateway is not None:
+        chosen = (replace(g, antennas=plan.antennas_per_gateway) for g in chosen)
+    ground = replace(ground, gateways=tuple(chosen))
+    if not ground.gateways or not ground.pops:
+        what = "PoP" if ground.gateways else "gateway"
+        raise scenario.root.refused(
+            "ground", f"the scenario is left with no {what}", "name at least one", "reach"
+        )
+    return ground
+
+
+def _terminals(scenario: Scenario, parts: Parts, ground: GroundSegment) -> tuple[Terminal, ...]:
+    pops = {str(p.id): i for i, p in enumerate(ground.pops)}
+    placed: list[tuple[str, Place, str, str | None, str]] = []
+    for t in scenario.terminals:
+        if t.region is not None:
+            _check_inside(scenario, t.id, t.place, t.region, parts.inside)
+        placed.append((t.id, t.place, t.antenna, t.pop, "terminal"))
+    for f in scenario.fleets:
+        places = _scattered(
+            scenario.seed, f.id, f.count, partial(parts.inside, f.region), parts.bounds(f.region)
+        )
+        digits = len(str(f.count))
+        placed += [
+            (f"{f.id}-{i + 1:0{digits}}", place, f.antenna, f.pop, "fleet") for i, place in enumerate(places)
+        ]
+    return tuple(
+        Terminal(
+            TerminalId(name),
+            place,
+            _named(parts.antennas, antenna, "antenna", scenario.root, kind),
+            _nearest_pop(place, ground) if pop is None else _named(pops, pop, "PoP", scenario.root, kind),
+        )
+        for name, place, antenna, pop, kind in placed
+    )
+
+
+def _nearest_pop(place: Place, ground: GroundSegment) -> int:
+    distances = [distance_m(place, p.place) for p in ground.pops]
+    return distances.index(min(distances))
+
+
+def _check_inside(scenario: Scenario, name: str, place: Place, region: str, inside: Inside) -> None:
+    if inside(region, place):
+        return
+    swapped = abs(place.longitude_deg) <= 90 and inside(
+        region, Place(place.longitude_deg, place.latitude_deg)
+    )
+    raise Refused(
+        "scenario.terminal_outside",
+        f"{scenario.source}: terminal {name!r}",
+        f"it lies outside its region {region!r}",
+        "its latitude and longitude look swapped: exchange them"
+        if swapped
+        else "correct its place, or name the region it is in",
+    )
+
+
+def _scattered(
+    seed: int,
+    name: str,
+    count: int,
+    inside: Callable[[Place], bool],
+    bounds: tuple[float, float, float, float],
+) -> list[Place]:
+    """`count` places, uniform over the region's area: uniform in longitude and in the sine of latitude."""
+    stream = random_stream(seed, f"fleet/{name}/places")
+    south, west, north, east = bounds
+    sines = np.sin(np.array([south, north]) * RAD_PER_DEG)
+    found: list[Place] = []
+    # A region fills some share of its rectangle; one that fills less than a thousandth is refused below.
+    for _ in range(1000 * count + 10_000):
+        if len(found) == count:
+            return found
+        latitude = float(np.arcsin(stream.uniform(*sines)) / RAD_PER_DEG)
+        longitude = float((stream.uniform(west, east) + 180.0) % 360.0 - 180.0)
+        place = Place(round(latitude, 5), round(longitude, 5))
+        if inside(place):
+            found.append(place)
+    raise Refused(
+        "scenario.fleet_region",
+        f"fleet {name!r}",
+        "its region is too small to find places in",
+        "take a larger region",
+    )
+
+
+def _failure(plan: FailurePlan, catalogue: Catalogue, ground: GroundSegment) -> Failure:
+    gateways = {str(g.id): i for i, g in enumerate(ground.gateways)}
+    index = {int(n): i for i, n in enumerate(catalogue.norad)}
+
+    def satellites(numbers: Sequence[int], key: str) -> tuple[int, ...]:
+        for number in numbers:
+            if number not in index:
+                raise plan.line.refused(
+                    key,
+                    f"the catalogue has no object {number}",
+                    "take a NORAD number from `skylift catalogue info`",
+                )
+        return tuple(index[number] for number in numbers)
+
+    return Failure(
+        plan.period,
+        satellites=satellites(plan.satellites, "satellites"),
+        gateways=tuple(_named(gateways, g, "gateway", plan.line, "gateways") for g in plan.gateways),
+        lasers=satellites(plan.lasers_of, "lasers_of"),
+    )
+
+
+def _lasers(scenario: Scenario, parts: Parts) -> LaserPlan | None:
+    if scenario.laser_mode == "none":
+        return None
+    numbers = dict(scenario.laser_numbers)
+    defaults = LaserRules()
+    per_satellite = int(numbers.pop("per_satellite", defaults.per_satellite))
+    rules = replace(defaults, per_satellite=per_satellite, **numbers)
+    if scenario.laser_mode == "as-flown":
+        return LaserPlan(rules)
+    if parts.neighbour is None:
+        raise scenario.root.refused(
+            "links",
+            "plus-grid lasers need a generated constellation, and a catalogue has no regular grid",
+            'write lasers = "as-flown", or take a preset',
+        )
+    return LaserPlan(rules, parts.neighbour)
+
+
+def _reach_warnings(scenario: Scenario, world: World) -> tuple[str, ...]:
+    """Refuse a bent-pipe scenario none of whose terminals can ever share a satellite with a gateway."""
+    useful = [g for g in world.ground.gateways if g.antennas > 0]
+    if world.lasers is not None and useful:
+        return ()
+    out_of_reach = [t for t in world.terminals if not any(_share(world, t, g) for g in useful)]
+    if len(out_of_reach) == len(world.terminals):
+        raise scenario.root.refused(
+            "ground",
+            "no gateway is in reach of any terminal by one satellite",
+            "add a gateway nearer to them, or switch lasers on",
+            "reach",
+        )
+    if out_of_reach:
+        names = ", ".join(t.id for t in out_of_reach[:5])
+        return (f"{len(out_of_reach)} terminals can never reach a gateway by one satellite: {names}",)
+    return ()
+
+
+def _share(world: World, terminal: Terminal, gateway: Gateway) -> bool:
+    """Whether one satellite, at the highest mean altitude of the catalogue, can stand above both."""
+    slowest = float(world.catalogue.mean_motion_rad_per_s.min())
+    orbit_m = (WGS72_MU_M3_PER_S2 / slowest**2) ** (1 / 3)
+
+    def half_angle(elevation_deg: float) -> float:
+        elevation = elevation_deg * RAD_PER_DEG
+        return float(np.arccos(EARTH_MEAN_RADIUS_M / orbit_m * np.cos(elevation)) - elevation)
+
+    reach_rad = half_angle(terminal.antenna.minimum_elevation_deg) + half_angle(gateway.minimum_elevation_deg)
+    return great_circle_m(terminal.place, gateway.place) <= reach_rad * EARTH_MEAN_RADIUS_M

@@ -1,0 +1,249 @@
+"""Choose: antennas, routes, and each terminal's satellite, in slot order, because all three have a memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from skylift.base.link import LinkTable, WhyDown
+from skylift.base.units import LIGHT_SPEED_M_PER_S, US_PER_S
+from skylift.sky.routing.lasers import laser_hops
+from skylift.sky.routing.matcher import LaserMatcher
+from skylift.sky.routing.search import lowest_delay, path_lengths_us, paths
+from skylift.twin.antennas_kernel import assign_for_terminals, assign_the_rest, transpose
+from skylift.twin.choose_kernel import candidate_cost_us
+from skylift.twin.look import Sky
+from skylift.twin.policy import POLICIES, Candidates
+from skylift.twin.world import Asks, Working, World
+
+US_PER_M = US_PER_S / LIGHT_SPEED_M_PER_S
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int32]
+
+# What a terminal's first, second, ... tracked satellite is worth when antennas are given out: coverage first.
+COVER_WEIGHT = 32.0 ** -np.arange(6)
+# A satellite that a gateway tracks already is given up only for one that is worth a quarter more.
+KEEP_BONUS = 1.25
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one slot hands to the next: terminals' satellites, satellites' gateways, the lasers' state."""
+
+    satellite: Ints
+    gateway_of: Ints
+    matcher: LaserMatcher | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """From every satellite to every PoP.
+
+    gateway_of, gateway_pair  (N,): which gateway tracks it, and which pair that is; -1 for none
+    cost_us   (P, N) one-way from the satellite to the PoP, fibre included; inf without a route
+    next_hop  (P, N) or None where there are no lasers
+    """
+
+    gateway_of: Ints
+    gateway_pair: npt.NDArray[np.int64]
+    cost_us: Floats
+    next_hop: Ints | None
+    matcher: LaserMatcher | None
+
+
+class Chooser:
+    """Holds what does not change between slots; `choose` itself keeps nothing."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._fibre_us = world.fibre_us()
+        used = sorted({t.pop for t in world.terminals})
+        # Routes are searched for the PoPs in use only; `_pop` counts among those.
+        self._used_pops = np.array(used, dtype=np.int64)
+        self._pop = np.array([used.index(t.pop) for t in world.terminals], dtype=np.int32)
+        self._antennas = np.array([g.antennas for g in world.ground.gateways], dtype=np.int32)
+        self._least_fibre_us = (
+            self._fibre_us[:, self._used_pops].min(axis=1) if used else np.zeros(len(self._antennas))
+        )
+
+    def forget(self) -> Memory:
+        """The memory at the beginning of a window: none."""
+        plan = self.world.lasers
+        n = len(self.world.catalogue)
+        return Memory(
+            satellite=np.full(len(self.world.terminals), -1, dtype=np.int32),
+            gateway_of=np.full(n, -1, dtype=np.int32),
+            matcher=LaserMatcher(plan.rules, self.world.catalogue)
+            if plan and plan.neighbour is None
+            else None,
+        )
+
+    def choose(self, memory: Memory, sky: Sky, asks: Asks, working: Working) -> tuple[LinkTable, Memory]:
+        """The links of one slot, and the memory for the next."""
+        routes = self._routes(memory, sky, asks, working)
+        users = sky.users
+        candidates = Candidates(
+            offset=users.site_offset,
+            satellite=users.satellite,
+            elevation_rad=users.elevation_rad,
+            cost_us=np.empty(len(users.satellite)),
+            previous=memory.satellite,
+        )
+        candidate_cost_us(
+            users.site_offset,
+            users.satellite,
+            users.range_start_m,
+            self._pop,
+            routes.cost_us,
+            US_PER_M,
+            candidates.cost_us,
+        )
+        pair = POLICIES[self.world.policy](candidates)
+        pair[asks.barred != WhyDown.UP] = -1
+        links = self._links(pair, sky, routes, memory, self._why_down(pair, sky, asks))
+        return links, Memory(links.satellite, routes.gateway_of, routes.matcher)
+
+    def _routes(self, memory: Memory, sky: Sky, asks: Asks, working: Working) -> Routes:
+        plan = self.world.lasers
+        gateway_of, gateway_pair = self._assign_antennas(memory, sky, asks, working)
+        tracked = np.flatnonzero(gateway_of >= 0)
+        seed_us = np.full((len(self._used_pops), len(gateway_of)), np.inf)
+        down_us = sky.gateways.range_start_m[gateway_pair[tracked]] * US_PER_M
+        seed_us[:, tracked] = down_us + self._fibre_us[gateway_of[tracked]][:, self._used_pops].T
+        if plan is None:
+            return Routes(gateway_of, gateway_pair, seed_us, None, None)
+        matcher = memory.matcher
+        if plan.neighbour is not None:
+            neighbour = plan.neighbour
+        else:
+            assert matcher is not None
+            neighbour = matcher.step(sky.at_us, sky.position_start_m, working.lasers)
+        hop_us = laser_hops(neighbour, sky.position_start_m, plan.rules, working.lasers)
+        # A laser must hold for the whole slot, like every other link.
+        end_us = laser_hops(neighbour, sky.position_end_m, plan.rules, working.lasers)
+        hop_us[~np.isfinite(end_us)] = np.inf
+        cost_us, next_hop = lowest_delay(neighbour, hop_us, seed_us)
+        return Routes(gateway_of, gateway_pair, cost_us, next_hop, matcher)
+
+    def _assign_antennas(
+        self, memory: Memory, sky: Sky, asks: Asks, working: Working
+    ) -> tuple[Ints, npt.NDArray[np.int64]]:
+        n = sky.position_start_m.shape[1]
+        free = np.where(working.gateways, self._antennas, 0).astype(np.int32)
+        pairs, users = sky.gateways, sky.users
+        gateway_of = np.full(n, -1, dtype=np.int32)
+        pair_of = np.full(n, -1, dtype=np.int64)
+        gateway_index = np.repeat(np.arange(len(free)), np.diff(pairs.site_offset))
+        cost_us = pairs.range_start_m * US_PER_M + self._least_fibre_us[gateway_index]
+        assign_for_terminals(
+            transpose(users.site_offset, users.satellite, asks.barred == WhyDown.UP, n),
+            transpose(pairs.site_offset, pairs.satellite, working.gateways, n),
+            cost_us,
+            free,
+            memory.gateway_of,
+            memory.satellite,
+            COVER_WEIGHT,
+            KEEP_BONUS,
+            gateway_of,
+            pair_of,
+        )
+        if self.world.lasers is not None:
+            # With lasers any tracked satellite serves terminals far away, so no antenna stays idle.
+            assign_the_rest(
+                pairs.site_offset,
+                pairs.satellite,
+                pairs.elevation_rad,
+                free,
+                memory.gateway_of,
+                gateway_of,
+                pair_of,
+            )
+        return gateway_of, pair_of
+
+    def _why_down(self, pair: npt.NDArray[np.int64], sky: Sky, asks: Asks) -> npt.NDArray[np.uint8]:
+        users = sky.users
+        why = np.full(len(pair), WhyDown.NO_GATEWAY, dtype=np.uint8)
+        why[users.clear_count == 0] = WhyDown.GEO_ARC
+        why[users.in_field_count == 0] = WhyDown.OBSTRUCTED
+        why[users.above_count == 0] = WhyDown.NO_SATELLITE if sky.any_valid else WhyDown.NO_EPHEMERIS
+        why[pair >= 0] = WhyDown.UP
+        barred = asks.barred != WhyDown.UP
+        why[barred] = asks.barred[barred]
+        return why
+
+    def _links(
+        self,
+        pair: npt.NDArray[np.int64],
+        sky: Sky,
+        routes: Routes,
+        memory: Memory,
+        why_down: npt.NDArray[np.uint8],
+    ) -> LinkTable:
+        up = np.flatnonzero(pair >= 0)
+        chosen = pair[up]
+        users = sky.users
+        satellite = _filled(len(pair), up, users.satellite[chosen], -1)
+        path_offset, path, last, hops_us, hops_end_us = self._paths(up, satellite, sky, routes)
+        down_pair = routes.gateway_pair[last]
+        gateway = routes.gateway_of[last]
+        pops = self._used_pops[self._pop[up]]
+        fibre_us = self._fibre_us[gateway, pops]
+        start_us = (users.range_start_m[chosen] + sky.gateways.range_start_m[down_pair]) * US_PER_M + hops_us
+        end_us = (users.range_end_m[chosen] + sky.gateways.range_end_m[down_pair]) * US_PER_M + hops_end_us
+        terms = self.world.delay
+
+        def spread(values: Floats) -> Floats:
+            return _filled(len(pair), up, values, np.nan)
+
+        unknown = np.full(len(pair), np.nan)
+        return LinkTable(
+            at_us=sky.at_us,
+            satellite=satellite,
+            gateway=_filled(len(pair), up, gateway.astype(np.int32), -1),
+            pop=_filled(len(pair), up, pops.astype(np.int32), -1),
+            path_offset=path_offset,
+            path=path,
+            elevation_rad=spread(users.elevation_rad[chosen].astype(np.float64)),
+            azimuth_rad=spread(users.azimuth_rad[chosen].astype(np.float64)),
+            propagation_us=spread(start_us),
+            propagation_end_us=spread(end_us),
+            fibre_us=spread(fibre_us),
+            delay_up_us=spread(start_us + fibre_us + terms.added_up_us),
+            delay_up_end_us=spread(end_us + fibre_us + terms.added_up_us),
+            delay_down_us=spread(start_us + fibre_us + terms.added_down_us),
+            delay_down_end_us=spread(end_us + fibre_us + terms.added_down_us),
+            down_bps=unknown,
+            up_bps=unknown,
+            loss_fraction=unknown,
+            handover=(satellite >= 0) & (memory.satellite >= 0) & (satellite != memory.satellite),
+            why_down=why_down,
+        )
+
+    def _paths(
+        self, up: npt.NDArray[np.intp], satellite: Ints, sky: Sky, routes: Routes
+    ) -> tuple[npt.NDArray[np.int64], Ints, Ints, Floats, Floats]:
+        """Every terminal's path (CSR); for those that are up: last satellite, laser us at start and end."""
+        first = satellite[up]
+        if routes.next_hop is None:
+            offset = np.concatenate([[0], np.cumsum(satellite >= 0)]).astype(np.int64)
+            none = np.zeros(len(up))
+            return offset, first, first, none, none
+        up_offset, path = paths(routes.next_hop, self._pop[up], first)
+        lengths = np.zeros(len(satellite), dtype=np.int64)
+        lengths[up] = np.diff(up_offset)
+        offset = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return (
+            offset,
+            path,
+            path[up_offset[1:] - 1],
+            path_lengths_us(up_offset, path, sky.position_start_m),
+            path_lengths_us(up_offset, path, sky.position_end_m),
+        )
+
+
+def _filled(length: int, where: npt.NDArray[np.intp], values: npt.NDArray, empty: float) -> npt.NDArray:  # type: ignore[type-arg]
+    out = np.full(length, empty, dtype=values.dtype)
+    out[where] = values
+    return out

@@ -1,0 +1,176 @@
+"""All that does not change within a run: satellites, ground, terminals, and what happens when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from skylift.base.geodesy import Place, place_to_ecef_m
+from skylift.base.ids import TerminalId
+from skylift.base.instants import SlotClock
+from skylift.base.link import WhyDown
+from skylift.sky.coverage.sites import AntennaModel, Sites, sites_of
+from skylift.sky.orbit.catalogue import Catalogue
+from skylift.sky.orbit.earth_orientation import EarthOrientation
+from skylift.sky.routing.delay import DelayTerms, fibre_us
+from skylift.sky.routing.ground import Gateway, GroundSegment, Pop
+from skylift.sky.routing.lasers import LaserRules
+
+FOREVER_US = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """A dish at a fixed place. `pop` is an index into the ground segment's PoPs."""
+
+    id: TerminalId
+    place: Place
+    antenna: AntennaModel
+    pop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `from_us` until just before `until_us`."""
+
+    from_us: int = -FOREVER_US
+    until_us: int = FOREVER_US
+
+    def holds_at(self, at_us: int) -> bool:
+        return self.from_us <= at_us < self.until_us
+
+    def touches(self, start_us: int, end_us: int) -> bool:
+        return self.from_us < end_us and self.until_us > start_us
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What does not work for a while: indices of satellites, gateways, satellites whose lasers are off."""
+
+    period: Period
+    satellites: tuple[int, ...] = ()
+    gateways: tuple[int, ...] = ()
+    lasers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePeriod:
+    """While it holds, the terminals named (by index) may be served."""
+
+    period: Period
+    terminals: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What changes during a run. A terminal that no service period names is never served."""
+
+    service: tuple[ServicePeriod, ...] = ()
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LaserPlan:
+    """How satellites are linked: a fixed grid of neighbours (N, D), or None: matched as flown."""
+
+    rules: LaserRules
+    neighbour: npt.NDArray[np.int32] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that `look` and `choose` need besides the time.
+
+    memory_us  hysteresis is forgotten at whole multiples of this (UTC), so that the state at any slot is
+               a function of the scenario and the instant alone, whenever and wherever a run began
+    """
+
+    catalogue: Catalogue
+    terminals: tuple[Terminal, ...]
+    ground: GroundSegment
+    timeline: Timeline
+    gateway_antenna: AntennaModel
+    delay: DelayTerms
+    policy: str = "sticky"
+    lasers: LaserPlan | None = None
+    earth: EarthOrientation | None = None
+    slots: SlotClock = field(default_factory=SlotClock)
+    memory_us: int = 15 * 60 * 1_000_000
+
+    def terminal_sites(self) -> Sites:
+        return sites_of([t.place for t in self.terminals], [t.antenna for t in self.terminals])
+
+    def gateway_sites(self) -> Sites:
+        places = [g.place for g in self.ground.gateways]
+        models = [
+            _with_minimum_elevation(self.gateway_antenna, g.minimum_elevation_deg)
+            for g in self.ground.gateways
+        ]
+        return sites_of(places, models)
+
+    def fibre_us(self) -> npt.NDArray[np.float64]:
+        """One-way microseconds of fibre from each gateway to each PoP, (G, P)."""
+        return np.array(
+            [[self._backhaul_us(g, p) for p in self.ground.pops] for g in self.ground.gateways]
+        ).reshape(len(self.ground.gateways), len(self.ground.pops))
+
+    def _backhaul_us(self, gateway: Gateway, pop: Pop) -> float:
+        """Fibre to the PoP; other PoPs than the one a gateway is bound to are reached through that one."""
+        first = next((p for p in self.ground.pops if p.id == gateway.pop), None)
+        if first is None:
+            return fibre_us(gateway.place, pop.place, self.delay)
+        return fibre_us(gateway.place, first.place, self.delay) + fibre_us(first.place, pop.place, self.delay)
+
+    def memory_start(self, at_us: int) -> int:
+        """The first slot of the memory window in which the slot beginning at `at_us` lies."""
+        window_us = at_us // self.memory_us * self.memory_us
+        return self.slots.starts(window_us, window_us + self.memory_us)[0]
+
+
+def _with_minimum_elevation(model: AntennaModel, minimum_elevation_deg: float) -> AntennaModel:
+    return replace(model, minimum_elevation_deg=minimum_elevation_deg)
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """Per terminal, as columns (M,): may it be served in this slot (`barred` 0), or the reason why not."""
+
+    barred: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """What works in a slot: bool (N,), (G,), (N,). None: everything does."""
+
+    satellites: npt.NDArray[np.bool_]
+    gateways: npt.NDArray[np.bool_]
+    lasers: npt.NDArray[np.bool_]
+
+
+def asks_at(world: World, at_us: int) -> Asks:
+    """Service as it stands at the beginning of the slot: a change takes effect with the next slot."""
+    barred = np.full(len(world.terminals), WhyDown.REGION_NOT_ACTIVE, dtype=np.uint8)
+    for service in world.timeline.service:
+        if service.period.holds_at(at_us):
+            barred[list(service.terminals)] = WhyDown.UP
+    return Asks(barred)
+
+
+def working_at(world: World, at_us: int) -> Working:
+    """What works during the whole slot that begins at `at_us`."""
+    satellites = np.ones(len(world.catalogue), dtype=np.bool_)
+    lasers = np.ones(len(world.catalogue), dtype=np.bool_)
+    gateways = np.ones(len(world.ground.gateways), dtype=np.bool_)
+    for failure in world.timeline.failures:
+        if failure.period.touches(at_us, at_us + world.slots.length_us):
+            satellites[list(failure.satellites)] = False
+            gateways[list(failure.gateways)] = False
+            lasers[list(failure.lasers)] = False
+    return Working(satellites, gateways, lasers & satellites)
+
+
+def distance_m(a: Place, b: Place) -> float:
+    """Straight line through the Earth: enough to order sites by nearness."""
+    return float(np.linalg.norm(place_to_ecef_m(a) - place_to_ecef_m(b)))
