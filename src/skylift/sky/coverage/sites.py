@@ -21,6 +21,7 @@ class AntennaModel:
     boresight_tilt_deg  from the zenith; boresight_azimuth_deg  from north over east, of the tilt
     field_of_view_deg   half angle about the boresight; 90 with tilt 0 is the whole sky
     arc_separation_deg  least topocentric angle to the geostationary arc above the horizon; 0 for none
+    tilt_toward_pole    the azimuth is that of the nearer pole: north from the equator on, else south
     """
 
     name: str
@@ -32,6 +33,7 @@ class AntennaModel:
     arc_separation_deg: float = 0.0
     # (azimuth_deg, elevation_deg) corners, azimuth ascending from 0; between them linear, wrapping at 360.
     horizon_mask: tuple[tuple[float, float], ...] = ()
+    tilt_toward_pole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,7 @@ class Sites:
     position_ecef_m, up, east, north, boresight  (3, M)
     latitude_rad, longitude_rad, altitude_m      (M,) geodetic, WGS84
     min_elevation_rad, cos_field_of_view, arc_separation_rad  (M,)
-    mask_elevation_rad  float32 (M, 360): horizon mask per whole degree of azimuth, the higher of its two
-                        corners; -pi/2 where there is none
+    mask_elevation_rad  float32 (M, 360): horizon mask per whole degree of azimuth, its highest there; -pi/2 where there is none
     """
 
     position_ecef_m: Floats
@@ -71,7 +72,16 @@ def sites_of(places: Sequence[Place], models: Sequence[AntennaModel]) -> Sites:
     east = local_east(longitude)
     north = local_north(latitude, longitude)
     tilt = np.array([m.boresight_tilt_deg for m in models]) * RAD_PER_DEG
-    azimuth = np.array([m.boresight_azimuth_deg for m in models]) * RAD_PER_DEG
+    azimuth = (
+        np.array(
+            [
+                (0.0 if p.latitude_deg >= 0.0 else 180.0) if m.tilt_toward_pole else m.boresight_azimuth_deg
+                for p, m in zip(places, models, strict=True)
+            ],
+            dtype=np.float64,
+        )
+        * RAD_PER_DEG
+    )
     sideways = north * np.cos(azimuth) + east * np.sin(azimuth)
     return Sites(
         position_ecef_m=np.ascontiguousarray(geodetic_to_ecef_m(latitude, longitude, altitude_m)),
@@ -102,5 +112,7 @@ def _mask_table(corners: tuple[tuple[float, float], ...]) -> npt.NDArray[np.floa
         return np.full(360, -np.pi / 2.0, dtype=np.float32)
     azimuth, elevation = np.array(corners, dtype=np.float64).T
     edges = np.interp(np.arange(361), azimuth, elevation, period=360.0)
-    # The higher of a bin's two edges, so that a mask is never seen through.
-    return np.asarray(np.maximum(edges[:-1], edges[1:]) * RAD_PER_DEG, dtype=np.float32)
+    # The highest of a bin's two edges and the corners in it, so that a mask is never seen through.
+    highest = np.maximum(edges[:-1], edges[1:])
+    np.maximum.at(highest, (azimuth % 360.0).astype(np.intp), elevation)
+    return np.asarray(highest * RAD_PER_DEG, dtype=np.float32)
