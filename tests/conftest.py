@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from skylift.adapters.compiled import drop_stale_kernels
 
@@ -15,6 +16,12 @@ SHARED = ROOT.parent / "shared"
 
 # Pictures are drawn into files; no test opens a window.
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# No deadline per example: the first one may compile a kernel, and tests are not timed. Where CI is set,
+# hypothesis loads a profile of its own, which has no deadline either and always draws the same examples.
+settings.register_profile("house", deadline=None, print_blob=True)
+if not os.environ.get("CI"):
+    settings.load_profile("house")
 
 # Before any worker of pytest-xdist starts; they would take the code away from one another.
 if "PYTEST_XDIST_WORKER" not in os.environ:

@@ -40,6 +40,11 @@ NOT_CODE = {
 # A decorator by one of these names compiles what it stands on.
 COMPILERS = {"njit", "jit", "vectorize", "guvectorize", "cfunc"}
 
+# Rooms that compute and touch nothing; import-linter sees imports, but these calls need none.
+PURE_ROOMS = tuple(f"src/skylift/{room}/" for room in ("base", "ports", "sky", "twin", "study"))
+IMPURE_CALLS = {"open", "input", "eval", "exec", "__import__", "breakpoint"}
+IMPURE_NUMPY = {"load", "save", "savez", "savetxt", "loadtxt", "genfromtxt", "fromfile", "memmap"}
+
 FORBIDDEN_TEXT = (
     (
         "a path of one machine",
@@ -166,6 +171,23 @@ def _compiles(decorator: ast.expr) -> bool:
     return name in COMPILERS
 
 
+def check_pure(name: str, source: str) -> Iterator[Breach]:
+    """No call in a computing room that opens a file or runs a text, which no import gives away."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and _is_impure(node.func):
+            yield Breach(
+                f"{name}:{node.lineno}",
+                f"{ast.unparse(node.func)} in a room that touches no files",
+                "read it in adapters/ and hand the content in",
+            )
+
+
+def _is_impure(called: ast.expr) -> bool:
+    if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
+        return called.value.id in {"np", "numpy"} and called.attr in IMPURE_NUMPY
+    return isinstance(called, ast.Name) and called.id in IMPURE_CALLS
+
+
 def imports_of(module: str, is_package: bool, source: str, known: set[str]) -> set[str]:
     """Which of the `known` modules this one imports anywhere, inside functions too."""
     found: set[str] = set()
@@ -274,6 +296,8 @@ def _all_breaches(texts: dict[str, str]) -> Iterable[Breach]:
             sources[name] = text
     for name, text in sources.items():
         yield from check_sizes(name, text)
+        if name.startswith(PURE_ROOMS):
+            yield from check_pure(name, text)
         if name.startswith("src/") and name.endswith("_kernel.py"):
             yield from check_kernel(name, text, tests)
     yield from check_cycles(sources)

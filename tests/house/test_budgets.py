@@ -134,6 +134,13 @@ NAMED = {"tests/test_k.py": "from skylift.sky.orbit.a_kernel import f\n"}
             },
             [],
         ),
+        (
+            {"src/skylift/sky/a.py": "x = open('f')\n"},
+            ["src/skylift/sky/a.py:1: open in a room that touches no"],
+        ),
+        ({"src/skylift/base/a.py": "x = np.load('f')\n"}, ["np.load in a room"]),
+        ({"src/skylift/twin/a.py": "x = bank.open()\ny = json.load(z)\n"}, []),
+        ({"src/skylift/adapters/a.py": "x = open('f')\n"}, []),
         ({"docs/a.md": "see /ho" + "me/ann/x\n"}, ["docs/a.md:1: a path of one machine"]),
         ({"a.sh": "cat /tm" + "p/x\n"}, ["a.sh:1: a path of one machine"]),
         ({"a.sh": "#!/usr/bin/env bash\ncat $HOME/tmp/x ./tmp/x\ncurl https://a.org/home/x\n"}, []),
