@@ -61,6 +61,7 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff format src tests bench tools examples
 
 bench: $(VENV)/dev.stamp
+	@$(BIN)/python -m skylift.adapters.compiled
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
 
 reference: $(VENV)/dev.stamp
