@@ -85,20 +85,28 @@ def parse_earth_orientation(text: str, thing: str = "the Earth-orientation file"
     finals2000A, columns counted from 1: MJD 8-15, pole x 19-27 and y 38-46 ("), UT1 - UTC 59-68 (s); source:
     IERS, readme.finals2000A. Days without values (beyond the predictions) are left out.
     """
-    rows = list(_csv_rows(text, thing) if text.lstrip().upper().startswith("DATE,") else _finals_rows(text, thing))
+    rows = list(
+        _csv_rows(text, thing) if text.lstrip().upper().startswith("DATE,") else _finals_rows(text, thing)
+    )
     if len(rows) < 2:
         raise _unreadable(thing, "it has fewer than two days with values")
     table = np.array(rows)
     mjd = table[:, 0].astype(np.int64)
     if np.any(np.diff(mjd) <= 0):
         raise _unreadable(thing, "its days do not ascend")
-    return EarthOrientation(mjd, table[:, 1], table[:, 2] * RAD_PER_ARCSECOND, table[:, 3] * RAD_PER_ARCSECOND)
+    return EarthOrientation(
+        mjd, table[:, 1], table[:, 2] * RAD_PER_ARCSECOND, table[:, 3] * RAD_PER_ARCSECOND
+    )
 
 
 def _finals_rows(text: str, thing: str) -> Iterator[tuple[float, float, float, float]]:
     for number, line in enumerate(text.splitlines(), start=1):
         cells = [line[7:15], line[58:68], line[18:27], line[37:46]]
-        if line.strip() and all(cell.strip() for cell in cells[:1]) and all(cell.strip() for cell in cells[1:]):
+        if (
+            line.strip()
+            and all(cell.strip() for cell in cells[:1])
+            and all(cell.strip() for cell in cells[1:])
+        ):
             yield _row(cells, number, thing)
         elif line.strip() and not _is_day(line[7:15]):
             raise _unreadable(thing, f"line {number} is neither of finals2000A nor of CelesTrak's CSV")

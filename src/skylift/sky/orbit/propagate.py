@@ -76,7 +76,11 @@ class Propagator:
         instants = np.ascontiguousarray(at_us, dtype=np.int64)
         if instants.ndim != 1:
             raise ValueError("instants are a one-dimensional array")
-        filled = self.empty(len(instants), frame, velocity) if out is None else self._checked(out, instants, frame, velocity)
+        filled = (
+            self.empty(len(instants), frame, velocity)
+            if out is None
+            else self._checked(out, instants, frame, velocity)
+        )
         filled.at_us[:] = instants
         filled.error[:] = 0
         turn, polar = self._turns(instants, frame, earth)
@@ -185,9 +189,7 @@ class Propagator:
         for index in np.flatnonzero(open_entries.any(axis=0)):
             self._fill_from_library(filled, int(index), np.flatnonzero(open_entries[:, index]), turn, polar)
 
-    def _deep(
-        self, filled: Ephemeris, turn: npt.NDArray[np.float64], polar: npt.NDArray[np.float64]
-    ) -> None:
+    def _deep(self, filled: Ephemeris, turn: npt.NDArray[np.float64], polar: npt.NDArray[np.float64]) -> None:
         every = np.arange(len(filled.at_us))
         for index in np.flatnonzero(self.deep_space):
             self._fill_from_library(filled, int(index), every, turn, polar)
@@ -212,7 +214,9 @@ class Propagator:
             error = np.where((error == 0) & ~inside, ALTITUDE_OUT_OF_RANGE, error).astype(np.uint8)
         if filled.frame == "itrs":
             matrices = polar[instants] if len(polar) else polar
-            p, v = teme_to_itrs(position[:, :, np.newaxis], velocity[:, :, np.newaxis], turn[instants], matrices)
+            p, v = teme_to_itrs(
+                position[:, :, np.newaxis], velocity[:, :, np.newaxis], turn[instants], matrices
+            )
             position, velocity = p[:, :, 0], v[:, :, 0]
         faulty = error != 0
         position[faulty] = np.nan

@@ -38,7 +38,9 @@ def _put(scratch, first, where, start, count, out):
     """Copies three rows of the scratch to out (3, N): in one piece where the satellites stand in one piece."""
     if start >= 0:
         for k in range(3):
-            out[k, start : start + count] = scratch[(first + k) * BLOCK : (first + k) * BLOCK + count]
+            row, base = out[k, start : start + count], (first + k) * BLOCK
+            for i in range(count):
+                row[i] = scratch[base + i]
     else:
         for k in range(3):
             row, base = out[k], (first + k) * BLOCK

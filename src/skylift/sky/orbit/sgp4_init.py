@@ -127,9 +127,7 @@ def _secular(rows: Floats, shape: _Shape) -> Floats:
     second = 0.5 * first * J2 * semi_latus_inv2
     fourth = -0.46875 * J4 * semi_latus_inv2**2 * n
     rows[MDOT] = (
-        n
-        + 0.5 * first * root * rows[CON41]
-        + 0.0625 * second * root * (13.0 - 78.0 * cos2 + 137.0 * cos4)
+        n + 0.5 * first * root * rows[CON41] + 0.0625 * second * root * (13.0 - 78.0 * cos2 + 137.0 * cos4)
     )
     rows[ARGPDOT] = (
         -0.5 * first * (1.0 - 5.0 * cos2)
@@ -159,17 +157,26 @@ def _drag(rows: Floats, shape: _Shape, catalogue: Catalogue, node_rate: Floats) 
     psi2 = np.abs(1.0 - eta2)
     coef = q4 * tsi**4
     coef1 = coef / psi2**3.5
-    cc2 = coef1 * n * (
-        a * (1.0 + 1.5 * eta2 + e_eta * (4.0 + eta2))
-        + 0.375 * J2 * tsi / psi2 * rows[CON41] * (8.0 + 3.0 * eta2 * (8.0 + eta2))
+    cc2 = (
+        coef1
+        * n
+        * (
+            a * (1.0 + 1.5 * eta2 + e_eta * (4.0 + eta2))
+            + 0.375 * J2 * tsi / psi2 * rows[CON41] * (8.0 + 3.0 * eta2 * (8.0 + eta2))
+        )
     )
     cc1 = bstar * cc2
     oval = e > 1e-4
-    cc3 = np.where(oval, -2.0 * coef * tsi * J3_OVER_J2 * n * shape.inclination_sin / np.where(oval, e, 1.0), 0.0)
+    cc3 = np.where(
+        oval, -2.0 * coef * tsi * J3_OVER_J2 * n * shape.inclination_sin / np.where(oval, e, 1.0), 0.0
+    )
     cc4 = (2.0 * n * coef1 * a * shape.one_minus_e2) * (
         eta * (2.0 + 0.5 * eta2)
         + e * (0.5 + 2.0 * eta2)
-        - J2 * tsi / (a * psi2) * (
+        - J2
+        * tsi
+        / (a * psi2)
+        * (
             -3.0 * rows[CON41] * (1.0 - 2.0 * e_eta + eta2 * (1.5 - 0.5 * e_eta))
             + 0.75
             * rows[X1MTH2]
