@@ -31,3 +31,7 @@ class VisiblePairs:
 
     def __len__(self) -> int:
         return len(self.satellite)
+
+    def copy(self) -> VisiblePairs:
+        """The same in arrays of its own: those of a PairFinder are overwritten by its next find."""
+        return VisiblePairs(*(getattr(self, name).copy() for name in self.__dataclass_fields__))

@@ -43,7 +43,8 @@ class Sites:
     position_ecef_m, up, east, north, boresight  (3, M)
     latitude_rad, longitude_rad, altitude_m      (M,) geodetic, WGS84
     min_elevation_rad, cos_field_of_view, arc_separation_rad  (M,)
-    mask_elevation_rad  float32 (M, 360): horizon mask per whole degree of azimuth, its highest there; -pi/2 where there is none
+    mask_elevation_rad  float32 (M, 360): horizon mask per whole degree of azimuth, its highest there;
+                        -pi/2 where there is none
     """
 
     position_ecef_m: Floats
