@@ -90,6 +90,10 @@ NAMES = {
 # Smaller than the source's own grid: 0.49 km2 about St Peter's.
 VATICAN = box(12.448, 41.900, 12.457, 41.906)
 
+# Western Sahara north and west of the berm, which the source gives to Morocco: a non-self-governing territory
+# on the UN's list since 1963; its northern border is the parallel of 27 degrees 40 minutes.
+WESTERN_SAHARA = box(-17.5, 20.5, -8.66, 27.6667)
+
 # Names that people also type.
 ALSO = {
     "CI": ["Ivory Coast"],
@@ -170,6 +174,8 @@ def pieces_by_code(topology: dict[str, Any]) -> dict[str, list[Polygon]]:
                 found[part_of(code, piece)].append(piece)
     found["IT"] = [p for piece in found["IT"] for p in polygons(piece.difference(VATICAN))]
     found["VA"] = [VATICAN]
+    found["EH"] += [p for piece in found["MA"] for p in polygons(piece & WESTERN_SAHARA)]
+    found["MA"] = [p for piece in found["MA"] for p in polygons(piece - WESTERN_SAHARA)]
     return found
 
 

@@ -226,8 +226,8 @@ def _box_area_km2(polygon: Polygon) -> float:
 def cells_area_km2(cells: Sequence[str]) -> float:
     """Area of cells on the WGS84 ellipsoid.
 
-    H3 takes geodetic latitudes for those of a sphere of the ellipsoid's surface, which makes a cell 0.45 % too
-    large at the equator and 0.9 % too small at the poles; the ratio of the two surface elements at the cell's
+    H3 takes geodetic latitudes for those of a sphere with the ellipsoid's surface: a cell comes out 0.45 % too
+    large at the equator and 0.9 % too small at the poles. The ratio of the two surface elements at the cell's
     centre mends it.
     """
     if not cells:
