@@ -1,0 +1,220 @@
+"""The twin on a clock: slot after slot, each as the documents that the service hands out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import h3
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from skylift import __version__
+from skylift.adapters.clock import AnyClock
+from skylift.adapters.links_file import Names, links_to_arrow
+from skylift.adapters.sky_messages import Hello, SlotReport
+from skylift.base.geodesy import Place, ecef_to_geodetic
+from skylift.base.instants import InstantUs, format_instant
+from skylift.base.link import LinkTable
+from skylift.base.units import DEG_PER_RAD, US_PER_S
+from skylift.sky.coverage.visible import PairFinder
+from skylift.twin.look import Sky
+from skylift.twin.tick import Twin
+from skylift.twin.world import FOREVER_US, World, working_at
+
+# A slot is computed on what is known this long before it begins (HOUSE: facts committed up to 3 s before).
+LEAD_US = 3 * US_PER_S
+# Exact places are not exported: a terminal is shown by its H3 cell of this resolution, about 250 km2.
+CELL_RESOLUTION = 5
+
+NOT_MODELLED = ("down_bps", "up_bps", "loss_fraction")
+
+# One decimal less than a satellite moves in a hundredth of a second; finer digits would only cost space.
+_DEGREE_DECIMALS = 3
+_KM_DECIMALS = 2
+
+
+class LiveSky:
+    """The slots of one world from now on, at the pace of a clock."""
+
+    def __init__(self, world: World, clock: AnyClock) -> None:
+        self.world = world
+        self.clock = clock
+        self._twin = Twin(world)
+        self._documents = SlotDocuments(world)
+
+    def slots(self) -> Iterator[SlotReport]:
+        """The slot that is under way, then each following one, computed LEAD_US before it begins.
+
+        Gives a slot as soon as it is computed. After a leap of the clock (a machine that slept) it begins
+        anew at the slot that is then under way.
+        """
+        while True:
+            yield from self._until_leap(self.world.slots.start(self.clock.now()))
+
+    def _until_leap(self, first_us: int) -> Iterator[SlotReport]:
+        length_us = self.world.slots.length_us
+        lead_us = min(length_us, LEAD_US * max(1.0, self.clock.speed))
+        before: LinkTable | None = None
+        # One slot early: the first slot's handovers need the slot before it.
+        following = first_us - length_us
+        for sky, links in self._twin.links(following, FOREVER_US):
+            following = links.at_us + length_us
+            if links.at_us >= first_us:
+                late = self.clock.now() > links.at_us
+                yield self._documents.report(sky, links, before, late)
+            before = links
+            ahead_us = following - self.clock.now()
+            # To begin anew costs one memory window at most: further behind than that, catching up costs more.
+            if following > first_us and not -self.world.memory_us <= ahead_us <= 3 * length_us:
+                return
+            self.clock.sleep_until(InstantUs(int(following - lead_us)))
+
+
+class SlotDocuments:
+    """Turns a slot into what is sent and shown."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._names = Names.of(world)
+        self._finder = PairFinder(world.terminal_sites())
+
+    def report(self, sky: Sky, links: LinkTable, before: LinkTable | None, late: bool) -> SlotReport:
+        latitude, longitude, altitude_m = ecef_to_geodetic(sky.position_start_m)
+        working = working_at(self.world, sky.at_us).satellites
+        # The finder's columns are its own, so they are copied (as bytes) before its next find.
+        pairs = self._finder.find(sky.position_start_m, working)
+        return SlotReport(
+            at_us=links.at_us,
+            late=late,
+            links=self._links(sky, links, before, late),
+            latitude_deg=_bytes(np.round(latitude * DEG_PER_RAD, _DEGREE_DECIMALS), np.float64),
+            longitude_deg=_bytes(np.round(longitude * DEG_PER_RAD, _DEGREE_DECIMALS), np.float64),
+            altitude_km=_bytes(np.round(altitude_m / 1000.0, _KM_DECIMALS), np.float64),
+            pair_offset=_bytes(pairs.site_offset, np.int64),
+            pair_satellite=_bytes(pairs.satellite, np.int32),
+            pair_elevation_deg=_angles(pairs.elevation_rad),
+            pair_azimuth_deg=_angles(pairs.azimuth_rad),
+            pair_usable=_bytes(self._usable(sky, pairs.site_offset, pairs.satellite), np.uint8),
+        )
+
+    def _usable(
+        self, sky: Sky, offset: npt.NDArray[np.int64], satellite: npt.NDArray[np.int32]
+    ) -> npt.NDArray[np.bool_]:
+        n = len(self.world.catalogue)
+
+        def keys(offset: npt.NDArray[np.int64], satellite: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+            return np.repeat(np.arange(len(offset) - 1) * n, np.diff(offset)) + satellite
+
+        return np.isin(keys(offset, satellite), keys(sky.users.site_offset, sky.users.satellite))
+
+    def _links(self, sky: Sky, links: LinkTable, before: LinkTable | None, late: bool) -> bytes:
+        document = {
+            "at": format_instant(links.at_us),
+            "at_us": links.at_us,
+            "slot_length_s": self.world.slots.length_us / US_PER_S,
+            "late": late,
+            "time_shift_s": self._names.time_shift_us / US_PER_S,
+            "links": link_rows(sky, links, before, self._names),
+        }
+        return msgspec.json.encode(document)
+
+
+def link_rows(sky: Sky, links: LinkTable, before: LinkTable | None, names: Names) -> list[dict[str, Any]]:
+    """One slot's rows with the names, units and digits of links.parquet, through the same conversion.
+
+    before  the slot before, by which handovers are told also across the border of two memory windows
+    """
+    table = links_to_arrow([(sky, links)], names)
+    if before is not None:
+        handover = (links.satellite >= 0) & (before.satellite >= 0) & (links.satellite != before.satellite)
+        field = table.schema.get_field_index("handover")
+        table = table.set_column(field, table.schema.field(field), pa.array(handover))
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
+
+
+def hello(world: World, inputs: dict[str, Any], title: str, warnings: tuple[str, ...]) -> Hello:
+    """What does not change while the service runs."""
+    catalogue = world.catalogue
+    return Hello(
+        norad=_bytes(catalogue.norad, np.int32),
+        names=catalogue.name,
+        terminals=tuple(t.id for t in world.terminals),
+        slot_length_us=world.slots.length_us,
+        terminals_document=msgspec.json.encode(
+            {"terminals": [_terminal(world, i) for i in range(len(world.terminals))]}
+        ),
+        gateways_document=msgspec.json.encode(_ground(world)),
+        about={
+            "version": __version__,
+            "scenario": title,
+            "satellites": len(catalogue),
+            "terminals": len(world.terminals),
+            "gateways": len(world.ground.gateways),
+            "policy": world.policy,
+            "lasers": world.lasers is not None,
+            "slot_length_s": world.slots.length_us / US_PER_S,
+            "time_shift_s": catalogue.time_shift_us / US_PER_S,
+            "inputs": inputs,
+            "warnings": list(warnings),
+            "not_modelled": list(NOT_MODELLED),
+        },
+    )
+
+
+def _terminal(world: World, index: int) -> dict[str, Any]:
+    terminal = world.terminals[index]
+    antenna = terminal.antenna
+    cell = h3.latlng_to_cell(terminal.place.latitude_deg, terminal.place.longitude_deg, CELL_RESOLUTION)
+    latitude_deg, longitude_deg = h3.cell_to_latlng(cell)
+    return {
+        "terminal": terminal.id,
+        "cell": cell,
+        "cell_latitude_deg": round(latitude_deg, 4),
+        "cell_longitude_deg": round(longitude_deg, 4),
+        "pop": world.ground.pops[terminal.pop].id,
+        "antenna": antenna.name,
+        "minimum_elevation_deg": antenna.minimum_elevation_deg,
+        "boresight_tilt_deg": antenna.boresight_tilt_deg,
+        "boresight_azimuth_deg": antenna.boresight_azimuth_deg,
+        "field_of_view_deg": antenna.field_of_view_deg,
+    }
+
+
+def _ground(world: World) -> dict[str, Any]:
+    return {
+        "gateways": [
+            {
+                "gateway": g.id,
+                "name": g.name,
+                **_site(g.place, g.source, g.accuracy_m),
+                "antennas": g.antennas,
+                "minimum_elevation_deg": g.minimum_elevation_deg,
+                "pop": g.pop,
+            }
+            for g in world.ground.gateways
+        ],
+        "pops": [
+            {"pop": p.id, "name": p.name, **_site(p.place, p.source, p.accuracy_m)} for p in world.ground.pops
+        ],
+    }
+
+
+def _site(place: Place, source: str, accuracy_m: float) -> dict[str, Any]:
+    return {
+        "latitude_deg": place.latitude_deg,
+        "longitude_deg": place.longitude_deg,
+        "source": source,
+        "accuracy_m": accuracy_m,
+    }
+
+
+def _bytes(values: npt.NDArray[Any], kind: type[Any]) -> bytes:
+    return np.ascontiguousarray(values, dtype=kind).tobytes()
+
+
+def _angles(values_rad: npt.NDArray[np.float32]) -> bytes:
+    return _bytes(np.round(values_rad.astype(np.float64) * DEG_PER_RAD, 2), np.float64)

@@ -1,0 +1,239 @@
+"""The HTTP API, the live stream and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Depends, FastAPI, Header, Query, Request, Response
+from pydantic import BaseModel
+
+from skylift import __version__
+from skylift.api import models
+from skylift.api.errors import add_handlers, problem
+from skylift.api.guard import Guard
+from skylift.api.pages import docs_page
+from skylift.api.positions import satellites_document
+from skylift.api.state import Kept, LiveState, not_ready
+from skylift.api.stream import MOST_STREAMS, LiveStream
+from skylift.base.errors import Refused, Unavailable
+from skylift.base.instants import format_instant, parse_instant
+
+STATIC = {
+    "page.js": "text/javascript; charset=utf-8",
+    "page.css": "text/css; charset=utf-8",
+    "map.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+_ABOUT_API = """
+What skylift's twin computes, slot by slot. A slot lasts 15 s and begins at :12, :27, :42 and :57.
+Without a login the service answers on loopback only. Errors have one shape: `Error`.
+"""
+
+Instant = Annotated[
+    str | None,
+    Query(
+        description="An instant within a recent slot: ISO 8601 (2026-05-30T12:00:00Z), or microseconds "
+        "since 1970. Without it: the slot under way."
+    ),
+]
+
+
+def known_parameters_only(request: Request) -> None:
+    """A misspelt parameter is refused rather than passed over."""
+    known = {p.alias for p in request.scope["route"].dependant.query_params}
+    for name in request.query_params:
+        if name not in known:
+            raise Refused(
+                "parameter.unknown",
+                f"parameter {name[:40]!r}",
+                "this path does not know it",
+                f"it knows: {', '.join(sorted(known)) or 'none'}",
+            )
+
+
+def create_app(state: LiveState) -> FastAPI:
+    """The application over what the sky process has told."""
+    app = FastAPI(
+        title="skylift",
+        version=__version__,
+        description=_ABOUT_API,
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(known_parameters_only)],
+        responses={400: {"model": models.Error}, 503: {"model": models.Error}},
+    )
+    add_handlers(app)
+    app.add_middleware(Guard)
+    _add_health(app, state)
+    _add_links(app, state)
+    _add_documents(app, state)
+    _add_pages(app)
+    return app
+
+
+def _json(body: bytes | dict[str, Any]) -> Response:
+    return Response(
+        body if isinstance(body, bytes) else msgspec.json.encode(body), media_type="application/json"
+    )
+
+
+def _shape(model: type[BaseModel], not_found: bool = False) -> dict[str, Any]:
+    responses: dict[int, Any] = {200: {"model": model}}
+    if not_found:
+        responses[404] = {"model": models.Error}
+    return {"responses": responses, "response_class": Response}
+
+
+def _add_health(app: FastAPI, state: LiveState) -> None:
+    @app.get("/healthz", tags=["health"], summary="The process lives.", **_shape(models.Health))
+    async def healthz() -> Response:
+        return _json({"status": "ok"})
+
+    @app.get("/readyz", tags=["health"], summary="The slot under way is known.", **_shape(models.Readiness))
+    async def readyz() -> Response:
+        reason = state.why_not_ready()
+        present = state.present()
+        if reason is not None or present is None:
+            return problem(not_ready(reason or "no slot yet"))
+        return _json({"status": "ready", "slot_at_us": present.at_us})
+
+
+def _slot(state: LiveState, at: str | None) -> Kept:
+    state.need_hello()
+    if at is None:
+        present = state.present()
+        if present is None:
+            raise not_ready(state.why_not_ready() or "no slot yet")
+        return present
+    kept = state.slot_at(int(at) if at.isdecimal() and at.isascii() else parse_instant(at, "at"))
+    if kept is not None:
+        return kept
+    oldest, newest = state.oldest_us, state.newest_us
+    held = f"from {format_instant(oldest)} to {format_instant(newest)}" if oldest and newest else "none yet"
+    raise Refused(
+        "slot.not_kept",
+        "the slot at the instant asked for",
+        f"only recent slots are kept: {held}",
+        "ask for one of these, or compute it with `skylift simulate`",
+    )
+
+
+def _add_links(app: FastAPI, state: LiveState) -> None:
+    streams: set[LiveStream] = set()
+
+    @app.get(
+        "/api/v1/links",
+        tags=["sky"],
+        summary="Every terminal's link in a slot.",
+        **_shape(models.Links, True),
+    )
+    async def links(at: Instant = None) -> Response:
+        return _json(_slot(state, at).links)
+
+    @app.get(
+        "/api/v1/live",
+        tags=["sky"],
+        summary="The links of each slot as it begins, as server-sent events.",
+        response_class=Response,
+        responses={
+            200: {
+                "description": "Events `slot` whose id is `at_us` and whose data is a `Links` document; "
+                "comments as heartbeats. With Last-Event-ID it resumes after that slot.",
+                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            }
+        },
+    )
+    async def live(
+        last_event_id: Annotated[str | None, Header(description="The id of the last event received.")] = None,
+    ) -> Response:
+        if len(streams) >= MOST_STREAMS:
+            raise Unavailable(
+                "stream.too_many", "the live stream", f"{MOST_STREAMS} streams are open", "close some of them"
+            )
+        return LiveStream(state, _event_id(last_event_id), streams)
+
+
+def _event_id(text: str | None) -> int | None:
+    if text is None or text == "":
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        raise Refused(
+            "stream.event_id",
+            "Last-Event-ID",
+            "an event's id is a whole number",
+            "send the id as it was received",
+        )
+    return int(text)
+
+
+def _add_documents(app: FastAPI, state: LiveState) -> None:
+    @app.get(
+        "/api/v1/satellites",
+        tags=["sky"],
+        summary="Where the satellites are at slot start.",
+        **_shape(models.Satellites, True),
+    )
+    def satellites(
+        at: Instant = None,
+        terminal: Annotated[str | None, Query(description="Only those this terminal can see.")] = None,
+        in_view: Annotated[bool, Query(description="Only those that any terminal can see.")] = False,
+    ) -> Response:
+        kept = _slot(state, at)
+        report = kept.report
+        if report is None:
+            raise Refused(
+                "positions.not_kept",
+                "the positions of that slot",
+                "positions are kept for the newest slots only",
+                "ask without `at`, or use `skylift sky`",
+            )
+        return _json(satellites_document(state.need_hello(), report, terminal, in_view))
+
+    @app.get(
+        "/api/v1/terminals",
+        tags=["sky"],
+        summary="The terminals, their places coarsened to a cell.",
+        **_shape(models.Terminals),
+    )
+    async def terminals() -> Response:
+        return _json(state.need_hello().terminals_document)
+
+    @app.get(
+        "/api/v1/gateways",
+        tags=["sky"],
+        summary="Gateways and points of presence, with source and accuracy.",
+        **_shape(models.Gateways),
+    )
+    async def gateways() -> Response:
+        return _json(state.need_hello().gateways_document)
+
+    @app.get(
+        "/api/v1/about",
+        tags=["service"],
+        summary="What runs here: scenario, inputs, clock, and what is not modelled.",
+        **_shape(models.About),
+    )
+    async def about() -> Response:
+        return _json(state.about())
+
+
+def _add_pages(app: FastAPI) -> None:
+    static = files("skylift.api") / "static"
+
+    def add(path: str, body: Callable[[], bytes], media_type: str) -> None:
+        async def page() -> Response:
+            return Response(body(), media_type=media_type)
+
+        app.add_api_route(path, page, include_in_schema=False, response_class=Response)
+
+    def packaged(name: str) -> Callable[[], bytes]:
+        text = (static / name).read_bytes()
+        return lambda: text
+
+    add("/", packaged("index.html"), "text/html; charset=utf-8")
+    for name, media_type in STATIC.items():
+        add(f"/static/{name}", packaged(name), media_type)
+    add("/docs", lambda: docs_page(app.openapi()), "text/html; charset=utf-8")

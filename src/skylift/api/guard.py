@@ -1,0 +1,101 @@
+"""The door of a service without a login: loopback names only, and nothing for other sites.
+
+Binding to loopback keeps other machines out, but not the web pages that this machine's browser shows. A page
+of another site can aim its own host name at 127.0.0.1 (DNS rebinding) and would then read the API as its own;
+its requests give themselves away by the Host header. That the API answers no other origin (no CORS) keeps
+the rest out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from skylift.api.errors import problem
+from skylift.base.errors import Refused
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def loopback_address(host: str) -> str | None:
+    """The numeric loopback address that `host` names, or None where it is not loopback."""
+    if host.lower() == "localhost":
+        # Not looked up: what a resolver says "localhost" is, need not be loopback.
+        return "127.0.0.1"
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return str(address) if address.is_loopback else None
+
+
+def is_loopback_host_header(value: str) -> bool:
+    """Whether a Host header, port included, names this machine's loopback."""
+    name, separator, port = value.rpartition(":")
+    if not separator or value.endswith("]"):
+        name, port = value, "0"
+    if not (port.isascii() and port.isdigit()):
+        return False
+    if name.startswith("[") and name.endswith("]"):
+        name = name[1:-1]
+    elif ":" in name:
+        return False
+    return loopback_address(name) is not None
+
+
+class Guard:
+    """ASGI middleware: refuses foreign Host headers, and labels every response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def labelled(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers[name] = value
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        refused = _refusal(Headers(scope=scope))
+        if refused is None:
+            await self._app(scope, receive, labelled)
+        else:
+            await problem(refused, 421 if refused.code == "host.foreign" else 403)(scope, receive, labelled)
+
+
+def _refusal(headers: Headers) -> Refused | None:
+    hosts = headers.getlist("host")
+    if len(hosts) != 1 or not is_loopback_host_header(hosts[0]):
+        return Refused(
+            "host.foreign",
+            "the Host header",
+            "without a login the service answers to loopback names only",
+            "open it as http://127.0.0.1 or http://localhost with its port",
+        )
+    origin = headers.get("origin")
+    if origin is not None and not is_loopback_host_header(origin.partition("://")[2]):
+        return Refused(
+            "origin.foreign",
+            "the Origin header",
+            "without a login the service answers no other site",
+            "open the page at the service's own address",
+        )
+    return None

@@ -1,0 +1,153 @@
+"""The service: a listening socket, the sky process, and the event loop between them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+import uvicorn
+
+from skylift.adapters.sky_messages import Failed
+from skylift.adapters.sky_process import Message, SkyProcess, SkySettings
+from skylift.api.app import create_app
+from skylift.api.guard import loopback_address
+from skylift.api.state import LiveState
+from skylift.base.errors import Refused, Unavailable
+
+# Open requests get this long after SIGINT or SIGTERM; streams are ended at once.
+GRACE_S = 1
+BACKLOG = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    host: str
+    port: int
+
+
+def listen(wanted: Address) -> socket.socket:
+    """A listening socket on loopback. Raises Refused for any other address, and for a port that is taken."""
+    host = loopback_address(wanted.host)
+    if host is None:
+        raise Refused(
+            "host.not_loopback",
+            f"--host {wanted.host}",
+            "without a login the service binds to loopback only, so that no other machine can reach it",
+            "leave out --host, and reach it from elsewhere by `ssh -L 8480:127.0.0.1:8480 MACHINE`",
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    # A port just left by another run is free again at once; on Windows the option would allow two owners.
+    if hasattr(socket, "SO_REUSEPORT"):
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, wanted.port))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise _cannot_listen(error, wanted) from None
+    return listening
+
+
+def _cannot_listen(error: OSError, wanted: Address) -> Exception:
+    if error.errno == errno.EADDRINUSE:
+        return Refused(
+            "port.busy",
+            f"port {wanted.port}",
+            "another program listens on it already (another skylift, perhaps)",
+            f"stop that one, or take another port: --port {wanted.port % 65535 + 1}",
+        )
+    if error.errno == errno.EACCES:
+        return Refused(
+            "port.not_allowed",
+            f"port {wanted.port}",
+            "this user may not listen on it (ports below 1024 belong to root)",
+            "take a higher port: --port 8480",
+        )
+    return Unavailable(
+        "host.unavailable",
+        f"address {wanted.host}",
+        error.strerror or "it cannot be bound",
+        "leave out --host",
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn raises each signal again once it has ended, which would kill us before we have cleaned up."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def serve(
+    listening: socket.socket, settings: SkySettings, on_ready: Callable[[float], None]
+) -> Failed | None:
+    """Serve until SIGINT or SIGTERM; returns what was wrong where the sky could not be begun at all.
+
+    on_ready  called once with the seconds from start to the first slot
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    return asyncio.run(_serve(listening, settings, on_ready))
+
+
+async def _serve(
+    listening: socket.socket, settings: SkySettings, on_ready: Callable[[float], None]
+) -> Failed | None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    state = LiveState(settings.clock)
+    server = _Server(
+        uvicorn.Config(
+            create_app(state),
+            log_config=None,
+            # No request is logged: a query may hold what belongs in no log.
+            access_log=False,
+            timeout_graceful_shutdown=GRACE_S,
+            server_header=False,
+            lifespan="off",
+            ws="none",
+        )
+    )
+
+    def end() -> None:
+        state.close()
+        server.should_exit = True
+
+    def take(message: Message) -> None:
+        ready_before = state.present() is not None
+        state.take(message)
+        if state.fatal is not None:
+            end()
+        elif not ready_before and state.present() is not None:
+            on_ready(loop.time() - began)
+
+    def hand_over(function: Callable[..., None], *arguments: object) -> None:
+        # The loop may be gone already while the sky's last words arrive.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(function, *arguments)
+
+    sky = SkyProcess(
+        settings, lambda message: hand_over(take, message), lambda why: hand_over(state.sky_is_down, why)
+    )
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        hand_over(end)
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    sky.start()
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        # In a thread: it waits for the process, and open requests may still be on their way.
+        await asyncio.to_thread(sky.stop)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return state.fatal
