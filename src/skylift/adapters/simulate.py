@@ -59,7 +59,10 @@ def _finish(loaded: Loaded, folder: Folder, options: Options, total: int, finish
     world, scenario = loaded.world, loaded.scenario
     names = Names.of(world)
     windows = windows_of(world, scenario.start_us, scenario.end_us)
-    parts = [slot_columns(part, len(world.terminals)) for part in folder.put_together(windows, names)]
+    parts = [
+        slot_columns(part, len(world.terminals), names.gateways)
+        for part in folder.put_together(windows, names)
+    ]
     columns = concatenated(parts, len(world.terminals))
     about = {
         "title": scenario.title,
@@ -71,9 +74,11 @@ def _finish(loaded: Loaded, folder: Folder, options: Options, total: int, finish
     pictures: list[str] = []
     if options.pictures:
         # matplotlib costs half a second: only where pictures are asked for.
+        from skylift.adapters.pictures_map import draw_map
         from skylift.adapters.pictures_simulation import draw_all
 
         pictures = draw_all(world, columns, scenario.title, options.out)
+        pictures += draw_map(world, columns, scenario.title, options.out)
     write_summary(options.out, summary, pictures)
     if finished:
         folder.finish()

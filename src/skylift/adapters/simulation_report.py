@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from skylift import __version__
 from skylift.adapters.atomic import write_atomically
@@ -22,7 +23,7 @@ from skylift.twin.world import World
 _CODE_OF_LABEL = {why.label: int(why) for why in WhyDown}
 
 
-def slot_columns(table: pa.Table, terminals: int) -> SlotColumns:
+def slot_columns(table: pa.Table, terminals: int, gateways: pa.Array) -> SlotColumns:
     """One part of links.parquet as arrays by slot and terminal."""
 
     def column(name: str, kind: Any) -> Any:
@@ -39,7 +40,15 @@ def slot_columns(table: pa.Table, terminals: int) -> SlotColumns:
         why_down=codes[why.indices.fill_null(len(codes) - 1).to_numpy()].reshape(-1, terminals),
         in_view=column("satellites_in_view", np.int16),
         usable=column("satellites_usable", np.int16),
+        gateway=_index(table["gateway"].combine_chunks(), gateways).reshape(-1, terminals),
     )
+
+
+def _index(names: pa.DictionaryArray, all_names: pa.Array) -> Any:
+    """Positions in `all_names`; -1 for null. A file holds only the names that occur in it."""
+    places = pc.index_in(names.dictionary, all_names).to_numpy(zero_copy_only=False)
+    lookup = np.append(places, -1).astype(np.int16)
+    return lookup[names.indices.fill_null(len(lookup) - 1).to_numpy()]
 
 
 def summary_of(

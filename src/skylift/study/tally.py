@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,9 @@ from skylift.base.units import US_PER_S
 class SlotColumns:
     """S slots of M terminals, each (S, M), and the S slot starts.
 
-    rtt_us  float32, up + down at slot start, nan where down; why_down  uint8 codes of WhyDown
+    rtt_us   float32, up + down at slot start, nan where down
+    gateway  int16 index, -1 where down; why_down  uint8 codes of WhyDown
+    in_view, usable  satellites above the least elevation, and those that a terminal can use
     """
 
     at_us: npt.NDArray[np.int64]
@@ -25,18 +28,17 @@ class SlotColumns:
     why_down: npt.NDArray[np.uint8]
     in_view: npt.NDArray[np.int16]
     usable: npt.NDArray[np.int16]
+    gateway: npt.NDArray[np.int16]
+
+
+_KINDS = (np.float32, np.bool_, np.uint8, np.int16, np.int16, np.int16)
 
 
 def concatenated(parts: Sequence[SlotColumns], terminals: int) -> SlotColumns:
     """All parts one after the other; no parts give no slots."""
     if not parts:
-        return SlotColumns(
-            np.zeros(0, np.int64),
-            *(
-                np.zeros((0, terminals), kind)
-                for kind in (np.float32, np.bool_, np.uint8, np.int16, np.int16)
-            ),  # type: ignore[arg-type]
-        )
+        empty: list[npt.NDArray[Any]] = [np.zeros((0, terminals), kind) for kind in _KINDS]
+        return SlotColumns(np.zeros(0, np.int64), *empty)
     return SlotColumns(
         *(np.concatenate([getattr(p, field) for p in parts]) for field in SlotColumns.__dataclass_fields__)
     )

@@ -86,7 +86,7 @@ def assign_for_terminals(
     """Give antennas to the satellites that serve most terminals; fills gateway_of, pair_of, lowers `free`.
 
     seen, sees  (offset, row, pair) by satellite: terminals that can use it, gateways that can track it
-    previous    (N,) the gateway that tracks a satellite already; in_use (M,) each terminal's satellite; -1 none
+    previous    (N,) the gateway that tracks it already; in_use (M,) each terminal's satellite; -1 for none
     weight      what the first, second, ... satellite within reach is worth to a terminal (falling)
 
     Greedy on a submodular gain, evaluated lazily: a stale gain is an upper bound, because gains only fall.

@@ -75,9 +75,7 @@ class Chooser:
         return Memory(
             satellite=np.full(len(self.world.terminals), -1, dtype=np.int32),
             gateway_of=np.full(n, -1, dtype=np.int32),
-            matcher=LaserMatcher(plan.rules, self.world.catalogue)
-            if plan and plan.neighbour is None
-            else None,
+            matcher=LaserMatcher(plan.rules) if plan and plan.neighbour is None else None,
         )
 
     def choose(self, memory: Memory, sky: Sky, asks: Asks, working: Working) -> tuple[LinkTable, Memory]:
@@ -119,7 +117,9 @@ class Chooser:
             neighbour = plan.neighbour
         else:
             assert matcher is not None
-            neighbour = matcher.step(sky.at_us, sky.position_start_m, working.lasers)
+            slot_s = self.world.slots.length_us / US_PER_S
+            velocity_m_per_s = (sky.position_end_m - sky.position_start_m) / slot_s
+            neighbour = matcher.step(sky.at_us, sky.position_start_m, velocity_m_per_s, working.lasers)
         hop_us = laser_hops(neighbour, sky.position_start_m, plan.rules, working.lasers)
         # A laser must hold for the whole slot, like every other link.
         end_us = laser_hops(neighbour, sky.position_end_m, plan.rules, working.lasers)
