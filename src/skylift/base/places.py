@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import h3
@@ -226,9 +226,9 @@ def _box_area_km2(polygon: Polygon) -> float:
 def cells_area_km2(cells: Sequence[str]) -> float:
     """Area of cells on the WGS84 ellipsoid.
 
-    H3 takes geodetic latitudes for those of a sphere with the ellipsoid's surface: a cell comes out 0.45 % too
-    large at the equator and 0.9 % too small at the poles. The ratio of the two surface elements at the cell's
-    centre mends it.
+    H3 takes geodetic latitudes for those of a sphere with the ellipsoid's surface: a cell comes out 0.45 %
+    too large at the equator and 0.9 % too small at the poles. The ratio of the two surface elements at the
+    cell's centre mends it.
     """
     if not cells:
         return 0.0
@@ -236,6 +236,43 @@ def cells_area_km2(cells: Sequence[str]) -> float:
     sin2_latitude = np.sin(np.array([h3.cell_to_latlng(cell)[0] for cell in cells]) * RAD_PER_DEG) ** 2
     ellipsoid_m2 = WGS84_A_M**2 * (1.0 - WGS84_E2) / (1.0 - WGS84_E2 * sin2_latitude) ** 2
     return math.fsum(on_sphere_km2 * ellipsoid_m2 / H3_RADIUS_M**2)
+
+
+def cell_rings(cell: str) -> list[Floats]:
+    """The outline of a cell as one closed ring of (2, P) degrees, or two where the antimeridian cuts it.
+
+    The cells about the poles come out as the band between their corners and the pole.
+    """
+    ring = np.array([(lon, lat) for lat, lon in h3.cell_to_boundary(cell)]).T
+    ring = np.hstack([ring, ring[:, :1]])
+    steps = (np.diff(ring[0]) + 180.0) % 360.0 - 180.0
+    if np.abs(np.diff(ring[0])).max() <= 180.0:
+        return [ring]
+    unwrapped = ring.copy()
+    unwrapped[0] = ring[0, 0] + np.concatenate([[0.0], np.cumsum(steps)])
+    if abs(steps.sum()) > 180.0:
+        pole = math.copysign(90.0, ring[1].mean())
+        ends = [[unwrapped[0, -1], unwrapped[0, 0], unwrapped[0, 0]], [pole, pole, ring[1, 0]]]
+        unwrapped = np.hstack([unwrapped, ends])
+    parts = []
+    for turn in (-360.0, 0.0, 360.0):
+        part = _clipped(_clipped(unwrapped - [[turn], [0.0]], -180.0, 1.0), 180.0, -1.0)
+        if part.shape[1] >= 4:
+            parts.append(part)
+    return parts
+
+
+def _clipped(ring: Floats, at_deg: float, side: float) -> Floats:
+    """The part of a closed ring with longitudes beyond at_deg (side 1) or short of it (side -1), closed."""
+    out: list[tuple[float, float]] = []
+    points = list(zip(*ring.tolist(), strict=True))
+    for (lon_a, lat_a), (lon_b, lat_b) in pairwise(points):
+        inside_a, inside_b = (lon_a - at_deg) * side >= 0.0, (lon_b - at_deg) * side >= 0.0
+        if inside_a:
+            out.append((lon_a, lat_a))
+        if inside_a != inside_b:
+            out.append((at_deg, lat_a + (at_deg - lon_a) / (lon_b - lon_a) * (lat_b - lat_a)))
+    return np.array([*out, out[0]]).T if out else np.empty((2, 0))
 
 
 def outline_of_geojson(data: object, thing: str = "area") -> Outline:
