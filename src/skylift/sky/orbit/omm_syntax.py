@@ -170,7 +170,7 @@ class _Messages:
 
 
 def parse_xml(text: str) -> Parsed:
-    """One <omm>, or several in an <ndm>. Entities are refused: a catalogue needs none, and they can explode."""
+    """One <omm>, or several in an <ndm>. Entities are refused: none is needed, and they can explode."""
     parser = DefusedXMLParser(forbid_dtd=True)
     messages = _Messages(parser)
     expat = parser.parser

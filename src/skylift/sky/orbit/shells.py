@@ -35,6 +35,8 @@ class Shell:
                         F x 360 / (planes x satellites_per_plane) degrees. Need not be whole: Hypatia's
                         alternating half-slot phasing is F = planes / 2 with `alternating_phase`.
     mean_motion_rev_per_day  where given, it rules and altitude_m is only nominal
+    node_spread_deg     the angle over which the planes' nodes are spread; None for 360 (delta) or 180 (star).
+                        A star with a smaller spread is an arc of planes: its ends are not neighbours.
     allow_collisions    why satellites of this shell may meet: the paper that is reproduced; "" forbids it
     """
 
@@ -54,6 +56,7 @@ class Shell:
     mean_motion_rev_per_day: float | None = None
     alternating_phase: bool = False
     lasers: bool = True
+    node_spread_deg: float | None = None
     allow_collisions: str = ""
 
     @property
@@ -76,6 +79,8 @@ class Shell:
     @property
     def node_spread_rad(self) -> float:
         """The angle over which the ascending nodes are spread."""
+        if self.node_spread_deg is not None:
+            return math.radians(self.node_spread_deg)
         return TAU if self.pattern is Pattern.DELTA else math.pi
 
     def phase_rad(self, plane: int) -> float:
