@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 
 # Each module has `register(app)`; it imports heavy things inside its commands only.
-COMMAND_MODULES: tuple[str, ...] = ("run", "cells", "gateways")
+COMMAND_MODULES: tuple[str, ...] = ("run", "cells", "gateways", "ephemeris")
 
 
 def _version(wanted: bool) -> None:

@@ -1,7 +1,7 @@
 """From SGP4's frame to the Earth's: TEME turned by Greenwich mean sidereal time, then polar motion.
 
-As in Vallado et al., AIAA 2006-6753, appendix C. TEME goes with the mean sidereal time of 1982 (Aoki et al. 1982);
-apparent or newer sidereal time would not fit the elements.
+As in Vallado et al., AIAA 2006-6753, appendix C. TEME goes with the mean sidereal time of 1982 (Aoki et al.
+1982); apparent or newer sidereal time would not fit the elements.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
@@ -22,7 +22,7 @@ def hardware_sqrt(typing_context: Any, value: Any) -> Any:
 
 @intrinsic
 def negated_if_odd(typing_context: Any, value: Any, count: Any) -> Any:
-    """`value`, negated where `count` is odd; `count` is a whole number plus 1.5 x 2^52, whose last bit tells."""
+    """`value`, negated where `count` is odd; `count` is whole, plus 1.5 x 2^52, and its last bit tells."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         whole = ir.IntType(64)

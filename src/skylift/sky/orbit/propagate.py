@@ -1,4 +1,4 @@
-"""Where every object of a catalogue is: SGP4 in blocks, near-Earth objects by our kernel, the rest by `sgp4`."""
+"""Where every object of a catalogue is: near-Earth objects by our SGP4 kernel, the rest by `sgp4`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Propagator:
         return len(self.catalogue)
 
     def empty(self, instants: int, frame: Frame = "itrs", velocity: bool = False) -> Ephemeris:
-        """An ephemeris to be handed to `ephemeris(out=...)` again and again: fresh memory costs more than SGP4."""
+        """An ephemeris for `ephemeris(out=...)`, again and again: fresh memory costs as much as SGP4."""
         shape = (instants, 3, len(self))
         return Ephemeris(
             at_us=np.zeros(instants, dtype=np.int64),
@@ -67,8 +67,8 @@ class Propagator:
         """Positions at instants (T,), UTC microseconds since 1970; columns in the catalogue's order.
 
         frame     "itrs" turns with the Earth, "teme" is SGP4's own
-        earth     UT1 - UTC and polar motion; None takes UT1 = UTC: off by up to 0.9 s of the Earth's turn, 456 m
-                  at 550 km over the equator (see earth_orientation)
+        earth     UT1 - UTC and polar motion; None takes UT1 = UTC: off by up to 0.9 s of the Earth's turn,
+                  455 m at 550 km over the equator (see earth_orientation)
         out       filled and returned where it has the right shape and frame, else refused
         velocity  with velocities, at a third of the speed
         Error codes: SGP4's 1 to 6; 7 for a near-Earth object outside 100 to 2,000 km. Not valid means nan.
@@ -99,7 +99,7 @@ class Propagator:
         earth: EarthOrientation | None = None,
         velocity: bool = False,
     ) -> Iterator[Ephemeris]:
-        """The same, some instants at a time, in the memory of one block: use each before you ask for the next."""
+        """The same, some instants at a time, in one block's memory: use each before asking for the next."""
         if instants_per_block < 1:
             raise ValueError("a block holds at least one instant")
         instants = np.ascontiguousarray(at_us, dtype=np.int64)

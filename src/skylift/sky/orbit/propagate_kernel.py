@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 from skylift.sky.orbit.sgp4_kernel import (
     BLOCK,
     CODE,
-    FAST,
+    SCRATCH_ROWS,
     UNSURE,
     VX,
     long_block,
@@ -17,12 +18,15 @@ from skylift.sky.orbit.sgp4_kernel import (
     round_block,
 )
 
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
 # What an object's error is while the `sgp4` package has yet to decide.
 UNDECIDED = 255
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
-def _turn(scratch, first, matrix):
+@njit(cache=True)
+def _turn(scratch: Floats, first: int, matrix: Floats) -> None:
     """Turns the vectors in rows first, first + 1, first + 2 by a (3, 3) matrix."""
     for i in range(BLOCK):
         x = scratch[first * BLOCK + i]
@@ -34,8 +38,8 @@ def _turn(scratch, first, matrix):
 
 
 @njit(cache=True)
-def _put(scratch, first, where, start, count, out):
-    """Copies three rows of the scratch to out (3, N): in one piece where the satellites stand in one piece."""
+def _put(scratch: Floats, first: int, where: Ints, start: int, count: int, out: Floats) -> None:
+    """Copies three rows of the scratch to out (3, N), in one piece where the satellites stand in one."""
     if start >= 0:
         for k in range(3):
             row, base = out[k, start : start + count], (first + k) * BLOCK
@@ -49,7 +53,7 @@ def _put(scratch, first, where, start, count, out):
 
 
 @njit(cache=True)
-def _note(scratch, where, count, position, error):
+def _note(scratch: Floats, where: Ints, count: int, position: Floats, error: npt.NDArray[np.uint8]) -> int:
     """Writes the codes of a block in which some are not 0, and nan for these; how many are undecided."""
     undecided = 0
     for i in range(count):
@@ -62,7 +66,20 @@ def _note(scratch, where, count, position, error):
 
 
 @njit(cache=True)
-def propagate_blocks(rows, kind, where, start, count, at_us, turn, spin, polar, position, velocity, error):
+def propagate_blocks(
+    rows: Floats,
+    kind: Ints,
+    where: Ints,
+    start: Ints,
+    count: Ints,
+    at_us: Floats,
+    turn: Floats,
+    spin: float,
+    polar: Floats,
+    position: Floats,
+    velocity: Floats,
+    error: npt.NDArray[np.uint8],
+) -> int:
     """Fills position, error and (where it is not empty) velocity; returns how many entries are undecided.
 
     rows       (B, rows x BLOCK)    constants, see `sgp4_init.near_earth_rows`
@@ -73,7 +90,7 @@ def propagate_blocks(rows, kind, where, start, count, at_us, turn, spin, polar, 
     at_us, turn, spin, polar  (T,), (T,), scalar, (T, 3, 3) or (0, 3, 3)
     position   (T, 3, N) m; velocity (T, 3, N) m/s or (0, 3, N); error (T, N), all 0 before
     """
-    scratch = np.zeros(7 * BLOCK)
+    scratch = np.zeros(SCRATCH_ROWS * BLOCK)
     undecided = 0
     for b in range(len(rows)):
         for k in range(len(at_us)):

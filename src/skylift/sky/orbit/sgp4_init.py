@@ -31,7 +31,7 @@ DEEP_PERIOD_MIN = 225.0
 TWO_PI = 2.0 * math.pi
 MIN_PER_US = 1.0 / 60e6
 
-# One row per constant of a block of satellites, see `near_earth_rows`. Kernels take these as compile-time numbers.
+# One row per constant of a satellite, see `near_earth_rows`. Kernels take these as compile-time numbers.
 ROWS = (
     "EPOCH_US", "MO", "MDOT", "ARGPO", "ARGPDOT", "NODEO", "NODEDOT", "NODECF",
     "CC1", "D2", "D3", "D4", "L2", "L3", "L4", "L5",
@@ -118,7 +118,7 @@ def _geometry(rows: Floats, shape: _Shape) -> None:
 
 
 def _secular(rows: Floats, shape: _Shape) -> Floats:
-    """Rates of mean anomaly, perigee and node from J2 and J4; returns the node's first-order part (rad/min)."""
+    """Rates of anomaly, perigee and node from J2 and J4; returns the node's first-order part (rad/min)."""
     cos2, n = shape.inclination_cos**2, shape.mean_motion
     cos4 = cos2 * cos2
     semi_latus_inv2 = 1.0 / (shape.axis * shape.one_minus_e2) ** 2
