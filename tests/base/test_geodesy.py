@@ -168,6 +168,9 @@ def test_the_great_circle_is_the_angle_between_directions(
         ((150.5, 50.4), "place.latitude", "swapped"),
         ((-90.0001, 0.0), "place.latitude", "swapped"),
         ((50.4, 210.0), "place.longitude", "360"),
+        ((50.4, -180.0001), "place.longitude", "360"),
+        ((50.4, 30.5, -500.1), "place.altitude", "metres"),
+        ((50.4, 30.5, 9_000.1), "place.altitude", "metres"),
         ((math.nan, 0.0), "place.latitude", "decimal degrees"),
         ((0.0, math.inf), "place.longitude", "decimal degrees"),
         (("50.4", 30.5), "place.latitude", "decimal degrees"),
@@ -199,6 +202,18 @@ def test_a_place_is_valid_or_refused_and_never_prints_its_numbers(
         said = f"{place!r} {place} {[place]}"
         secret = list("0123456789")
     assert not any(s in said for s in secret)
+
+
+@pytest.mark.parametrize("corner", [(90, 180, 9_000), (-90, -180, -500), (90.0, -180.0, 0.0)])
+def test_the_limits_themselves_are_places(corner: tuple[float, ...]) -> None:
+    assert Place(*corner).latitude_deg == corner[0]
+
+
+@given(latitudes, st.floats(-180.0, 0.0))
+def test_half_way_round_the_earth_is_the_farthest(latitude_deg: float, longitude_deg: float) -> None:
+    # Rounding carries the haversine of antipodes beyond 1, where arcsin has no value.
+    there = great_circle_m(Place(latitude_deg, longitude_deg), Place(-latitude_deg, longitude_deg + 180.0))
+    assert there == pytest.approx(math.pi * EARTH_MEAN_RADIUS_M, abs=0.5)
 
 
 def test_zero_is_a_real_place_and_numpys_numbers_are_numbers() -> None:

@@ -182,6 +182,12 @@ def test_a_day_has_5760_slots_wherever_it_begins() -> None:
         assert len(SlotClock().starts(begin, begin + US_PER_DAY)) == 5_760
 
 
+def test_a_slot_that_begins_with_the_interval_is_in_it_and_one_that_begins_at_its_end_is_not() -> None:
+    begin = parse_instant("2022-02-26T12:00:12Z")
+    starts = SlotClock().starts(begin, begin + 30 * US_PER_S)
+    assert list(starts) == [begin, begin + 15 * US_PER_S]
+
+
 def test_an_empty_or_backward_interval_has_no_slots() -> None:
     assert len(SlotClock().starts(12 * US_PER_S, 12 * US_PER_S)) == 0
     assert len(SlotClock().starts(100 * US_PER_S, 0)) == 0
