@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,8 +20,9 @@ from skylift.adapters.packaged import constellation_preset, packaged_text
 from skylift.base.errors import Refused
 from skylift.base.geodesy import Place
 from skylift.base.places import Outline, contains
-from skylift.sky.orbit.age import age_warning
+from skylift.sky.orbit.age import refuse_stale, stale_elements
 from skylift.sky.orbit.catalogue import Catalogue
+from skylift.sky.orbit.earth_orientation import EarthOrientation
 from skylift.sky.orbit.walker import generate
 from skylift.sky.routing.grid import plus_grid
 from skylift.sky.routing.ground import GroundSegment
@@ -79,7 +79,10 @@ class _Reader:
             self.inputs[role] = {"name": path.name, "sha256": _sha256(path.read_bytes())}
         except OSError as error:
             raise Refused(
-                f"{role}.unreadable", f"{role} {path}", f"it cannot be read ({error.strerror})", "check the path"
+                f"{role}.unreadable",
+                f"{role} {path}",
+                f"it cannot be read ({error.strerror})",
+                "check the path",
             ) from None
         return path
 
@@ -181,20 +184,14 @@ def _bounds(outline: Outline) -> tuple[float, float, float, float]:
     )
 
 
-def _earth(sources: Sources, reader: _Reader):  # type: ignore[no-untyped-def]
+def _earth(sources: Sources, reader: _Reader) -> EarthOrientation | None:
     if sources.earth_orientation is None:
         return None
     return read_earth_orientation(reader.note_file("earth orientation", sources.earth_orientation))
 
 
 def _ages(catalogue: Catalogue, scenario: Scenario, strict: bool) -> tuple[str, ...]:
-    warning = age_warning(catalogue, scenario.start_us, scenario.end_us)
-    if warning is None:
-        return ()
+    stale = stale_elements(catalogue, [scenario.start_us, scenario.end_us])
     if strict:
-        raise Refused("epoch.old", "the catalogue", warning, 'take a newer one, or set time_shift = "to-start"')
-    return (warning,)
-
-
-# Named here because both simulate and the service hand it around.
-LoadWorld = Callable[[Sources, int | None], Loaded]
+        refuse_stale(stale)
+    return () if stale is None else (str(stale),)
