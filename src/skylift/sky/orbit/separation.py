@@ -111,6 +111,21 @@ def refuse_collisions(shells: Sequence[Shell]) -> None:
             )
 
 
+def separation_warnings(shells: Sequence[Shell]) -> tuple[str, ...]:
+    """What nothing but station-keeping holds apart: pairs of shells that come closer than `COLLISION_M`."""
+    warnings = []
+    for number, one in enumerate(shells):
+        for other in shells[number + 1 :]:
+            if one.eccentricity > 0.0 or other.eccentricity > 0.0:
+                continue
+            least_m = least_distance_between_m(one, other)
+            if least_m < COLLISION_M:
+                warnings.append(
+                    f"satellites of {one.name} and {other.name} pass within {least_m / 1000:.2f} km"
+                )
+    return tuple(warnings)
+
+
 def _phasing(shell: Shell) -> str:
     return "half a slot, alternating" if shell.alternating_phase else f"{shell.phasing:g}"
 
