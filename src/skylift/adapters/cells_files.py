@@ -107,4 +107,5 @@ def _shortest_span(rings: Sequence[Points]) -> tuple[float, float]:
 
 def _moved(ring: Points, west: float) -> Points:
     turns = 1.0 if ring[:, 0].mean() < west - 1e-9 else 0.0
-    return ring + np.array([360.0 * turns, 0.0])
+    moved: Points = ring + np.array([360.0 * turns, 0.0])
+    return moved

@@ -66,23 +66,31 @@ def _of_gateway(gateway: Gateway) -> dict[str, Any]:
 
 
 def _print(segment: GroundSegment) -> None:
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     console = Console()
+    # What the other columns leave; rich would rather drop short columns than shorten a long one.
+    room = max(16, console.width - 64)
     for title, sites in (("gateways", segment.gateways), ("points of presence", segment.pops)):
-        table = Table(title=f"{len(sites)} {title}", title_justify="left")
-        for column in ("id", "name", "since", "place known to", "antennas", "source"):
-            table.add_column(column, justify="right" if column in ("place known to", "antennas") else "left")
+        table = Table(title=f"{len(sites)} {title}", title_justify="left", box=SIMPLE)
+        for column in ("id", "since"):
+            table.add_column(column, no_wrap=True)
+        for column in ("known to", "dishes"):
+            table.add_column(column, justify="right", no_wrap=True)
+        table.add_column("source", no_wrap=True)
         for site in sites:
             common = _common(site)
             antennas = str(getattr(site, "antennas", ""))
             doubt = " (in doubt)" if getattr(site, "in_doubt", False) else ""
+            name = escape(site.id + doubt)
             since = (common["since"] or "unknown")[:10]
             known = f"{site.accuracy_m / 1e3:g} km"
-            table.add_row(site.id, escape(site.name + doubt), since, known, antennas, escape(site.source))
+            table.add_row(name, since, known, antennas, escape(site.source[:room]))
         console.print(table)
+    console.print("names, places and whole sources: --json")
     for why, count in segment.skipped:
         console.print(f"left out: {count} {escape(why)}")
     for note in segment.notes:
