@@ -20,7 +20,16 @@ app = typer.Typer(
 )
 
 # Each module has `register(app)`; it imports heavy things inside its commands only.
-COMMAND_MODULES: tuple[str, ...] = ("catalogue", "simulate", "run", "cells", "gateways", "ephemeris", "sky", "passes")
+COMMAND_MODULES: tuple[str, ...] = (
+    "catalogue",
+    "simulate",
+    "run",
+    "cells",
+    "gateways",
+    "ephemeris",
+    "sky",
+    "passes",
+)
 
 
 def _version(wanted: bool) -> None:
