@@ -12,10 +12,10 @@ help:
 	@echo "make run     the service on http://127.0.0.1:$(PORT) (PORT=... for another port)"
 	@echo "make test    the tests  [ARGS='-n0 tests/base' or any other options of pytest]"
 	@echo "make setup   the set-up alone, into $(VENV)"
-	@echo "make check   lint, types, import contracts, budgets, the reference pages"
+	@echo "make check   lint, types, import contracts, budgets, what make reference writes"
 	@echo "make bench   side by side with peers, into build/bench.json  [ONLY=id] [SEED=n]"
 	@echo "make format  sort imports and format, as make check wants it"
-	@echo "make reference  write docs/reference/command-line.md anew from the commands' help"
+	@echo "make reference  write docs/reference/command-line.md and the lists of pages in docs/ anew"
 	@echo "make clean   remove what checks, tests and benches leave behind"
 	@echo "make lock    choose the newest dependencies anew and lock them with hashes"
 

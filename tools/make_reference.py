@@ -1,4 +1,4 @@
-"""Write docs/reference/command-line.md from the command itself.
+"""Write docs/reference/command-line.md from the command itself, and the list of pages of each folder of docs/.
 
     python tools/make_reference.py [--check]
 
@@ -18,7 +18,10 @@ import typer
 
 from skylift.cli.main import app
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "command-line.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE = DOCS / "reference" / "command-line.md"
+# What stands below this line in a folder's README.md is written here.
+LIST = "<!-- The list below is written by `make reference` from the pages' titles. -->\n\n"
 
 HEAD = """\
 # The command line
@@ -122,16 +125,27 @@ def page() -> str:
     return "\n".join([HEAD + index, *sections]) if found else HEAD.rstrip() + "\n"
 
 
+def listed(index: Path) -> str:
+    """A folder's README.md with one link for each other page, in the order of their file names."""
+    head, mark, _ = index.read_text(encoding="utf-8").partition(LIST)
+    if not mark:
+        return head
+    pages = sorted(page for page in index.parent.glob("*.md") if page != index)
+    titles = [page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ") for page in pages]
+    return head + mark + "".join(f"- [{t}]({p.name})\n" for t, p in zip(titles, pages, strict=True))
+
+
 def main(arguments: list[str]) -> int:
-    wanted = page()
     if "--check" not in arguments:
-        PAGE.parent.mkdir(parents=True, exist_ok=True)
-        PAGE.write_text(wanted, encoding="utf-8")
-        return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == wanted:
-        return 0
-    print(f"{PAGE.relative_to(PAGE.parents[2])} is not what the commands say now; run: make reference")
-    return 1
+        PAGE.write_text(page(), encoding="utf-8")
+    wanted = {PAGE: page(), **{index: listed(index) for index in DOCS.glob("*/README.md")}}
+    stale = [path for path, text in wanted.items() if path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        if "--check" in arguments:
+            print(f"{path.relative_to(DOCS.parent)} is not what it should be now; run: make reference")
+        else:
+            path.write_text(wanted[path], encoding="utf-8")
+    return 1 if stale and "--check" in arguments else 0
 
 
 if __name__ == "__main__":

@@ -90,3 +90,14 @@ skylift catalogue info [OPTIONS] FILE
 """
     )
     assert "| `--lat` | Latitude. | required |" in reference.section("skylift sky", sky)
+
+
+def test_the_list_of_pages_is_made_of_their_titles(reference: ModuleType, tmp_path: Path) -> None:
+    index = tmp_path / "README.md"
+    index.write_text(f"# Why\n\nText.\n\n{reference.LIST}- [gone](gone.md)\n")
+    (tmp_path / "002-b.md").write_text("# 002 Second\n\ntext\n")
+    (tmp_path / "001-a.md").write_text("# 001 First\n")
+    made = reference.listed(index)
+    assert made == f"# Why\n\nText.\n\n{reference.LIST}- [001 First](001-a.md)\n- [002 Second](002-b.md)\n"
+    index.write_text("# Without a list\n")
+    assert reference.listed(index) == "# Without a list\n"
