@@ -54,6 +54,13 @@ class SlotReport:
 
 
 @dataclass(frozen=True, slots=True)
+class MapReady:
+    """The document of /api/v1/map, JSON; sent after the first slot, which must not wait for it."""
+
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The world could not be loaded, or the twin broke. `error` has what a SkyliftError says.
 

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from skylift.adapters.clock import AnyClock
-from skylift.adapters.sky_messages import Failed, Hello, SlotReport
+from skylift.adapters.sky_messages import Failed, Hello, MapReady, SlotReport
 from skylift.base.errors import Refused, SkyliftError
 
 log = logging.getLogger("skylift.sky")
@@ -41,7 +41,7 @@ class SkySettings:
     gateways: Path | None = None
 
 
-Message = Hello | SlotReport | Failed
+Message = Hello | SlotReport | MapReady | Failed
 
 
 def sky_main(pipe: Connection, settings: SkySettings) -> None:
@@ -62,13 +62,17 @@ def sky_main(pipe: Connection, settings: SkySettings) -> None:
 def _compute(pipe: Connection, settings: SkySettings) -> None:
     # NumPy, Numba and Arrow are loaded here, in this process alone.
     from skylift.adapters.live import LiveSky, hello
+    from skylift.adapters.map_outlines import map_document
+    from skylift.adapters.outlines import packaged_countries
     from skylift.adapters.scenario_files import Sources, load_world
 
     sources = Sources(settings.scenario, settings.catalogue, settings.gateways)
     loaded = load_world(sources, settings.loaded_at_us)
     pipe.send(hello(loaded.world, loaded.inputs, loaded.scenario.title, tuple(loaded.warnings)))
-    for report in LiveSky(loaded.world, settings.clock).slots():
+    for count, report in enumerate(LiveSky(loaded.world, settings.clock).slots()):
         pipe.send(report)
+        if count == 0:
+            pipe.send(MapReady(map_document(loaded.world, packaged_countries())))
 
 
 def _leave_with_parent() -> None:

@@ -211,6 +211,17 @@ def _add_documents(app: FastAPI, state: LiveState) -> None:
         return _json(state.need_hello().gateways_document)
 
     @app.get(
+        "/api/v1/map",
+        tags=["sky"],
+        summary="Outlines of the countries around the terminals, for drawing.",
+        **_shape(models.Map),
+    )
+    async def outlines() -> Response:
+        if state.map is None:
+            raise not_ready("the map is still being drawn")
+        return _json(state.map)
+
+    @app.get(
         "/api/v1/about",
         tags=["service"],
         summary="What runs here: scenario, inputs, clock, and what is not modelled.",
@@ -224,10 +235,11 @@ def _add_pages(app: FastAPI) -> None:
     static = files("skylift.api") / "static"
 
     def add(path: str, body: Callable[[], bytes], media_type: str) -> None:
-        async def page() -> Response:
+        # A plain route: what stands behind the page's ? is the page's own matter.
+        async def page(request: Request) -> Response:
             return Response(body(), media_type=media_type)
 
-        app.add_api_route(path, page, include_in_schema=False, response_class=Response)
+        app.add_route(path, page, include_in_schema=False)
 
     def packaged(name: str) -> Callable[[], bytes]:
         text = (static / name).read_bytes()

@@ -147,6 +147,16 @@ class Gateways(Shape):
     pops: list[Pop]
 
 
+class Map(Shape):
+    """Drawing is all it is for: coarse, and cut to a box of whole degrees."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+    rings: list[list[float]] = Field(description="Longitude and latitude in turn, degrees.")
+
+
 class About(Shape):
     version: str
     scenario: str

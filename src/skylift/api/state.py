@@ -7,7 +7,7 @@ from collections import deque
 from typing import Any
 
 from skylift.adapters.clock import AnyClock
-from skylift.adapters.sky_messages import Failed, Hello, SlotReport
+from skylift.adapters.sky_messages import Failed, Hello, MapReady, SlotReport
 from skylift.base.errors import SkyliftError, Unavailable
 
 # An hour of slots, unless they are large: then as many as fit.
@@ -43,6 +43,7 @@ class LiveState:
     def __init__(self, clock: AnyClock) -> None:
         self.clock = clock
         self.hello: Hello | None = None
+        self.map: bytes | None = None
         self.closed = False
         self.fatal: Failed | None = None
         self._down: str | None = None
@@ -51,9 +52,11 @@ class LiveState:
 
     # --- told by the sky process
 
-    def take(self, message: Hello | SlotReport | Failed) -> None:
+    def take(self, message: Hello | SlotReport | MapReady | Failed) -> None:
         if isinstance(message, Hello):
             self.hello = message
+        elif isinstance(message, MapReady):
+            self.map = message.document
         elif isinstance(message, SlotReport):
             self._down = None
             self._keep(message)
