@@ -1,4 +1,4 @@
-"""Write docs/reference/command-line.md from the command itself, and the list of pages of each folder of docs/.
+"""Write docs/reference/command-line.md from the command itself, and each docs folder's list of pages.
 
     python tools/make_reference.py [--check]
 
