@@ -62,23 +62,21 @@ def presets(as_json: bool = typer.Option(False, "--json", help=JSON_HELP)) -> No
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(
-        "preset", "shell", "planes x satellites", "km", "deg", "F", "phasing is", "least distance km"
-    )
+    console = Console()
     for row in rows:
-        for number, shell in enumerate(row["shells"]):
+        table = Table("shell", "planes", "km", "deg", "F", "F is", "nearest km", title_justify="left")
+        table.title = f"{row['preset']}: {row['title']}"
+        for shell in row["shells"]:
             table.add_row(
-                f"{row['preset']}\n{row['objects']:,}" if number == 0 else "",
                 shell["name"],
                 f"{shell['planes']} x {shell['satellites_per_plane']}",
                 f"{shell['altitude_km']:g}",
                 f"{shell['inclination_deg']:g}",
-                f"{shell['phasing']:g}",
+                f"{shell['phasing']:.4g}",
                 shell["standing"],
                 "" if shell["least_distance_km"] is None else f"{shell['least_distance_km']:.1f}",
             )
-        table.add_section()
-    Console().print(table)
+        console.print(table, highlight=False)
 
 
 @catalogue_app.command("generate")

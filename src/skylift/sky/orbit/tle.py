@@ -61,6 +61,8 @@ class _Pairs:
 
     def feed(self, number: int, line: str) -> None:
         is_element = line[0] in "12" and _ELEMENT_LINE.match(line) is not None
+        # Behind a line 1, even a stump of a line 2 is one, and no name.
+        is_element = is_element or (self.waiting_line is not None and line.startswith("2 "))
         if not is_element:
             self.end()
             self.waiting_name = (number, _name(line))
