@@ -29,7 +29,7 @@ from skylift.sky.routing.ground import (
     Pop,
 )
 
-# Crowd-sourced lists were found 30 to 190 km off (docs/why/006); a file may state better.
+# Crowd-sourced lists were found 13 to 200 km off (docs/why/006); a file may state better.
 CROWD_SOURCED_ACCURACY_M = 100_000.0
 # FCC filings give a place to the second of arc (31 m); sites are some 100 m across.
 FILED_ACCURACY_M = 200.0
