@@ -6,8 +6,6 @@ enters as a seed, that is, what it costs to leave the sky at a satellite.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +14,7 @@ from skylift.sky.routing import search_kernel as kernel
 
 Ints = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
+Unsigned = npt.NDArray[np.uint32]
 Floats = npt.NDArray[np.float64]
 
 # More buckets than this cost more to look into than they save.
@@ -40,8 +39,8 @@ def lowest_delay(neighbour: Ints, hop_us: Floats, seed_cost_us: Floats) -> tuple
     if neighbour.shape != hop_us.shape:
         raise ValueError("neighbour and hop_us must have one shape")
     count, degree = neighbour.shape
-    offset = np.empty(count + 1, dtype=np.int64)
-    target = np.empty(count * degree, dtype=np.int32)
+    offset = np.empty(count + 1, dtype=np.uint32)
+    target = np.empty(count * degree, dtype=np.uint32)
     weight_us = np.empty(count * degree, dtype=np.float64)
     kept = kernel.compact(neighbour, hop_us, offset, target, weight_us)
     if kept < 0:
@@ -60,33 +59,22 @@ def lowest_delay_any(
         raise ValueError("a link has a negative delay, or none")
     if len(target) and not 0 <= int(np.min(target)) <= int(np.max(target)) < len(offset) - 1:
         raise ValueError("a link leads nowhere")
-    return _search(offset, target, weight_us, seed_cost_us)
+    weights = np.ascontiguousarray(weight_us, dtype=np.float64)
+    return _search(offset.astype(np.uint32), target.astype(np.uint32), weights, seed_cost_us)
 
 
-def _search(offset: Offsets, target: Ints, weight_us: Floats, seed_cost_us: Floats) -> tuple[Floats, Ints]:
+def _search(
+    offset: Unsigned, target: Unsigned, weight_us: Floats, seed_cost_us: Floats
+) -> tuple[Floats, Ints]:
     if seed_cost_us.ndim != 2 or seed_cost_us.shape[1] != len(offset) - 1:
         raise ValueError("seed_cost_us must be (P, N)")
     seeds = np.ascontiguousarray(seed_cost_us, dtype=np.float64)
     cost_us = np.empty(seeds.shape, dtype=np.float64)
     next_hop = np.empty(seeds.shape, dtype=np.int32)
-    delta_us, ring = _buckets(weight_us, seeds)
-    kernel.search_all(offset, target, weight_us, seeds, delta_us, ring, cost_us, next_hop)
+    shortest_us, mean_us, longest_us = kernel.lengths(weight_us)
+    delta_us = max(shortest_us, mean_us * WIDTH_OF_MEAN_LINK)
+    kernel.search_all(offset, target, weight_us, seeds, delta_us, longest_us, MOST_BUCKETS, cost_us, next_hop)
     return cost_us, next_hop
-
-
-def _buckets(weight_us: Floats, seeds: Floats) -> tuple[float, int]:
-    """Width of a bucket, and how many there must be so that two turns of the ring never meet."""
-    up = weight_us[weight_us < np.inf]
-    shortest, mean, longest = (float(up.min()), float(up.mean()), float(up.max())) if len(up) else (0, 0, 0)
-    finite = np.isfinite(seeds)
-    low = np.min(seeds, axis=1, initial=np.inf, where=finite)
-    high = np.max(seeds, axis=1, initial=-np.inf, where=finite)
-    spread = float(np.max(high - low, initial=0.0, where=high >= low))
-    reach = max(longest, spread)
-    delta_us = max(shortest, mean * WIDTH_OF_MEAN_LINK, 2.0 * reach / MOST_BUCKETS)
-    if not delta_us > 0.0:
-        return 1.0, 1
-    return delta_us, 1 << max(1, math.ceil(math.log2(reach / delta_us + 3.0)))
 
 
 def path_from(next_hop: Ints, satellite: int) -> Ints:

@@ -33,59 +33,75 @@ def compact(neighbour, hop_us, offset, target, weight_us):
 
 
 @njit(cache=True)
-def search_all(offset, target, weight_us, seed_cost_us, delta_us, ring, cost_us, next_hop):
+def search_all(offset, target, weight_us, seed_cost_us, least_delta_us, longest_us, most, cost_us, next_hop):
     """Shortest paths from the seeds of each row p of seed_cost_us (P, N), into cost_us and next_hop (P, N).
 
-    A bucket holds the nodes whose cost falls into one width of delta_us, in a ring of `ring` buckets (a power
-    of two; ring * delta_us exceeds the longest link and the spread of the seeds). A bucket is worked until it
-    is empty: a node that gets cheaper after it was taken comes back, so that the result is exact for any
-    delta_us; no node comes back where delta_us is at most the shortest link (Dinitz 1978; Meyer and Sanders
-    2003, "Delta-stepping").
+    A bucket holds the nodes whose cost falls into one width of delta_us, in a ring of up to `most` buckets (a
+    power of two), so many that neither the longest link nor the spread of the seeds goes around it. A bucket
+    is worked until it is empty: a node that gets cheaper after it was taken comes back, so that the result is
+    exact for any delta_us; no node comes back where delta_us is at most the shortest link (Dinitz 1978; Meyer
+    and Sanders 2003, "Delta-stepping").
 
-    A bucket is a doubly linked ring through link[:, 0] (after) and link[:, 1] (before), closed by a node of
-    its own behind the N satellites; a satellite in no bucket is linked to itself. So taking out and putting
-    in need no branch, and memory is bounded by N.
+    A bucket is a doubly linked ring through `after` and `before`, closed by a node of its own behind the N
+    satellites; a satellite in no bucket is linked to itself. So taking out and putting in need no branch, and
+    memory is bounded by N. First in, first out: neighbours in the front are worked one after the other, and
+    the processor foresees better which of their links lead back. Indices are unsigned: signed ones cost a
+    test for numbers that count from the end.
     """
     rows, count = seed_cost_us.shape
-    mask = ring - 1
-    per_us = 1.0 / delta_us
-    link = np.empty((count + ring, 2), dtype=np.uint32)
-    for i in range(count + ring):
-        link[i, 0] = i
-        link[i, 1] = i
+    behind = np.uintp(count)
+    after = np.empty(count + most, dtype=np.uint32)
+    before = np.empty(count + most, dtype=np.uint32)
+    for i in range(count + most):
+        after[i] = before[i] = i
+    seeds = np.empty(count, dtype=np.uint32)
     for p in range(rows):
         cost = cost_us[p]
         hop = next_hop[p]
         seed = seed_cost_us[p]
-        lowest = np.inf
-        for u in range(count):
-            hop[u] = -1
-            c = seed[u]
-            c = c if c < np.inf else np.inf
-            cost[u] = c
-            lowest = min(lowest, c)
+        lowest, highest = np.inf, -np.inf
         queued = 0
-        for v in range(count):
-            if cost[v] < np.inf:
-                head = np.uintp(count + (np.int64((cost[v] - lowest) * per_us) & mask))
-                first = np.uintp(link[head, 0])
-                link[v, 0] = first
-                link[v, 1] = head
-                link[first, 1] = v
-                link[head, 0] = v
+        cost[:] = np.inf
+        hop[:] = -1
+        for u in range(count):
+            c = seed[u]
+            if c < np.inf:
+                cost[u] = c
+                seeds[queued] = u
                 queued += 1
-        here = np.int64(0)
+                # Branches, since a chain of min() would take longer than all the rest of this loop.
+                if c < lowest:
+                    lowest = c
+                if c > highest:
+                    highest = c
+        if queued == 0:
+            continue
+        reach_us = max(longest_us, highest - lowest)
+        delta_us = max(least_delta_us, 2.0 * reach_us / most)
+        per_us = 1.0 / delta_us if delta_us > 0.0 else 0.0
+        ring = 4
+        while ring < reach_us * per_us + 3.0:
+            ring *= 2
+        mask = np.uintp(ring - 1)
+        for i in range(queued):
+            v = np.uintp(seeds[i])
+            head = behind + (np.uintp(np.int64((cost[v] - lowest) * per_us)) & mask)
+            first = np.uintp(after[head])
+            after[v] = first
+            before[v] = head
+            before[first] = v
+            after[head] = v
+        here = np.uintp(0)
         while queued > 0:
-            head = np.uintp(count + here)
-            u = np.uintp(link[head, 0])
+            head = behind + here
+            u = np.uintp(after[head])
             if u == head:
-                here = (here + 1) & mask
+                here = (here + np.uintp(1)) & mask
                 continue
-            first = np.uintp(link[u, 0])
-            link[head, 0] = first
-            link[first, 1] = head
-            link[u, 0] = u
-            link[u, 1] = u
+            first = np.uintp(after[u])
+            after[head] = first
+            before[first] = head
+            after[u] = before[u] = u
             queued -= 1
             cost_u = cost[u]
             for e in range(np.uintp(offset[u]), np.uintp(offset[u + np.uintp(1)])):
@@ -99,17 +115,35 @@ def search_all(offset, target, weight_us, seed_cost_us, delta_us, ring, cost_us,
                     continue
                 cost[v] = offered
                 hop[v] = u
-                left = np.uintp(link[v, 1])
-                right = np.uintp(link[v, 0])
+                left = np.uintp(before[v])
+                right = np.uintp(after[v])
                 queued += left == v
-                link[left, 0] = right
-                link[right, 1] = left
-                to = np.uintp(count + (np.int64((offered - lowest) * per_us) & mask))
-                first = np.uintp(link[to, 0])
-                link[v, 0] = first
-                link[v, 1] = to
-                link[first, 1] = v
-                link[to, 0] = v
+                after[left] = right
+                before[right] = left
+                to = behind + (np.uintp(np.int64((offered - lowest) * per_us)) & mask)
+                last = np.uintp(before[to])
+                before[v] = last
+                after[v] = to
+                after[last] = v
+                before[to] = v
+
+
+@njit(cache=True)
+def lengths(weight_us):
+    """(shortest, mean, longest) of the links that are up; zeros where none is."""
+    shortest, total, longest, up = np.inf, 0.0, 0.0, 0
+    for e in range(len(weight_us)):
+        w = weight_us[e]
+        if w < np.inf:
+            if w < shortest:
+                shortest = w
+            if w > longest:
+                longest = w
+            total += w
+            up += 1
+    if up == 0:
+        return 0.0, 0.0, 0.0
+    return shortest, total / up, longest
 
 
 @njit(cache=True)
