@@ -76,6 +76,8 @@ class Case:
     threads     CPUs that the child process may use, ours and the peer's alike
     prepare     builds the input once, before anything is timed
     work, unit  how many units one call does: the table shows the rate per CPU second
+    rounds      how often each side is timed; 1 for what takes minutes, and then without a warm-up
+    peak_of     peak memory told by our output, where more than one process shares the work
     """
 
     id: str
@@ -91,6 +93,8 @@ class Case:
     prepare: Callable[[], None] | None = None
     work: float | None = None
     unit: str = ""
+    rounds: int = ROUNDS
+    peak_of: Callable[[Any], int] | None = None
 
 
 def child_environment(threads: int) -> dict[str, str]:
@@ -108,20 +112,26 @@ def measure(case: Case) -> Result:
     """Runs one case in this process. Peak memory is read after our first call, before the peer's first."""
     if case.prepare is not None:
         case.prepare()
-    case.ours()
-    peak_rss_bytes = _peak_rss_bytes()
     sides = [case.ours] if case.peer is None else [case.ours, case.peer]
-    repeats = [_repeats(side) for side in sides]
+    peak_rss_bytes, repeats = 0, [1] * len(sides)
+    if case.rounds > 1:
+        case.ours()
+        peak_rss_bytes = _peak_rss_bytes()
+        repeats = [_repeats(side) for side in sides]
     walls: list[list[float]] = [[] for _ in sides]
     cpus: list[list[float]] = [[] for _ in sides]
     outputs: list[object] = [None, None]
-    for _ in range(ROUNDS):
+    for _ in range(case.rounds):
         for i, side in enumerate(sides):
             # Dropped first, so that no round pays for the memory of the round before.
             outputs[i] = None
             wall_s, cpu_s, outputs[i] = _timed(side, repeats[i])
             walls[i].append(wall_s)
             cpus[i].append(cpu_s)
+    if case.peak_of is not None:
+        peak_rss_bytes = case.peak_of(outputs[0])
+    elif case.rounds == 1:
+        peak_rss_bytes = _peak_rss_bytes()
     error = None if case.compare is None else float(case.compare(outputs[0], outputs[1]))
     wall_s, cpu_s = statistics.median(walls[0]), statistics.median(cpus[0])
     peer = None
