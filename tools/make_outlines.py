@@ -1,8 +1,8 @@
 """Make the packaged country outlines from Natural Earth 1:10m, mended. Build time only, never at run time.
 
     npm pack world-atlas@2.0.2 && tar xzf world-atlas-2.0.2.tgz
-    python3 -m venv /tmp/outlines && /tmp/outlines/bin/pip install shapely==2.2.0 pycountry==26.2.16 numpy
-    /tmp/outlines/bin/python tools/make_outlines.py package/countries-10m.json src/skylift/data/outlines
+    python3 -m venv build/outlines && build/outlines/bin/pip install shapely==2.2.0 pycountry==26.2.16 numpy
+    build/outlines/bin/python tools/make_outlines.py package/countries-10m.json src/skylift/data/outlines
 
 What it mends is told in docs/why/006-places-and-ground.md: Crimea and Sevastopol belong to Ukraine; every
 outline has its ISO 3166 code; rings are cut at the antimeridian; none spans more than 180 degrees.
