@@ -15,12 +15,11 @@ from matplotlib import patheffects
 from matplotlib.collections import LineCollection, PolyCollection
 
 from skylift.adapters.outlines import packaged_countries
-from skylift.base.link import WhyDown
-from skylift.study.tally import SlotColumns
+from skylift.study.tally import SlotColumns, available_while_active
 from skylift.twin.world import World
 
 MOST_NAMED = 30
-SEA, LAND, BORDER = "#E8F0F5", "#FAF8F2", "#B8B2A5"
+SEA, LAND, BORDER, NEVER_SERVED = "#E8F0F5", "#FAF8F2", "#B8B2A5", "#9A9A9A"
 
 
 def draw_map(world: World, columns: SlotColumns, title: str, folder: Path) -> list[str]:
@@ -40,21 +39,22 @@ def draw_map(world: World, columns: SlotColumns, title: str, folder: Path) -> li
         i for i, (lon, lat) in enumerate(gateways) if box[0] <= lon <= box[2] and box[1] <= lat <= box[3]
     ]
     _gateways(axes, world, gateways, shown, used)
-    dots = axes.scatter(
-        *terminals.T,
-        c=(columns.why_down == WhyDown.UP).mean(axis=0),
-        cmap="cividis",
-        vmin=0,
-        vmax=1,
-        s=70 if len(terminals) <= MOST_NAMED else 12,
-        edgecolors="white",
-        linewidths=0.8,
-        zorder=5,
-    )
+    available = available_while_active(columns)
+    served = np.isfinite(available)
+    looks: dict[str, Any] = {
+        "s": 70 if len(terminals) <= MOST_NAMED else 12,
+        "edgecolors": "white",
+        "linewidths": 0.8,
+        "zorder": 5,
+    }
+    axes.scatter(*terminals[~served].T, c=NEVER_SERVED, label="never had service", **looks)
+    dots = axes.scatter(*terminals[served].T, c=available[served], cmap="cividis", vmin=0, vmax=1, **looks)
+    if not served.all():
+        axes.legend(loc="lower left", frameon=True, fontsize=9)
     if len(terminals) <= MOST_NAMED:
         for terminal, (lon, lat) in zip(world.terminals, terminals, strict=True):
             _label(axes, str(terminal.id), lon, lat)
-    figure.colorbar(dots, ax=axes, label="share of the time with a link", shrink=0.7)
+    figure.colorbar(dots, ax=axes, label="share of the time with a link, while service was on", shrink=0.7)
     axes.set_xlim(box[0], box[2])
     axes.set_ylim(box[1], box[3])
     # Degrees of longitude are shorter towards the poles.

@@ -18,7 +18,7 @@ from matplotlib.patches import Patch
 
 from skylift.base.link import WhyDown
 from skylift.base.units import US_PER_S
-from skylift.study.tally import SlotColumns
+from skylift.study.tally import SlotColumns, available_while_active
 from skylift.twin.world import World
 
 # One colour per reason, the same in every picture; distinguishable for colour-blind readers (Okabe and Ito).
@@ -86,10 +86,10 @@ def _availability(columns: SlotColumns, names: list[str], title: str, slot_us: i
     )
     axes.invert_yaxis()
     if len(order) <= MOST_LABELLED_ROWS:
-        fractions = (columns.why_down[:, order] == WhyDown.UP).mean(axis=0)
+        fractions = available_while_active(columns)[order]
         axes.set_yticks(
             np.arange(len(order)) + 0.5,
-            [f"{names[i]}  {f:.1%}" for i, f in zip(order, fractions, strict=True)],
+            [f"{names[i]}  {_share(f)}" for i, f in zip(order, fractions, strict=True)],
         )
     else:
         axes.set_ylabel(f"the {rows} least available of {len(names)} terminals")
@@ -107,6 +107,10 @@ def _availability(columns: SlotColumns, names: list[str], title: str, slot_us: i
     plt.close(figure)
 
 
+def _share(fraction: float) -> str:
+    return f"{fraction:.2%}" if np.isfinite(fraction) else "no service"
+
+
 def _over_time(
     columns: SlotColumns, values: npt.NDArray[Any], names: list[str], label: str, title: str, path: Path
 ) -> None:
@@ -122,6 +126,7 @@ def _over_time(
             _band(axes, times, values)
     axes.set_ylabel(label)
     axes.set_ylim(bottom=0)
+    axes.set_xlim(times[0], times[-1])
     axes.grid(alpha=0.25)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

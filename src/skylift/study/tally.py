@@ -78,6 +78,13 @@ def tally(columns: SlotColumns, terminal: int, slot_s: float) -> TerminalTally:
     )
 
 
+def available_while_active(columns: SlotColumns) -> npt.NDArray[np.float64]:
+    """(M,) share of the slots with service in which each terminal is up; nan where it never had service."""
+    active = (columns.why_down != WhyDown.REGION_NOT_ACTIVE).sum(axis=0)
+    up = (columns.why_down == WhyDown.UP).sum(axis=0)
+    return np.where(active > 0, up / np.maximum(active, 1), np.nan)
+
+
 def _longest_run(flags: npt.NDArray[np.bool_]) -> int:
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
     return int((edges[1::2] - edges[::2]).max()) if len(edges) else 0
