@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import tomllib
 from importlib import resources
 from pathlib import Path
 
+import h3
 import numpy as np
 import pytest
 
@@ -243,3 +245,25 @@ def test_packaged_data_says_where_it_is_from(folder: str) -> None:
 def test_the_packaged_outlines_are_small() -> None:
     packed = resources.files("skylift.data").joinpath("outlines", "countries.json.gz").read_bytes()
     assert len(packed) < 1_500_000
+
+
+def test_neighbours_share_no_cell() -> None:
+    owned: dict[str, str] = {}
+    for code in ("UA", "MD", "RO", "HU", "SK", "PL", "BY", "LT"):
+        for cell in cells_of(country_outline(code), 5):
+            assert owned.setdefault(cell, code) == code
+
+
+@pytest.mark.parametrize("bounds", [(-180.0, -90.0, 180.0, 90.0), (-170.0, -60.0, 170.0, 60.0)])
+def test_an_area_wider_than_half_the_earth_has_all_its_cells(
+    tmp_path: Path, bounds: tuple[float, float, float, float]
+) -> None:
+    west, south, east, north = bounds
+    steps = np.linspace(west, east, 7).tolist()
+    ring = [[x, south] for x in steps] + [[x, north] for x in reversed(steps)] + [[west, south]]
+    file = tmp_path / "wide.geojson"
+    file.write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    outline = read_outline(file)
+    everywhere = [c for base in h3.get_res0_cells() for c in h3.cell_to_children(base, 2)]
+    inside = sorted(c for c in everywhere if contains(outline, *h3.cell_to_latlng(c)))
+    assert cells_of(outline, 2) == inside
