@@ -80,7 +80,7 @@ def _share(columns: SlotColumns, gateways: int) -> npt.NDArray[np.float64]:
 def _box(points: npt.NDArray[np.float64]) -> tuple[float, float, float, float]:
     west, south = points.min(axis=0)
     east, north = points.max(axis=0)
-    margin = max(1.5, 0.08 * max(east - west, north - south))
+    margin = max(2.5, 0.08 * max(east - west, north - south))
     return (
         max(-180.0, west - margin),
         max(-90.0, south - margin),

@@ -35,6 +35,7 @@ WHY_COLOURS = {
 LINE_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#8C8C00")
 MOST_LINES = len(LINE_COLOURS)
 MOST_LABELLED_ROWS = 40
+MOST_POINTS = 300
 
 
 def draw_all(world: World, columns: SlotColumns, title: str, folder: Path) -> list[str]:
@@ -115,15 +116,15 @@ def _over_time(
     columns: SlotColumns, values: npt.NDArray[Any], names: list[str], label: str, title: str, path: Path
 ) -> None:
     figure, axes = plt.subplots(figsize=(11, 4.4), layout="constrained")
-    at, values = _thinned(columns.at_us, values)
+    at, low, middle, high = _grouped(columns.at_us, values)
     times = _times(at)
-    with np.errstate(all="ignore"):
-        if len(names) <= MOST_LINES:
-            for i, name in enumerate(names):
-                if np.isfinite(values[:, i]).any():
-                    axes.plot(times, values[:, i], lw=0.9, color=LINE_COLOURS[i], label=name)
-        else:
-            _band(axes, times, values)
+    if len(names) <= MOST_LINES:
+        for i, name in enumerate(names):
+            if np.isfinite(middle[:, i]).any():
+                axes.fill_between(times, low[:, i], high[:, i], color=LINE_COLOURS[i], alpha=0.13, lw=0)
+                axes.plot(times, middle[:, i], lw=1.3, color=LINE_COLOURS[i], label=name)
+    else:
+        _band(axes, times, middle)
     axes.set_ylabel(label)
     axes.set_ylim(bottom=0)
     axes.set_xlim(times[0], times[-1])
@@ -133,7 +134,7 @@ def _over_time(
     _time_axis(axes)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=MOST_LINES, frameon=False)
-    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_title(f"{title}: {label}; medians, shaded from least to greatest", loc="left", fontsize=11)
     figure.savefig(path, dpi=130)
     plt.close(figure)
 
@@ -150,17 +151,18 @@ def _band(axes: Any, times: Any, values: npt.NDArray[Any]) -> None:
     axes.plot(times, quantiles[2], color="#0072B2", lw=1.2, label="median")
 
 
-def _thinned(at_us: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> tuple[Any, Any]:
-    """At most about 1,500 points across: medians of neighbouring slots, so that lines stay readable."""
-    step = max(1, len(at_us) // 1500)
-    if step == 1:
-        return at_us, values
+def _grouped(at_us: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> tuple[Any, Any, Any, Any]:
+    """Least, median and greatest of neighbouring slots, so that at most some 300 points stand across."""
+    step = max(1, len(at_us) // MOST_POINTS)
     whole = len(at_us) // step * step
     grouped = values[:whole].astype(np.float64).reshape(-1, step, values.shape[1])
-    some = np.isfinite(grouped).any(axis=1)
-    medians = np.full(some.shape, np.nan)
-    order = np.sort(np.where(np.isfinite(grouped), grouped, np.inf), axis=1)
-    middle = (np.isfinite(grouped).sum(axis=1) - 1) // 2
-    picked = np.take_along_axis(order, np.maximum(middle, 0)[:, None, :], axis=1)[:, 0, :]
-    medians[some] = picked[some]
-    return at_us[:whole:step], medians
+    known = np.isfinite(grouped)
+    some = known.any(axis=1)
+    rising = np.sort(np.where(known, grouped, np.inf), axis=1)
+    last = np.maximum(known.sum(axis=1) - 1, 0)
+
+    def nth(index: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+        taken = np.take_along_axis(rising, index[:, np.newaxis, :], axis=1)[:, 0, :]
+        return np.where(some, taken, np.nan)
+
+    return at_us[:whole:step], nth(np.zeros_like(last)), nth(last // 2), nth(last)
