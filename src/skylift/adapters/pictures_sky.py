@@ -15,6 +15,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 
 from skylift.adapters.atomic import save_atomically
 from skylift.base.instants import format_instant
@@ -30,7 +31,7 @@ Floats = npt.NDArray[np.float64]
 # Okabe and Ito's colours: told apart by colour-blind readers, and in grey by their lightness.
 INK, GRID, SHADE = "#1b2733", "#c9d3dc", "#eef2f5"
 USABLE, HIDDEN, NEAR_ARC, FIELD = "#009E73", "#9aa5ae", "#CC79A7", "#0072B2"
-LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#1b2733", "#8C6D31")
 # Names and times are written while they can be told apart.
 MOST_NAMES = 12
 MOST_TRACKS = 40
@@ -43,7 +44,8 @@ def draw_sky(
     site, model = observer
     limited = model.field_of_view_deg < 90.0 or model.arc_separation_deg > 0.0 or bool(model.horizon_mask)
     fig, ax = _sky_axes(math.degrees(float(site.min_elevation_rad[0])))
-    handles: list[Any] = _limits(ax, site, model)
+    limits = _limits(ax, site, model)
+    handles: list[Any] = []
     clear = pairs.arc_rad >= site.arc_separation_rad[0]
     groups = [
         ("usable" if limited else "above the least elevation", USABLE, "o", pairs.in_field & clear),
@@ -55,7 +57,7 @@ def draw_sky(
             continue
         angle, radius = pairs.azimuth_rad[chosen], _radius(pairs.elevation_rad[chosen])
         ax.scatter(angle, radius, s=34, c=colour, marker=marker, edgecolors="white", linewidths=0.6, zorder=5)
-        handles.insert(0, _dot(f"{int(chosen.sum())} {label}", colour, marker))
+        handles.append(_dot(f"{int(chosen.sum())} {label}", colour, marker))
     highest = np.argsort(-pairs.elevation_rad)[:MOST_NAMES]
     for k in highest if len(pairs) <= MOST_NAMES else ():
         satellite = int(pairs.satellite[k])
@@ -67,7 +69,12 @@ def draw_sky(
         )
     subtitle = model.name if limited else f"from {math.degrees(site.min_elevation_rad[0]):g}° up"
     _finish(
-        fig, ax, path, f"{len(pairs)} satellites overhead", f"{format_instant(at_us)} · {subtitle}", handles
+        fig,
+        ax,
+        path,
+        f"{len(pairs)} satellites overhead",
+        f"{format_instant(at_us)} · {subtitle}",
+        [*handles, *limits],
     )
 
 
@@ -104,7 +111,15 @@ def draw_passes(
         if written:
             _moments(ax, one, colour)
             high = math.degrees(one.culmination.elevation_rad)
-            handles.append(Line2D([], [], color=colour, lw=2.0, label=f"{name}, highest {high:.0f}°"))
+            handles.append(
+                Line2D(
+                    [],
+                    [],
+                    color=colour,
+                    lw=2.0,
+                    label=f"{name} at {high:.0f}°, {format_instant(one.culmination.at_us)[11:16]}",
+                )
+            )
     _finish(fig, ax, path, f"{len(found)} passes", title[0], handles)
 
 
@@ -115,13 +130,14 @@ def _moments(ax: Any, one: Pass, colour: str) -> None:
             continue
         radius = float(_radius(np.array(moment.elevation_rad)))
         ax.plot([moment.azimuth_rad], [radius], "o", ms=5, color=colour, mec="white", mew=0.8, zorder=6)
-        _label(ax, moment.azimuth_rad, moment.elevation_rad, format_instant(moment.at_us)[11:19])
+        time = format_instant(moment.at_us)[11:19]
+        _label(ax, moment.azimuth_rad, moment.elevation_rad, time, outward=moment is not one.culmination)
 
 
 def _sky_axes(floor_deg: float) -> tuple[Any, Any]:
     """North up and east to the right, as on a map; the zenith in the middle, the horizon at the rim."""
-    fig = plt.figure(figsize=(7.2, 8.2), dpi=150)
-    ax = fig.add_axes((0.09, 0.19, 0.82, 0.72), projection="polar")
+    fig = plt.figure(figsize=(7.2, 8.6), dpi=150)
+    ax = fig.add_axes((0.09, 0.17, 0.82, 0.70), projection="polar")
     ax.set_theta_zero_location("N")
     ax.set_theta_direction(-1)
     rim = 90.0 - min(0.0, floor_deg)
@@ -204,22 +220,26 @@ def _dot(label: str, colour: str, marker: str) -> Line2D:
     return Line2D([], [], color=colour, marker=marker, ls="", ms=7, mec="white", mew=0.6, label=label)
 
 
-def _label(ax: Any, azimuth_rad: float, elevation_rad: float, text: str) -> None:
+def _label(ax: Any, azimuth_rad: float, elevation_rad: float, text: str, outward: bool = False) -> None:
+    """A small text beside a point: to its upper right, or away from the zenith."""
+    away = (9.0 * math.sin(azimuth_rad), 9.0 * math.cos(azimuth_rad)) if outward else (6.0, 5.0)
     ax.annotate(
         text,
         xy=(float(azimuth_rad), float(_radius(elevation_rad))),
-        xytext=(6, 5),
+        xytext=away,
         textcoords="offset points",
+        ha="left" if away[0] >= 0.0 else "right",
+        va="center" if outward else "bottom",
         fontsize=7.5,
         color=INK,
         zorder=7,
-        bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.75},
+        path_effects=[withStroke(linewidth=2.5, foreground="white", alpha=0.9)],
     )
 
 
 def _finish(fig: Any, ax: Any, path: Path, title: str, subtitle: str, handles: Sequence[Any]) -> None:
-    fig.text(0.06, 0.962, title, fontsize=16, fontweight="bold", color=INK, ha="left")
-    fig.text(0.06, 0.937, subtitle, fontsize=10, color="#5b6873", ha="left")
+    fig.text(0.06, 0.958, title, fontsize=16, fontweight="bold", color=INK, ha="left")
+    fig.text(0.06, 0.934, subtitle, fontsize=10, color="#5b6873", ha="left")
     if handles:
         fig.legend(
             handles=handles,

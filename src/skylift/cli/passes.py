@@ -165,25 +165,28 @@ def _row(catalogue: Catalogue, one: Pass) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> None:
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{len(rows)} passes" + (f", the first {MOST_ROWS}" if len(rows) > MOST_ROWS else ""))
-    table.add_column("NORAD", justify="right")
-    table.add_column("name")
-    for heading in ("rise", "culmination", "set"):
-        table.add_column(heading)
-    for heading in ("highest °", "towards °", "nearest km"):
-        table.add_column(heading, justify="right")
+    title = f"{len(rows)} passes" + (f", the first {MOST_ROWS}" if len(rows) > MOST_ROWS else "")
+    table = Table(title=title, box=SIMPLE)
+    table.add_column("NORAD", justify="right", no_wrap=True)
+    table.add_column("name", no_wrap=True)
+    for heading in ("day", "rise", "highest", "set", "°"):
+        table.add_column(heading, justify="right", no_wrap=True)
+
+    def short(instant: str | None, cut: str) -> str:
+        return cut if instant is None else instant[11:19]
+
     for row in rows[:MOST_ROWS]:
         table.add_row(
             str(row["norad"]),
             row["name"],
-            row["rise"] or "before",
-            row["culmination"],
-            row["set"] or "after",
+            row["culmination"][:10],
+            short(row["rise"], "before"),
+            short(row["culmination"], ""),
+            short(row["set"], "after"),
             f"{row['culmination_elevation_deg']:.1f}",
-            f"{row['culmination_azimuth_deg']:.0f}",
-            f"{row['culmination_range_km']:,.0f}",
         )
     Console().print(table)

@@ -85,6 +85,7 @@ def _rows(catalogue: Catalogue, pairs: VisiblePairs, site: Sites, with_antenna: 
 
 
 def _table(rows: list[dict[str, Any]], at_us: int) -> None:
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
@@ -94,13 +95,13 @@ def _table(rows: list[dict[str, Any]], at_us: int) -> None:
     title = f"{len(rows)} satellites at {format_instant(at_us)}"
     if with_antenna:
         title += f", {sum(row['usable'] for row in rows)} usable"
-    table = Table(title=title)
-    for heading in ("NORAD", "elevation °", "azimuth °", "range km"):
-        table.add_column(heading, justify="right")
-    table.add_column("name")
+    table = Table(title=title, box=SIMPLE)
+    for heading in ("NORAD", "height °", "towards °", "range km"):
+        table.add_column(heading, justify="right", min_width=len(heading))
+    table.add_column("name", no_wrap=True)
     if with_antenna:
-        table.add_column("from the arc °", justify="right")
-        table.add_column("usable")
+        table.add_column("arc °", justify="right", min_width=5)
+        table.add_column("usable", min_width=16)
     for row in rows:
         cells = [
             str(row["norad"]),
@@ -110,7 +111,7 @@ def _table(rows: list[dict[str, Any]], at_us: int) -> None:
             row["name"],
         ]
         if with_antenna:
-            why = "outside the field of view" if not row["in_field_of_view"] else "too near the arc"
+            why = "no, near the arc" if row["in_field_of_view"] else "no, out of view"
             cells += [f"{row['arc_separation_deg']:.1f}", "yes" if row["usable"] else why]
         table.add_row(*cells)
     Console().print(table)
