@@ -81,6 +81,7 @@ NAMES = {
     "PS": "Palestine",
     "RU": "Russia",
     "SH": "Saint Helena, Ascension and Tristan da Cunha",
+    "VA": "Vatican City",
     "VG": "British Virgin Islands",
     "VI": "United States Virgin Islands",
     "XK": "Kosovo",
