@@ -136,8 +136,8 @@ def link_rows(sky: Sky, links: LinkTable, before: LinkTable | None, names: Names
     return rows
 
 
-def hello(world: World, inputs: dict[str, Any], title: str, warnings: tuple[str, ...]) -> Hello:
-    """What does not change while the service runs."""
+def hello(world: World, origin: dict[str, Any]) -> Hello:
+    """What does not change while the service runs; `origin` says where the world comes from."""
     catalogue = world.catalogue
     return Hello(
         norad=_bytes(catalogue.norad, np.int32),
@@ -150,7 +150,7 @@ def hello(world: World, inputs: dict[str, Any], title: str, warnings: tuple[str,
         gateways_document=msgspec.json.encode(_ground(world)),
         about={
             "version": __version__,
-            "scenario": title,
+            **origin,
             "satellites": len(catalogue),
             "terminals": len(world.terminals),
             "gateways": len(world.ground.gateways),
@@ -158,8 +158,6 @@ def hello(world: World, inputs: dict[str, Any], title: str, warnings: tuple[str,
             "lasers": world.lasers is not None,
             "slot_length_s": world.slots.length_us / US_PER_S,
             "time_shift_s": catalogue.time_shift_us / US_PER_S,
-            "inputs": inputs,
-            "warnings": list(warnings),
             "not_modelled": list(NOT_MODELLED),
         },
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 from skylift.adapters.clock import AnyClock
 from skylift.adapters.sky_messages import Failed, Hello, MapReady, SlotReport
 from skylift.base.errors import Refused, SkyliftError
+from skylift.base.instants import format_instant
 
 log = logging.getLogger("skylift.sky")
 
@@ -31,11 +32,12 @@ NICENESS = 5
 class SkySettings:
     """What the sky process needs; small enough to be sent to it.
 
-    loaded_at_us  the instant a catalogue is shifted to: the same again after a restart
+    start_us  where a scenario without a start begins, and its satellites with it: the day's first second, so
+              that the same comes out again after a restart
     """
 
     clock: AnyClock
-    loaded_at_us: int
+    start_us: int
     scenario: Path | None = None
     catalogue: Path | None = None
     gateways: Path | None = None
@@ -67,8 +69,24 @@ def _compute(pipe: Connection, settings: SkySettings) -> None:
     from skylift.adapters.scenario_files import Sources, load_world
 
     sources = Sources(settings.scenario, settings.catalogue, settings.gateways)
-    loaded = load_world(sources, settings.loaded_at_us)
-    pipe.send(hello(loaded.world, loaded.inputs, loaded.scenario.title, tuple(loaded.warnings)))
+    loaded = load_world(sources, settings.start_us)
+    scenario = loaded.scenario
+    warnings = list(loaded.warnings)
+    if (
+        not scenario.start_us <= settings.clock.now() < scenario.end_us
+        and scenario.start_us != settings.start_us
+    ):
+        first, last = format_instant(scenario.start_us), format_instant(scenario.end_us)
+        warnings.append(
+            f"the clock is outside the scenario's own time ({first} to {last}): `--at {first}` begins there"
+        )
+    origin = {
+        "scenario": scenario.title,
+        "scenario_start_us": scenario.start_us,
+        "inputs": loaded.inputs,
+        "warnings": warnings,
+    }
+    pipe.send(hello(loaded.world, origin))
     for count, report in enumerate(LiveSky(loaded.world, settings.clock).slots()):
         pipe.send(report)
         if count == 0:

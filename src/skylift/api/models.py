@@ -160,6 +160,9 @@ class Map(Shape):
 class About(Shape):
     version: str
     scenario: str
+    scenario_start_us: int = Field(
+        description="Where the scenario begins; without a start of its own, at the day's first second."
+    )
     satellites: int
     terminals: int
     gateways: int

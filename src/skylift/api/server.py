@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -24,6 +25,9 @@ from skylift.base.errors import Refused, Unavailable
 # Open requests get this long after SIGINT or SIGTERM; streams are ended at once.
 GRACE_S = 1
 BACKLOG = 128
+
+
+OnReady = Callable[[float, dict[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +91,16 @@ class _Server(uvicorn.Server):
         yield
 
 
-def serve(
-    listening: socket.socket, settings: SkySettings, on_ready: Callable[[float], None]
-) -> Failed | None:
+def serve(listening: socket.socket, settings: SkySettings, on_ready: OnReady) -> Failed | None:
     """Serve until SIGINT or SIGTERM; returns what was wrong where the sky could not be begun at all.
 
-    on_ready  called once with the seconds from start to the first slot
+    on_ready  called once, with the seconds from start to the first slot and what /api/v1/about says
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     return asyncio.run(_serve(listening, settings, on_ready))
 
 
-async def _serve(
-    listening: socket.socket, settings: SkySettings, on_ready: Callable[[float], None]
-) -> Failed | None:
+async def _serve(listening: socket.socket, settings: SkySettings, on_ready: OnReady) -> Failed | None:
     loop = asyncio.get_running_loop()
     began = loop.time()
     state = LiveState(settings.clock)
@@ -127,7 +127,7 @@ async def _serve(
         if state.fatal is not None:
             end()
         elif not ready_before and state.present() is not None:
-            on_ready(loop.time() - began)
+            on_ready(loop.time() - began, state.about())
 
     def hand_over(function: Callable[..., None], *arguments: object) -> None:
         # The loop may be gone already while the sky's last words arrive.

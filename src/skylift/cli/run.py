@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -58,6 +58,7 @@ def run(
     from skylift.api.server import Address, listen, serve
     from skylift.base.errors import SkyliftError
     from skylift.base.instants import parse_instant
+    from skylift.base.units import US_PER_DAY
 
     simulated = None if clock is None else clock is ClockKind.SIMULATED
     running = make_clock(simulated, None if at is None else parse_instant(at, "--at"), speed)
@@ -67,14 +68,17 @@ def run(
     shown = f"[{name[0]}]" if ":" in name[0] else name[0]
     url = f"http://{shown}:{name[1]}"
 
-    def on_ready(after_s: float) -> None:
+    def on_ready(after_s: float, about: dict[str, Any]) -> None:
+        for warning in about["warnings"]:
+            typer.echo(f"note: {warning}", err=True)
         typer.echo(f"skylift is ready after {after_s:.1f} s: {url}  (Ctrl-C stops it)")
 
     typer.echo(f"skylift listens on {url} and computes the first slot ...", err=True)
     if not isinstance(running, WallClock):
         typer.echo(f"on a simulated clock, {running.speed:g} times as fast as the wall's", err=True)
+    start_of_day_us = running.now() // US_PER_DAY * US_PER_DAY
     with listening:
-        settings = SkySettings(running, running.now(), scenario, catalogue, gateways)
+        settings = SkySettings(running, start_of_day_us, scenario, catalogue, gateways)
         failed = serve(listening, settings, on_ready)
     if failed is not None:
         error = SkyliftError(**failed.error)

@@ -155,7 +155,7 @@ export class SkyPlot {
       if (serves) last.push([x, y, satellite]);
     }
     for (const [x, y, satellite] of last) {
-      const left = x > 60;
+      const left = x > 25;
       draw(this.svg, "text", { x: x + (left ? -13 : 13), y: y + 4, "text-anchor": left ? "end" : "start" },
         satellite.name || String(satellite.norad));
     }
