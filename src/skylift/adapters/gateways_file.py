@@ -66,7 +66,8 @@ _PLAIN = str.maketrans({"ø": "o", "ł": "l", "ß": "ss", "æ": "ae", "đ": "d",
 
 def slug(name: str) -> str:
     """A stable id from a name: "Villenave-d'Ornon, France" -> "villenave-d-ornon-france"."""
-    plain = unicodedata.normalize("NFKD", name.lower().translate(_PLAIN))
+    # Taken apart first: what stands in one sign, such as "™", may hold capitals.
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold().translate(_PLAIN))
     letters = "".join(c if c.isalnum() else "-" for c in plain if not unicodedata.combining(c))
     return re.sub("-+", "-", letters).strip("-")
 
