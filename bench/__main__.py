@@ -173,7 +173,8 @@ def run(cases: list[Case]) -> int:
     part = target.with_suffix(".part")
     part.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
     part.replace(target)
-    out = Console()
+    # A file or a pipe has no width of its own, and a narrow table is unreadable.
+    out = Console() if sys.stdout.isatty() else Console(width=170)
     out.print(table(lines, {case.id: case for case in cases}))
     out.print(f"written to {target.relative_to(ROOT)}")
     return 0 if all(line["ok"] for line in lines) else 1

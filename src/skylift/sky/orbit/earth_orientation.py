@@ -128,8 +128,15 @@ def _row(cells: list[str], number: int, thing: str) -> tuple[float, float, float
         mjd, ut1, x, y = (float(cell) for cell in cells)
     except ValueError:
         raise _unreadable(thing, f"line {number} holds something that is not a number") from None
-    # One second more than leap seconds allow, and ten times the pole's greatest distance on record.
-    if not (mjd == int(mjd) and abs(ut1) < 2.0 and abs(x) < 6.0 and abs(y) < 6.0):
+    # The tables begin in 1962, MJD 37,665. UT1 - UTC was as much as 1.1 s before leap seconds.
+    if not (
+        math.isfinite(mjd)
+        and mjd == int(mjd)
+        and 37_000 < mjd < 100_000
+        and abs(ut1) < 2.0
+        and abs(x) < 6.0
+        and abs(y) < 6.0
+    ):
         raise _unreadable(thing, f"line {number} holds a value that cannot be")
     return mjd, ut1, x, y
 

@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 TWO_PI = 2.0 * math.pi
 DAYS_PER_CENTURY = 36_525.0
-# Rate of the sidereal angle against UT1 (Aoki et al. 1982: 1.002737909350795 turns a day).
+# Rate of the Earth's turn: 1.00273781191135448 turns a day of UT1 (IAU 2000 resolution B1.8).
 EARTH_SPIN_RAD_PER_S = 7.292115146706979e-5
 
 
@@ -51,9 +51,9 @@ def polar_matrices(pole_x_rad: Floats, pole_y_rad: Floats) -> Floats:
 
 
 def earth_turns(at_us: npt.NDArray[np.int64], earth: EarthOrientation | None) -> tuple[Floats, Floats]:
-    """The sidereal angle (T,) and the polar rotations (T, 3, 3), or (0, 3, 3) without a table."""
+    """The sidereal angle (T,) and the polar rotations (T, 3, 3), or (T, 0, 3) without a table."""
     if earth is None:
-        return gmst_rad(at_us), np.zeros((0, 3, 3))
+        return gmst_rad(at_us), np.zeros((len(at_us), 0, 3))
     ut1_minus_utc_s, x_rad, y_rad = earth.at(at_us)
     return gmst_rad(at_us, ut1_minus_utc_s), polar_matrices(x_rad, y_rad)
 
@@ -77,4 +77,4 @@ def teme_to_itrs(
         ],
         axis=1,
     )
-    return (position, velocity) if len(polar) == 0 else (polar @ position, polar @ velocity)
+    return (position, velocity) if polar.shape[1] == 0 else (polar @ position, polar @ velocity)

@@ -8,27 +8,29 @@ import numpy as np
 import numpy.typing as npt
 from sgp4.api import WGS72, Satrec
 
+from skylift.base.instants import julian_date
 from skylift.base.units import US_PER_DAY
 from skylift.sky.orbit.catalogue import Catalogue
 
 Floats = npt.NDArray[np.float64]
 
 # 1949-12-31 00:00 UTC, from which sgp4init counts its days.
-SGP4_EPOCH_US = -7_306 * US_PER_DAY
-RAD_PER_S_OF_REV_PER_DAY = 2.0 * np.pi / 86_400.0
+SGP4_EPOCH_JD = 2_433_281.5
 
 
 def satrec(catalogue: Catalogue, index: int) -> Any:
     """One object as the package's record, with the whole digits of its epoch."""
     record = Satrec()
-    days, rest_us = divmod(int(catalogue.epoch_us[index]) - SGP4_EPOCH_US, US_PER_DAY)
+    day, fraction = julian_date(int(catalogue.epoch_us[index]))
     minutes_per_day = 1_440.0
     record.sgp4init(
         WGS72,
         "i",
         # Only a label inside the package, which refuses what Alpha-5 cannot write.
         int(catalogue.norad[index]) if catalogue.norad[index] < 340_000 else 0,
-        days + rest_us / US_PER_DAY,
+        # Sun, moon and sidereal time start from one float64 of days, good to 40 us. The package does the
+        # same with a TLE; better digits would move an eccentric deep-space object by 4 mm from it.
+        (day + fraction) - SGP4_EPOCH_JD,
         float(catalogue.bstar_per_earth_radius[index]),
         float(catalogue.ndot_rev_per_day2[index]) * 2.0 * np.pi / minutes_per_day**2,
         float(catalogue.nddot_rev_per_day3[index]) * 2.0 * np.pi / minutes_per_day**3,
@@ -39,9 +41,9 @@ def satrec(catalogue: Catalogue, index: int) -> Any:
         float(catalogue.mean_motion_rad_per_s[index]) * 60.0,
         float(catalogue.raan_rad[index]),
     )
-    # One float64 of days holds an epoch to 0.3 us, which is 2 mm of flight; day and fraction hold it all.
-    record.jdsatepoch = days + 2_433_281.5
-    record.jdsatepochF = rest_us / US_PER_DAY
+    # The time since epoch, however, is counted from day and fraction, which hold all digits.
+    record.jdsatepoch = day
+    record.jdsatepochF = fraction
     return record
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,13 @@ from skylift.sky.orbit.earth_orientation import EarthOrientation
 from skylift.sky.orbit.ephemeris import ALTITUDE_OUT_OF_RANGE, Ephemeris, Frame
 from skylift.sky.orbit.frames import EARTH_SPIN_RAD_PER_S, earth_turns, teme_to_itrs
 from skylift.sky.orbit.library_sgp4 import library_states, satrec
-from skylift.sky.orbit.propagate_kernel import UNDECIDED, propagate_blocks
+from skylift.sky.orbit.propagate_kernel import (
+    UNDECIDED,
+    long_blocks,
+    moving_blocks,
+    oval_blocks,
+    round_blocks,
+)
 from skylift.sky.orbit.sgp4_init import is_deep_space, near_earth_rows
 from skylift.sky.orbit.sgp4_kernel import BLOCK
 
@@ -25,7 +32,39 @@ LOWEST_M, HIGHEST_M = 100e3, 2_000e3
 # osculating ones itself. J3 alone moves them by 0.0012.
 ROUND_BELOW, OVAL_BELOW = 0.015, 0.18
 
+Floats = npt.NDArray[np.float64]
 Instants = Sequence[int] | npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pack:
+    """Blocks of objects that one driver of propagate_kernel propagates; the fields are its arguments."""
+
+    driver: Callable[..., int]
+    rows: Floats
+    where: npt.NDArray[np.int64]
+    start: npt.NDArray[np.int64]
+    count: npt.NDArray[np.int64]
+
+
+def _packed(
+    catalogue: Catalogue, members: npt.NDArray[np.intp], driver: Callable[..., int], reference_us: int
+) -> _Pack:
+    """Cuts blocks of the objects at `members`, which are in the catalogue's order."""
+    constants = near_earth_rows(catalogue.take(members), reference_us)
+    firsts = np.arange(0, len(members), BLOCK)
+    # The last block is filled up by repeating the last object: harmless numbers, and never written out.
+    lanes = np.minimum(firsts[:, np.newaxis] + np.arange(BLOCK), len(members) - 1)
+    count = np.minimum(len(members) - firsts, BLOCK)
+    where = members[lanes].astype(np.int64)
+    consecutive = where[:, -1] - where[:, 0] == count - 1
+    return _Pack(
+        driver=driver,
+        rows=np.ascontiguousarray(np.moveaxis(constants[:, lanes], 0, 1)).reshape(len(firsts), -1),
+        where=where,
+        start=np.where(consecutive, where[:, 0], -1),
+        count=count.astype(np.int64),
+    )
 
 
 class Propagator:
@@ -39,7 +78,13 @@ class Propagator:
         self.deep_space = is_deep_space(catalogue)
         self._reference_us = int(np.median(catalogue.epoch_us)) if len(catalogue) else 0
         self._records: dict[int, Any] = {}
-        self._pack()
+        near = np.flatnonzero(~self.deep_space)
+        kinds = np.searchsorted([ROUND_BELOW, OVAL_BELOW], catalogue.eccentricity[near], side="right")
+        self._packs = [
+            _packed(catalogue, near[kinds == kind], driver, self._reference_us)
+            for kind, driver in enumerate((round_blocks, oval_blocks, long_blocks))
+            if np.any(kinds == kind)
+        ]
 
     def __len__(self) -> int:
         return len(self.catalogue)
@@ -111,31 +156,6 @@ class Propagator:
             out = self.ephemeris(part, frame, earth, out, velocity)
             yield out
 
-    def _pack(self) -> None:
-        """Sorts near-Earth objects by the Kepler steps they need, else keeps their order, and cuts blocks."""
-        near = np.flatnonzero(~self.deep_space)
-        eccentricity = self.catalogue.eccentricity[near]
-        kinds = np.where(eccentricity < ROUND_BELOW, 0, np.where(eccentricity < OVAL_BELOW, 1, 2))
-        rows, kind, where, start, count = [], [], [], [], []
-        for k in range(3):
-            members = near[kinds == k]
-            constants = near_earth_rows(self.catalogue.take(members), self._reference_us)
-            for first in range(0, len(members), BLOCK):
-                chosen = members[first : first + BLOCK]
-                # Padding repeats the last object: harmless numbers, and never written out.
-                lanes = np.minimum(np.arange(first, first + BLOCK), len(members) - 1)
-                rows.append(constants[:, lanes].ravel())
-                kind.append(k)
-                where.append(members[lanes])
-                consecutive = bool(chosen[-1] - chosen[0] == len(chosen) - 1)
-                start.append(int(chosen[0]) if consecutive else -1)
-                count.append(len(chosen))
-        self._rows = np.array(rows).reshape(len(rows), -1)
-        self._kind = np.array(kind, dtype=np.int64)
-        self._where = np.array(where, dtype=np.int64).reshape(-1, BLOCK)
-        self._start = np.array(start, dtype=np.int64)
-        self._count = np.array(count, dtype=np.int64)
-
     def _checked(
         self, out: Ephemeris, instants: npt.NDArray[np.int64], frame: Frame, velocity: bool
     ) -> Ephemeris:
@@ -155,41 +175,32 @@ class Propagator:
 
     def _turns(
         self, instants: npt.NDArray[np.int64], frame: Frame, earth: EarthOrientation | None
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    ) -> tuple[Floats, Floats]:
         if frame == "teme":
-            return np.zeros(len(instants)), np.zeros((0, 3, 3))
+            return np.zeros(len(instants)), np.zeros((len(instants), 0, 3))
         return earth_turns(instants, earth)
 
-    def _near_earth(
-        self, filled: Ephemeris, turn: npt.NDArray[np.float64], polar: npt.NDArray[np.float64]
-    ) -> int:
-        velocity = filled.velocity_ecef_m_per_s
-        return int(
-            propagate_blocks(
-                self._rows,
-                self._kind,
-                self._where,
-                self._start,
-                self._count,
-                (filled.at_us - np.int64(self._reference_us)).astype(np.float64),
-                turn,
-                EARTH_SPIN_RAD_PER_S if filled.frame == "itrs" else 0.0,
-                polar,
-                filled.position_ecef_m,
-                np.empty((0, 3, len(self))) if velocity is None else velocity,
-                filled.error,
-            )
-        )
+    def _near_earth(self, filled: Ephemeris, turn: Floats, polar: Floats) -> int:
+        since_us = (filled.at_us - np.int64(self._reference_us)).astype(np.float64)
+        moving = filled.velocity_ecef_m_per_s
+        spin = EARTH_SPIN_RAD_PER_S if filled.frame == "itrs" else 0.0
+        undecided = 0
+        for pack in self._packs:
+            inputs = (pack.rows, pack.where, pack.start, pack.count, since_us, turn, polar)
+            outputs = (filled.position_ecef_m, filled.error)
+            if moving is None:
+                undecided += int(pack.driver(*inputs, *outputs))
+            else:
+                undecided += int(moving_blocks(*inputs, *outputs, spin, moving))
+        return undecided
 
-    def _settle(
-        self, filled: Ephemeris, turn: npt.NDArray[np.float64], polar: npt.NDArray[np.float64]
-    ) -> None:
+    def _settle(self, filled: Ephemeris, turn: Floats, polar: Floats) -> None:
         """Asks the package about the entries on which the kernel did not commit itself."""
         open_entries = filled.error == UNDECIDED
         for index in np.flatnonzero(open_entries.any(axis=0)):
             self._fill_from_library(filled, int(index), np.flatnonzero(open_entries[:, index]), turn, polar)
 
-    def _deep(self, filled: Ephemeris, turn: npt.NDArray[np.float64], polar: npt.NDArray[np.float64]) -> None:
+    def _deep(self, filled: Ephemeris, turn: Floats, polar: Floats) -> None:
         every = np.arange(len(filled.at_us))
         for index in np.flatnonzero(self.deep_space):
             self._fill_from_library(filled, int(index), every, turn, polar)
@@ -199,8 +210,8 @@ class Propagator:
         filled: Ephemeris,
         index: int,
         instants: npt.NDArray[np.intp],
-        turn: npt.NDArray[np.float64],
-        polar: npt.NDArray[np.float64],
+        turn: Floats,
+        polar: Floats,
     ) -> None:
         if index not in self._records:
             self._records[index] = satrec(self.catalogue, index)
@@ -213,9 +224,8 @@ class Propagator:
             inside = (altitude_m > LOWEST_M) & (altitude_m < HIGHEST_M)
             error = np.where((error == 0) & ~inside, ALTITUDE_OUT_OF_RANGE, error).astype(np.uint8)
         if filled.frame == "itrs":
-            matrices = polar[instants] if len(polar) else polar
             p, v = teme_to_itrs(
-                position[:, :, np.newaxis], velocity[:, :, np.newaxis], turn[instants], matrices
+                position[:, :, np.newaxis], velocity[:, :, np.newaxis], turn[instants], polar[instants]
             )
             position, velocity = p[:, :, 0], v[:, :, 0]
         faulty = error != 0

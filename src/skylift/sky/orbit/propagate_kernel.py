@@ -66,59 +66,130 @@ def _note(scratch: Floats, where: Ints, count: int, position: Floats, error: npt
 
 
 @njit(cache=True)
-def propagate_blocks(
+def _finish(
+    scratch: Floats,
+    where: Ints,
+    start: int,
+    count: int,
+    polar: Floats,
+    position: Floats,
+    error: npt.NDArray[np.uint8],
+) -> int:
+    """Polar motion, where there is any, and the results of one block at one instant to their places."""
+    if len(polar) > 0:
+        _turn(scratch, 0, polar)
+    _put(scratch, 0, where, start, count, position)
+    faulty = 0
+    for i in range(BLOCK):
+        faulty |= scratch[CODE * BLOCK + i] != 0.0
+    return _note(scratch, where, count, position, error) if faulty else 0
+
+
+# One driver per kind of orbit, and one for velocities: only what a catalogue needs is compiled, which takes
+# seconds. All fill position (T, 3, N) m and error (T, N), which is 0 before, and return how many entries are
+# undecided.
+#
+# rows       (B, rows x BLOCK)    constants, see `sgp4_init.near_earth_rows`
+# where      (B, BLOCK)           the satellites' columns in the output
+# start      (B,)                 first column where they are consecutive, else -1
+# count      (B,)                 satellites in the block; the rest of it is padding
+# at_us, turn, polar  (T,), (T,), (T, 3, 3) or (T, 0, 3) without polar motion; see `frames.earth_turns`
+
+
+@njit(cache=True)
+def round_blocks(
     rows: Floats,
-    kind: Ints,
     where: Ints,
     start: Ints,
     count: Ints,
     at_us: Floats,
     turn: Floats,
-    spin: float,
     polar: Floats,
     position: Floats,
-    velocity: Floats,
     error: npt.NDArray[np.uint8],
 ) -> int:
-    """Fills position, error and (where it is not empty) velocity; returns how many entries are undecided.
-
-    rows       (B, rows x BLOCK)    constants, see `sgp4_init.near_earth_rows`
-    kind       (B,)                 0 round, 1 oval, 2 long orbits
-    where      (B, BLOCK)           the satellites' columns in the output
-    start      (B,)                 first column where they are consecutive, else -1
-    count      (B,)                 satellites in the block; the rest of it is padding
-    at_us, turn, spin, polar  (T,), (T,), scalar, (T, 3, 3) or (0, 3, 3)
-    position   (T, 3, N) m; velocity (T, 3, N) m/s or (0, 3, N); error (T, N), all 0 before
-    """
+    """Eccentricities up to 0.02."""
     scratch = np.zeros(SCRATCH_ROWS * BLOCK)
     undecided = 0
     for b in range(len(rows)):
         for k in range(len(at_us)):
-            if len(velocity) > 0:
-                moving_block(rows[b], scratch, at_us[k], turn[k])
-                for i in range(BLOCK):
-                    scratch[VX * BLOCK + i] += spin * scratch[BLOCK + i]
-                    scratch[(VX + 1) * BLOCK + i] -= spin * scratch[i]
-            elif kind[b] == 0:
-                round_block(rows[b], scratch, at_us[k], turn[k])
-            elif kind[b] == 1:
-                oval_block(rows[b], scratch, at_us[k], turn[k])
-            else:
-                long_block(rows[b], scratch, at_us[k], turn[k])
-            if len(polar) > 0:
-                _turn(scratch, 0, polar[k])
-                if len(velocity) > 0:
-                    _turn(scratch, VX, polar[k])
-            _put(scratch, 0, where[b], start[b], count[b], position[k])
-            if len(velocity) > 0:
-                _put(scratch, VX, where[b], start[b], count[b], velocity[k])
-            faulty = 0
+            round_block(rows[b], scratch, at_us[k], turn[k])
+            undecided += _finish(scratch, where[b], start[b], count[b], polar[k], position[k], error[k])
+    return undecided
+
+
+@njit(cache=True)
+def oval_blocks(
+    rows: Floats,
+    where: Ints,
+    start: Ints,
+    count: Ints,
+    at_us: Floats,
+    turn: Floats,
+    polar: Floats,
+    position: Floats,
+    error: npt.NDArray[np.uint8],
+) -> int:
+    """Eccentricities up to 0.2."""
+    scratch = np.zeros(SCRATCH_ROWS * BLOCK)
+    undecided = 0
+    for b in range(len(rows)):
+        for k in range(len(at_us)):
+            oval_block(rows[b], scratch, at_us[k], turn[k])
+            undecided += _finish(scratch, where[b], start[b], count[b], polar[k], position[k], error[k])
+    return undecided
+
+
+@njit(cache=True)
+def long_blocks(
+    rows: Floats,
+    where: Ints,
+    start: Ints,
+    count: Ints,
+    at_us: Floats,
+    turn: Floats,
+    polar: Floats,
+    position: Floats,
+    error: npt.NDArray[np.uint8],
+) -> int:
+    """Eccentricities up to 0.75."""
+    scratch = np.zeros(SCRATCH_ROWS * BLOCK)
+    undecided = 0
+    for b in range(len(rows)):
+        for k in range(len(at_us)):
+            long_block(rows[b], scratch, at_us[k], turn[k])
+            undecided += _finish(scratch, where[b], start[b], count[b], polar[k], position[k], error[k])
+    return undecided
+
+
+@njit(cache=True)
+def moving_blocks(
+    rows: Floats,
+    where: Ints,
+    start: Ints,
+    count: Ints,
+    at_us: Floats,
+    turn: Floats,
+    polar: Floats,
+    position: Floats,
+    error: npt.NDArray[np.uint8],
+    spin: float,
+    velocity: Floats,
+) -> int:
+    """Any eccentricity, with velocities (T, 3, N) m/s; `spin` is the frame's rate of turn (rad/s)."""
+    scratch = np.zeros(SCRATCH_ROWS * BLOCK)
+    undecided = 0
+    for b in range(len(rows)):
+        for k in range(len(at_us)):
+            moving_block(rows[b], scratch, at_us[k], turn[k])
             for i in range(BLOCK):
-                faulty |= scratch[CODE * BLOCK + i] != 0.0
-            if faulty:
-                undecided += _note(scratch, where[b], count[b], position[k], error[k])
-                if len(velocity) > 0:
-                    for i in range(count[b]):
-                        if error[k, where[b, i]] != 0:
-                            velocity[k, :, where[b, i]] = np.nan
+                scratch[VX * BLOCK + i] += spin * scratch[BLOCK + i]
+                scratch[(VX + 1) * BLOCK + i] -= spin * scratch[i]
+            undecided += _finish(scratch, where[b], start[b], count[b], polar[k], position[k], error[k])
+            if len(polar[k]) > 0:
+                _turn(scratch, VX, polar[k])
+            _put(scratch, VX, where[b], start[b], count[b], velocity[k])
+            for i in range(count[b]):
+                if error[k, where[b, i]] != 0:
+                    velocity[k, :, where[b, i]] = np.nan
     return undecided
