@@ -29,6 +29,7 @@ COMMAND_MODULES: tuple[str, ...] = (
     "ephemeris",
     "sky",
     "passes",
+    "route",
 )
 
 

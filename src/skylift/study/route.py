@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -12,12 +13,23 @@ from skylift.base.errors import Refused
 from skylift.base.geodesy import Place
 from skylift.base.units import US_PER_S
 from skylift.sky.orbit.catalogue import Catalogue
+from skylift.sky.orbit.constellation import Constellation
 from skylift.sky.orbit.propagate import Propagator
+from skylift.sky.orbit.walker import generate
 from skylift.sky.routing.delay import DelayTerms, fibre_us
+from skylift.sky.routing.grid import LaserPattern, plus_grid
 from skylift.sky.routing.ground import Gateway
 from skylift.sky.routing.lasers import LaserRules, laser_hops
 from skylift.sky.routing.matcher import LaserMatcher
-from skylift.sky.routing.routes import NO_ROUTE, EarthModel, Ground, GroundLink, Route, best_route
+from skylift.sky.routing.routes import (
+    EARTH_MODELS,
+    NO_ROUTE,
+    EarthModel,
+    Ground,
+    GroundLink,
+    Route,
+    best_route,
+)
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
@@ -63,6 +75,40 @@ class RouteStep:
     path: tuple[int, ...]
     changed: bool
     gateway: int = -1
+
+
+def case_of(made: Constellation, start_us: int) -> RouteCase:
+    """The case that a constellation file describes, its satellites in the file's order.
+
+    start_us  the epoch, where the file gives none
+    """
+    defaults = LaserRules()
+    latitude_rad = made.cross_plane_maximum_latitude_rad
+    # Fewer than two lasers make no grid.
+    lasers = made.lasers_per_satellite >= 2 and made.laser_pattern != LaserPattern.NONE.value
+    per_satellite = min(max(made.lasers_per_satellite, 2), 4)
+    rules = LaserRules(
+        per_satellite=per_satellite,
+        max_range_m=made.laser_maximum_range_m or defaults.max_range_m,
+        cross_plane_max_latitude_deg=90.0 if latitude_rad is None else math.degrees(latitude_rad),
+    )
+    ground = GroundLink()
+    if made.maximum_slant_range_m is not None:
+        ground = GroundLink(None, made.maximum_slant_range_m)
+    elif made.minimum_elevation_rad is not None:
+        ground = GroundLink(math.degrees(made.minimum_elevation_rad))
+    if made.earth_radius_m is not None:
+        earth = EarthModel(made.earth_radius_m, 0.0)
+    else:
+        earth = EARTH_MODELS[made.earth_model]
+    return RouteCase(
+        catalogue=generate(made.shells, start_us if made.epoch_us is None else made.epoch_us),
+        neighbour=plus_grid(made.shells, LaserPattern(made.laser_pattern), per_satellite),
+        lasers=lasers,
+        rules=rules,
+        ground=ground,
+        earth=earth,
+    )
 
 
 def instants(start_us: int, duration_us: int, step_us: int) -> range:
