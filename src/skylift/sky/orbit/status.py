@@ -30,7 +30,8 @@ LEVEL_HALF_WIDTH_M = 1_500.0
 # A level in use holds this part of what the most crowded level of its inclination holds, and three at least.
 LEVEL_SHARE = 0.1
 LEVEL_LEAST = 3
-# Waiting groups: ten within 3 km is four times what chance gives among the objects coming down in 2026.
+# Waiting groups: ten within 1 km is four times what chance gives among the objects coming down in 2026.
+PARKED_HALF_WIDTH_M = 500.0
 PARKED_LEAST = 10
 # Drag at 350 km takes less than this from a satellite: whoever is faster inside a shell is passing through.
 PASSING_M_PER_DAY = 3_000.0
@@ -129,7 +130,9 @@ def count_shells(catalogue: Catalogue) -> list[ShellCount]:
 def statuses(catalogue: Catalogue) -> Integers:
     """For each object the index of its status in `STATUSES`, (N,)."""
     height_m, climb = altitude_m(catalogue), climb_m_per_day(catalogue)
-    neighbours, most = _neighbours(height_m, inclination_families(catalogue))
+    family = inclination_families(catalogue)
+    neighbours, most = _neighbours(height_m, family, LEVEL_HALF_WIDTH_M)
+    close, _ = _neighbours(height_m, family, PARKED_HALF_WIDTH_M)
     on_level = (neighbours >= LEVEL_LEAST) & (neighbours >= LEVEL_SHARE * most)
     has_level = most >= LEVEL_LEAST
     passing = np.abs(climb) > PASSING_M_PER_DAY
@@ -138,7 +141,7 @@ def statuses(catalogue: Catalogue) -> Integers:
     rules: list[tuple[Bools, Status]] = [
         (deep, Status.DEEP_SPACE),
         (on_level & ~passing, Status.OPERATIONAL),
-        ((neighbours >= PARKED_LEAST) & (np.abs(climb) <= PLAIN_M_PER_DAY), Status.PARKED),
+        ((close >= PARKED_LEAST) & (np.abs(climb) <= PLAIN_M_PER_DAY), Status.PARKED),
         (climb > still, Status.RAISING),
         (climb < -still, Status.DECAYING),
         (has_level, Status.DRIFTING),
@@ -156,15 +159,15 @@ def count_statuses(catalogue: Catalogue) -> dict[str, int]:
     return {status.value: int(count) for status, count in zip(STATUSES, counts, strict=True)}
 
 
-def _neighbours(height_m: Floats, family: Integers) -> tuple[Integers, Integers]:
+def _neighbours(height_m: Floats, family: Integers, half_width_m: float) -> tuple[Integers, Integers]:
     """For each object: how many of its family are near its altitude, with itself, and the family's most."""
     near = np.zeros(len(height_m), dtype=np.int64)
     most = np.zeros(len(height_m), dtype=np.int64)
     for number in range(int(family.max(initial=-1)) + 1):
         members = np.flatnonzero(family == number)
         heights = np.sort(height_m[members])
-        above = np.searchsorted(heights, height_m[members] + LEVEL_HALF_WIDTH_M, side="right")
-        below = np.searchsorted(heights, height_m[members] - LEVEL_HALF_WIDTH_M, side="left")
+        above = np.searchsorted(heights, height_m[members] + half_width_m, side="right")
+        below = np.searchsorted(heights, height_m[members] - half_width_m, side="left")
         near[members] = above - below
         most[members] = near[members].max(initial=0)
     return near, most
