@@ -18,7 +18,7 @@ from skylift.sky.orbit.catalogue import Floats
 from skylift.sky.orbit.shells import TAU, Shell
 
 # Closer than this in the plan is a collision by design. It is a check of the pattern, not of safety: J2's and
-# J3's periodic terms, alike for all satellites of a shell but not along an orbit, move a real pass by kilometres
+# J3's periodic terms, the same for all satellites but not along the orbit, move a real pass by kilometres
 # (72 x 22 with F = 39: 49.8 km here, 42.1 km flown by SGP4). See docs/why/003-catalogues.md.
 COLLISION_M = 1_000.0
 _SAMPLES = 720
