@@ -103,7 +103,7 @@ def _slot_batch(sky: Sky, links: LinkTable, names: Names) -> pa.RecordBatch:
         pa.array(sky.users.above_count.astype(np.int16)),
         pa.array(sky.users.clear_count.astype(np.int16)),
     )
-    return pa.record_batch(columns, schema=links_schema(names))
+    return pa.record_batch(list(columns), schema=links_schema(names))
 
 
 def _named(index: npt.NDArray[np.int32], absent: npt.NDArray[np.bool_], texts: pa.Array) -> pa.Array:
