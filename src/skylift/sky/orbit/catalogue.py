@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,16 +54,15 @@ class Catalogue:
     def take(self, indices: Sequence[int] | npt.NDArray[np.intp]) -> Catalogue:
         """The objects at `indices`, in that order."""
         chosen = np.asarray(indices, dtype=np.intp)
-        arrays = {
+        changes: dict[str, Any] = {
             field: getattr(self, field)[chosen]
             for field in self.__dataclass_fields__
             if isinstance(getattr(self, field), np.ndarray)
         }
-        texts = {
-            field: tuple(getattr(self, field)[i] for i in chosen)
-            for field in ("name", "cospar", "classification")
-        }
-        return replace(self, **arrays, **texts)
+        for field in ("name", "cospar", "classification"):
+            texts = getattr(self, field)
+            changes[field] = tuple(texts[i] for i in chosen)
+        return replace(self, **changes)
 
     def shifted(self, shift_us: int) -> Catalogue:
         """The same objects with all epochs later by one constant; the shift is remembered."""
