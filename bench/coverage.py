@@ -171,7 +171,7 @@ def cases(seed: int) -> list[Case]:
             peer_name="numpy, brute force, without the arc",
             peer_version=version("numpy"),
             compare=compare,
-            limit="<= 40 ms of one core; arc within 0.01 degrees, 10 x the error of elevation and azimuth too",
+            limit="<= 40 ms of one core; arc within 0.01 degrees, elevation and azimuth within 0.001",
             ok=fast,
             seed=seed,
             prepare=lambda: _warm(seed),

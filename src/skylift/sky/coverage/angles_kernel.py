@@ -148,26 +148,34 @@ def look_angles(local, n, site, mask, masked, elevation, azimuth, distance, arc,
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def pair_angles(  # type: ignore[no-untyped-def]
-    x, y, z, found, site_order, site_offset, table, masks, masked, local, satellite, elevation, azimuth,
-    distance, arc, in_field,
+    x, y, z, tile_start, candidates, tile_sites, found, site_order, site_offset, table, masks, masked, local,
+    satellite, elevation, azimuth, distance, arc, in_field,
 ):  # fmt: skip
-    """Fill the columns of all pairs; `found` holds the satellites of the sites in tile order.
+    """Fill the columns of all pairs; `found` and the tiles as search_kernel leaves them.
 
-    table (M, 21) by site; masks float32 (M, 360), masked bool (M,); local (10, most pairs of a site), scratch
+    table (M, 21) by site; masks float32 (M, 360), masked bool (M,)
+    local (13, most candidates of a tile), scratch: its last three rows hold the tile's satellites, because
+          their neighbours see them as well and memory is slower than arithmetic
     """
     k = 0
-    for m in range(len(site_order)):
-        site = site_order[m]
-        first, last = site_offset[site], site_offset[site + 1]
-        n = last - first
-        for j in range(n):
-            s = found[k + j]
-            satellite[first + j] = s
-            local[0, j] = x[s]
-            local[1, j] = y[s]
-            local[2, j] = z[s]
-        k += n
-        look_angles(
-            local, n, table[site], masks[site], masked[site], elevation[first:last], azimuth[first:last],
-            distance[first:last], arc[first:last], in_field[first:last],
-        )  # fmt: skip
+    for t in range(len(tile_start) - 1):
+        held = candidates[tile_start[t] : tile_start[t + 1]]
+        for j in range(len(held)):
+            local[10, j] = x[held[j]]
+            local[11, j] = y[held[j]]
+            local[12, j] = z[held[j]]
+        for m in range(tile_sites[t], tile_sites[t + 1]):
+            site = site_order[m]
+            first, last = site_offset[site], site_offset[site + 1]
+            n = last - first
+            for j in range(n):
+                i = found[k + j]
+                satellite[first + j] = held[i]
+                local[0, j] = local[10, i]
+                local[1, j] = local[11, i]
+                local[2, j] = local[12, i]
+            k += n
+            look_angles(
+                local, n, table[site], masks[site], masked[site], elevation[first:last], azimuth[first:last],
+                distance[first:last], arc[first:last], in_field[first:last],
+            )  # fmt: skip

@@ -199,7 +199,7 @@ def search(x, y, z, tile_start, candidates, tile_sites, site_order, frames, loca
 
     frames  (M, 7) as in above_margin, in tile order like site_order (M,)
     local   (4, most satellites of a tile), scratch
-    found   int32, out: satellites, sites in tile order; count int64 (M,), out, by site
+    found   int32, out: places in the tile's candidates, sites in tile order; count int64 (M,), out, by site
     returns number of pairs
     """
     k = 0
@@ -217,7 +217,7 @@ def search(x, y, z, tile_start, candidates, tile_sites, site_order, frames, loca
             above_margin(lx, ly, lz, frames[m], margin)
             before = k
             for j in range(n):
-                found[k] = mine[j]
+                found[k] = j
                 # Branch-free: half of the tests fail, in no order that a branch predictor could learn.
                 k += 1 if margin[j] >= 0.0 else 0
             count[site_order[m]] = k - before

@@ -87,8 +87,8 @@ class UsableFinder:
         positions = np.ascontiguousarray(positions_ecef_m, dtype=np.float64)
         finder, sites = self.finder, self.finder.sites
         order = finder.tiles.site_order
-        found, found_offset = finder.search(positions[1], working)
-        total, most = int(found_offset[-1]), int(np.diff(found_offset).max(initial=0))
+        seen = finder.search(positions[1], working)
+        total, most = int(seen.site_offset[-1]), seen.most
         room = self._scratch.room
         columns = [
             room("satellite", total, np.int32),
@@ -100,8 +100,9 @@ class UsableFinder:
         ]
         count = np.zeros((3, len(sites)), dtype=np.int64)
         slot_pairs(
-            positions, found, order, found_offset, finder.table, self._sin_floor, self._arc_floor,
-            sites.mask_elevation_rad, finder.masked, room("local", 19 * most, np.float64).reshape(19, most),
+            positions, *seen.in_tiles, order, seen.site_offset, finder.table, self._sin_floor,
+            self._arc_floor, sites.mask_elevation_rad, finder.masked,
+            room("local", 28 * most, np.float64).reshape(28, most),
             room("angles", 5 * most, np.float32).reshape(5, most),
             room("flags", 2 * most, np.bool_).reshape(2, most), room("column", most + 1, np.int64), *columns,
             count,

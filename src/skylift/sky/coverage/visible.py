@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -33,6 +35,21 @@ def visible_pairs(
     return PairFinder(sites).find(position_ecef_m, working)
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a search found.
+
+    site_offset  int64 (M + 1,) of the sites in their own order
+    most         satellites of the fullest tile, and so no fewer than of any site
+    in_tiles     first candidate of each tile, candidates, first site of each tile, and for each pair, sites
+                 in tile order (`tiles.site_order`), its place among the tile's candidates
+    """
+
+    site_offset: Ints
+    most: int
+    in_tiles: tuple[Ints, npt.NDArray[np.int32], Ints, npt.NDArray[np.int32]]
+
+
 class PairFinder:
     """Finds pairs for the same sites again and again; what depends on the sites alone is done once."""
 
@@ -51,8 +68,8 @@ class PairFinder:
         """As visible_pairs. The columns are the finder's own and are overwritten by its next find."""
         x, y, z = np.ascontiguousarray(position_ecef_m, dtype=np.float64)
         tiles = self.tiles
-        found, site_offset = self.search(position_ecef_m, working)
-        total = int(site_offset[-1])
+        seen = self.search(position_ecef_m, working)
+        site_offset, total = seen.site_offset, int(seen.site_offset[-1])
         columns = (
             self._scratch.room("satellite", total, np.int32),
             self._scratch.room("elevation", total, np.float32),
@@ -61,22 +78,16 @@ class PairFinder:
             self._scratch.room("arc", total, np.float32),
             self._scratch.room("in_field", total, np.bool_),
         )
-        most = int(np.diff(site_offset).max(initial=0))
-        local = self._scratch.room("local", 10 * most, np.float64).reshape(10, most)
-        masks = self.sites.mask_elevation_rad
+        local = self._scratch.room("local", 13 * seen.most, np.float64).reshape(13, seen.most)
         pair_angles(
-            x, y, z, found, tiles.site_order, site_offset, self.table, masks, self.masked, local, *columns
-        )
+            x, y, z, *seen.in_tiles, tiles.site_order, site_offset, self.table, self.sites.mask_elevation_rad,
+            self.masked, local, *columns,
+        )  # fmt: skip
         satellite, elevation, azimuth, distance, arc, in_field = columns
         return VisiblePairs(site_offset, satellite, elevation, azimuth, distance, arc, in_field)
 
-    def search(
-        self, position_ecef_m: Floats, working: npt.NDArray[np.bool_] | None = None
-    ) -> tuple[npt.NDArray[np.int32], Ints]:
-        """Satellites at or above each site's least elevation, and the offsets of the sites' pairs.
-
-        The satellites stand in tile order (`tiles.site_order`), the offsets (M + 1,) in the sites' own.
-        """
+    def search(self, position_ecef_m: Floats, working: npt.NDArray[np.bool_] | None = None) -> Seen:
+        """Satellites at or above each site's least elevation, without angles; in the finder's own arrays."""
         x, y, z = np.ascontiguousarray(position_ecef_m, dtype=np.float64)
         tiles = self.tiles
         n = len(x)
@@ -104,7 +115,8 @@ class PairFinder:
             x, y, z, tile_start, candidates, tiles.tile_sites, tiles.site_order, self._frames, local, found,
             count,
         )  # fmt: skip
-        return found, np.concatenate([np.zeros(1, np.int64), np.cumsum(count)])
+        site_offset = np.concatenate([np.zeros(1, np.int64), np.cumsum(count)])
+        return Seen(site_offset, most, (tile_start, candidates, tiles.tile_sites, found))
 
 
 def site_table(sites: Sites) -> Floats:
