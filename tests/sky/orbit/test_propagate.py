@@ -20,6 +20,7 @@ from skylift.base.units import US_PER_DAY
 from skylift.sky.orbit.catalogue import Catalogue
 from skylift.sky.orbit.earth_orientation import EarthOrientation
 from skylift.sky.orbit.ephemeris import ALTITUDE_OUT_OF_RANGE
+from skylift.sky.orbit.frames import earth_turns, teme_to_itrs
 from skylift.sky.orbit.propagate import Propagator
 
 MM = 1e-3
@@ -255,6 +256,28 @@ def test_velocity_is_the_derivative_of_the_position(catalogue_of: Any) -> None:
             np.testing.assert_allclose(
                 around.velocity_ecef_m_per_s[1][:, usable], difference[:, usable], atol=0.1
             )
+
+
+@pytest.mark.parametrize("velocity", [False, True])
+def test_earth_fixed_is_teme_turned(velocity: bool, mixed: tuple[Records, Catalogue]) -> None:
+    """The kernel takes the turn from the node; here it is done afterwards, with the matrices of frames."""
+    _, catalogue = mixed
+    propagator = Propagator(catalogue)
+    earth = EarthOrientation(
+        np.array([30_000, 70_000]), np.array([-0.4, -0.4]), np.array([3e-6, 3e-6]), np.array([-2e-6, -2e-6])
+    )
+    at_us = int(np.median(catalogue.epoch_us)) + np.arange(3, dtype=np.int64) * 1_000_000_000
+    teme = propagator.ephemeris(at_us, "teme", velocity=True)
+    assert teme.velocity_ecef_m_per_s is not None
+    for table in (None, earth):
+        turned, moving = teme_to_itrs(
+            teme.position_ecef_m, teme.velocity_ecef_m_per_s, *earth_turns(at_us, table)
+        )
+        ours = propagator.ephemeris(at_us, "itrs", table, velocity=velocity)
+        np.testing.assert_array_equal(ours.error, teme.error)
+        np.testing.assert_allclose(ours.position_ecef_m, turned, atol=MM, rtol=0)
+        if velocity:
+            np.testing.assert_allclose(ours.velocity_ecef_m_per_s, moving, atol=1e-5, rtol=0)
 
 
 def test_positions_do_not_depend_on_whether_velocities_are_asked(mixed: tuple[Records, Catalogue]) -> None:
