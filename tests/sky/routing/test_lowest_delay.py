@@ -1,4 +1,4 @@
-"""Lowest-delay search against SciPy's dijkstra and against the enumeration of every path."""
+"""Lowest-delay search (routing.search_kernel) against SciPy's dijkstra and the enumeration of every path."""
 
 from __future__ import annotations
 

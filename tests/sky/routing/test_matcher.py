@@ -1,4 +1,8 @@
-"""The as-flown matcher: mutual links within the rules, held while they can be, connected, repeatable."""
+"""The as-flown matcher: mutual links within the rules, held while they can be, connected, repeatable.
+
+Kernels: routing.matcher_kernel and routing.matcher_parts_kernel. The oracles are laser_hops, which applies
+the rules on its own, SciPy's connected components, and the choice of partners by looking at every pair.
+"""
 
 from __future__ import annotations
 
@@ -85,6 +89,30 @@ def test_ahead_answers_behind_and_lies_in_the_same_plane() -> None:
     assert np.einsum("ij,ij->i", normal[u], normal[links[u, 0]]).min() > np.cos(np.radians(1.0)) - 1e-12
     # Ahead is where the satellite flies to.
     assert (np.einsum("iu,iu->u", inertial[:, u], position[:, links[u, 0]]) > 0).all()
+
+
+def test_pairs_in_the_plane_are_the_closest_first() -> None:
+    """By brute force: of all pairs that may be linked ahead, take the smallest angle, and so on."""
+    at = flown(21, 300, spread_deg=0.1)
+    position, velocity = at(0)
+    links = LaserMatcher(LaserRules(per_satellite=2)).step(0, position, velocity)
+    inertial = velocity + SPIN * np.array([-position[1], position[0], 0 * position[2]])
+    normal = np.cross(position.T, inertial.T)
+    normal /= np.linalg.norm(normal, axis=1)[:, None]
+    unit = (position / np.linalg.norm(position, axis=0)).T
+    forward = np.cross(normal, unit)
+    angle = np.arctan2(forward @ unit.T, unit @ unit.T)
+    everyone = np.tile(np.arange(300, dtype=np.int32), (300, 1))
+    np.fill_diagonal(everyone, -1)
+    allowed = np.isfinite(laser_hops(everyone, position, LaserRules(cross_plane_max_latitude_deg=90.0)))
+    allowed &= (normal @ normal.T >= np.cos(np.radians(1.0))) & (angle > 0.0)
+    pairs = sorted((angle[u, v], u, v) for u, v in np.argwhere(allowed))
+    ahead, behind = np.full(300, -1), np.full(300, -1)
+    for _, u, v in pairs:
+        if ahead[u] < 0 and behind[v] < 0 and behind[u] != v:
+            ahead[u], behind[v] = v, u
+    np.testing.assert_array_equal(links[:, 0], ahead)
+    np.testing.assert_array_equal(links[:, 1], behind)
 
 
 def test_a_new_link_waits_for_its_acquisition_and_a_kept_one_does_not() -> None:

@@ -106,6 +106,7 @@ def candidates(
         if not mine:
             continue
         used = 0
+        limit = reach_m * reach_m
         for di in range(-1, 2):
             for dj in range(-1, 2):
                 base = keys[u] + (((di << 20) + dj) << 20)
@@ -115,6 +116,13 @@ def candidates(
                     i += 1
                     if v == u or not working[v]:
                         continue
+                    if mode > 0:
+                        # Most of the cells' satellites are too far already: the cheapest test comes first.
+                        dx = position_m[0, u] - position_m[0, v]
+                        dy = position_m[1, u] - position_m[1, v]
+                        dz = position_m[2, u] - position_m[2, v]
+                        if dx * dx + dy * dy + dz * dz > limit:
+                            continue
                     flat = (
                         normal[0, u] * normal[0, v]
                         + normal[1, u] * normal[1, v]
@@ -154,9 +162,9 @@ def candidates(
                             dy = ahead_m[t, 1, u] - ahead_m[t, 1, v]
                             dz = ahead_m[t, 2, u] - ahead_m[t, 2, v]
                             score = max(score, dx * dx + dy * dy + dz * dz)
-                            if score > reach_m * reach_m:
+                            if score > limit:
                                 break
-                        if not score <= reach_m * reach_m:
+                        if not score <= limit:
                             continue
                         linked = False
                         for k in range(neighbour.shape[1]):
@@ -170,3 +178,5 @@ def candidates(
                         < np.inf
                     ):
                         used = _best(score, v, best[u], partner[u], used)
+                        if used == best.shape[1] and mode > 0:
+                            limit = best[u, used - 1]
