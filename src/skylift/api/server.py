@@ -121,12 +121,15 @@ async def _serve(listening: socket.socket, settings: SkySettings, on_ready: OnRe
         state.close()
         server.should_exit = True
 
+    announced = False
+
     def take(message: Message) -> None:
-        ready_before = state.present() is not None
+        nonlocal announced
         state.take(message)
         if state.fatal is not None:
             end()
-        elif not ready_before and state.present() is not None:
+        elif not announced and state.why_not_ready() is None:
+            announced = True
             on_ready(loop.time() - began, state.about())
 
     def hand_over(function: Callable[..., None], *arguments: object) -> None:
