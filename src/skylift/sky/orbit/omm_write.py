@@ -1,7 +1,7 @@
 """Writes a catalogue as Orbit Mean-Elements Messages: JSON, CSV, XML or KVN, with CelesTrak's keywords.
 
-Degrees and revolutions per day are printed with up to 12 decimals: enough that reading them again gives the same
-double, and few enough that what was published as 53.0561 is printed as 53.0561.
+Degrees and revolutions per day are printed with up to 12 decimals: enough that reading them again gives the
+same double, and few enough that what was published as 53.0561 is printed as 53.0561.
 """
 
 from __future__ import annotations

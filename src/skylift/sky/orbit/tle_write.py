@@ -32,15 +32,16 @@ def write_tle(catalogue: Catalogue) -> str:
 def _record(c: Catalogue, i: int) -> str:
     number = alpha5(int(c.norad[i]))
     line_1 = (
-        f"1 {number}{_letter(c.classification[i])} {cospar_to_tle(c.cospar[i]):<8} {_epoch(int(c.epoch_us[i]), number)} "
+        f"1 {number}{_letter(c.classification[i])} {cospar_to_tle(c.cospar[i]):<8} "
+        f"{_epoch(int(c.epoch_us[i]), number)} "
         f"{_ndot(float(c.ndot_rev_per_day2[i]))} {_exponential(float(c.nddot_rev_per_day3[i]))} "
         f"{_exponential(float(c.bstar_per_earth_radius[i]))} 0 {int(c.element_set[i]) % 10_000:4d}"
     )
     eccentricity = min(round(float(c.eccentricity[i]) * 1e7), 9_999_999)
     motion = float(c.mean_motion_rad_per_s[i]) * S_PER_DAY / (2.0 * np.pi)
     line_2 = (
-        f"2 {number} {float(c.inclination_rad[i]) * DEG_PER_RAD:8.4f} {_angle(float(c.raan_rad[i]))} {eccentricity:07d} "
-        f"{_angle(float(c.arg_perigee_rad[i]))} {_angle(float(c.mean_anomaly_rad[i]))} "
+        f"2 {number} {float(c.inclination_rad[i]) * DEG_PER_RAD:8.4f} {_angle(float(c.raan_rad[i]))} "
+        f"{eccentricity:07d} {_angle(float(c.arg_perigee_rad[i]))} {_angle(float(c.mean_anomaly_rad[i]))} "
         f"{motion:11.8f}{int(c.revolution[i]) % 100_000:5d}"
     )
     return f"{_name_line(c.name[i])}{line_1}{checksum(line_1)}\n{line_2}{checksum(line_2)}\n"
