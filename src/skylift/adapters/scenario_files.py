@@ -12,19 +12,20 @@ import numpy.typing as npt
 
 from skylift import __version__
 from skylift.adapters.antennas import packaged_antennas
-from skylift.adapters.catalogue_files import read_catalogue
+from skylift.adapters.catalogue_files import read_catalogue, read_text
 from skylift.adapters.earth_orientation_file import read_earth_orientation
 from skylift.adapters.gateways_file import packaged_ground_segment, read_ground_segment
 from skylift.adapters.outlines import country_outline, packaged_area, read_outline
-from skylift.adapters.packaged import constellation_preset, packaged_text
+from skylift.adapters.packaged import constellation_preset, packaged_bytes, packaged_text
 from skylift.base.errors import Refused
 from skylift.base.geodesy import Place
 from skylift.base.places import Outline, contains
 from skylift.sky.orbit.age import refuse_stale, stale_elements
 from skylift.sky.orbit.catalogue import Catalogue
+from skylift.sky.orbit.constellation import Constellation, constellation_from_toml
 from skylift.sky.orbit.earth_orientation import EarthOrientation
 from skylift.sky.orbit.walker import generate
-from skylift.sky.routing.grid import plus_grid
+from skylift.sky.routing.grid import LaserPattern, plus_grid
 from skylift.sky.routing.ground import GroundSegment
 from skylift.twin.build import Parts, build_world
 from skylift.twin.scenario import RegionPlan, Scenario, read_scenario
@@ -87,7 +88,8 @@ class _Reader:
         return path
 
     def note_packaged(self, role: str, name: str) -> None:
-        self.inputs[role] = {"name": f"packaged {name}", "sha256": ""}
+        """`name` is a path under skylift/data."""
+        self.inputs[role] = {"name": f"packaged {name}", "sha256": _sha256(packaged_bytes(name))}
 
     def beside(self, name: str) -> Path:
         return self.folder / name
@@ -105,8 +107,9 @@ def load_world(sources: Sources, default_start_us: int | None = None) -> Loaded:
     else:
         reader = _Reader(sources.scenario.parent)
         reader.note_file("scenario", sources.scenario)
-        text, name = sources.scenario.read_text("utf-8-sig"), sources.scenario.name
+        text, name = _text(sources.scenario), sources.scenario.name
     scenario = read_scenario(text, name, default_start_us)
+    reader.note_packaged("antennas", "antennas/antennas.toml")
     catalogue, neighbour = _catalogue(scenario, sources, reader)
     regions = {region.id: _region(region, reader) for region in scenario.regions}
     parts = Parts(
@@ -123,6 +126,15 @@ def load_world(sources: Sources, default_start_us: int | None = None) -> Loaded:
     return Loaded(world, scenario, (*reader.notes, *ages, *reach), reader.inputs)
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Refused(
+            "scenario.unreadable", f"scenario {path.name}", "it is not UTF-8 text", "save it as UTF-8"
+        ) from None
+
+
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
@@ -136,16 +148,28 @@ def _catalogue(
         if read.skipped:
             reader.notes.append(f"{len(read.skipped)} bad records of {path.name} were skipped")
         return read.catalogue, None
+    if scenario.constellation_file:
+        path = reader.note_file("constellation", reader.beside(scenario.constellation_file))
+        return _generated(constellation_from_toml(read_text(path, "constellation"), path.name), scenario)
     name = scenario.preset or DEFAULT_PRESET
-    shells = constellation_preset(name).shells
     reader.note_packaged("catalogue", name)
-    return generate(shells, scenario.start_us), plus_grid(shells)
+    return _generated(constellation_preset(name), scenario)
+
+
+def _generated(made: Constellation, scenario: Scenario) -> tuple[Catalogue, npt.NDArray[np.int32] | None]:
+    """Satellites of a constellation at its own epoch or the scenario's start, and its +grid if it has lasers."""
+    catalogue = generate(made.shells, scenario.start_us if made.epoch_us is None else made.epoch_us)
+    asked = int(scenario.laser_numbers.get("per_satellite", made.lasers_per_satellite))
+    per_satellite = min(asked, made.lasers_per_satellite, 4)
+    if per_satellite < 2:
+        return catalogue, None
+    return catalogue, plus_grid(made.shells, LaserPattern(made.laser_pattern), per_satellite)
 
 
 def _ground(scenario: Scenario, sources: Sources, reader: _Reader) -> GroundSegment:
     path = sources.gateways or (reader.beside(scenario.ground.file) if scenario.ground.file else None)
     if path is None:
-        reader.note_packaged("gateways", "ground segment")
+        reader.note_packaged("gateways", "ground/ground-segment.toml")
         return packaged_ground_segment(scenario.start_us)
     segment = read_ground_segment(reader.note_file("gateways", path), scenario.start_us)
     reader.notes += [f"{path.name}: {count} sites left out: {why}" for why, count in segment.skipped]

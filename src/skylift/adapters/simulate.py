@@ -13,10 +13,13 @@ from skylift.adapters.scenario_files import Loaded, Sources, load_world
 from skylift.adapters.simulation_files import Folder, windows_of
 from skylift.adapters.simulation_report import slot_columns, summary_of, write_summary
 from skylift.adapters.workers import compute_windows
+from skylift.base.errors import Refused, Unavailable
 from skylift.study.tally import concatenated
 
 # Called with slots done and slots in all.
 Report = Callable[[int, int], None]
+
+PICTURES = ("availability.png", "in_view.png", "delay.png", "map.png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +41,28 @@ class Outcome:
 def run(sources: Sources, options: Options, report: Report) -> Outcome:
     """Simulate; on Ctrl-C what is finished is put together and says so. Raises Refused before it writes."""
     loaded = load_world(sources)
+    try:
+        return _run(loaded, options, report)
+    except OSError as error:
+        raise Unavailable(
+            "simulate.unwritable",
+            f"folder {options.out}",
+            f"results could not be written ({error.strerror or error})",
+            "check that it can be written and has space; --resume goes on with what is finished",
+        ) from None
+
+
+def _run(loaded: Loaded, options: Options, report: Report) -> Outcome:
     world, scenario = loaded.world, loaded.scenario
     windows = windows_of(world, scenario.start_us, scenario.end_us)
     total = sum(w.slots for w in windows)
+    if total == 0:
+        raise Refused(
+            "simulate.no_slot",
+            f"{scenario.source}: start and end",
+            "no slot begins between them; slots begin at :12, :27, :42 and :57 of each minute",
+            "give a longer duration_h or a later end",
+        )
     folder = Folder(options.out, loaded.fingerprint, options.resume)
     todo = [(w, folder.part(w)) for w in windows if not folder.has(w)]
     done = total - sum(w.slots for w, _ in todo)
@@ -80,6 +102,9 @@ def _finish(loaded: Loaded, folder: Folder, options: Options, total: int, finish
         pictures = draw_all(world, columns, scenario.title, options.out)
         pictures += draw_map(world, columns, scenario.title, options.out)
     write_summary(options.out, summary, pictures)
+    for name in set(PICTURES).difference(pictures):
+        # Of an earlier run: beside these results it would mislead.
+        (options.out / name).unlink(missing_ok=True)
     if finished:
         folder.finish()
     return Outcome(summary, tuple(pictures))

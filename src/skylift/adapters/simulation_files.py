@@ -86,6 +86,14 @@ class Folder:
         """Write links.parquet from the leading finished windows; gives each part, mended, as it goes by."""
         target = self.path / "links.parquet"
         unfinished = target.with_suffix(".parquet.part")
+        try:
+            yield from self._put_together(unfinished, windows, names)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
+        os.replace(unfinished, target)
+
+    def _put_together(self, unfinished: Path, windows: list[Window], names: Names) -> Iterator[pa.Table]:
         writer = pq.ParquetWriter(
             unfinished,
             links_schema(names),
@@ -106,7 +114,6 @@ class Folder:
                     _write_group(writer, waiting)
                 yield table
             _write_group(writer, waiting)
-        os.replace(unfinished, target)
 
     def finish(self) -> None:
         """Everything is in links.parquet: the parts are not needed any more."""

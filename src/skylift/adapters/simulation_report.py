@@ -125,8 +125,9 @@ def _table(terminals: dict[str, dict[str, Any]]) -> list[str]:
     for name, t in by_need[:MOST_ROWS]:
         active = t["availability_while_active_fraction"]
         why = ", ".join(f"{reason} {count}" for reason, count in t["why_down"].items())
+        escaped = name.replace("|", r"\|")
         lines.append(
-            f"| {name} | {t['availability_fraction']:.2%} | {'-' if active is None else f'{active:.2%}'} "
+            f"| {escaped} | {t['availability_fraction']:.2%} | {'-' if active is None else f'{active:.2%}'} "
             f"| {_ms(t['rtt_ms_median'])}, {_ms(t['rtt_ms_p95'])} | {_ms(t['handovers_per_hour'])} "
             f"| {t['longest_gap_s']:.0f} | {why or '-'} |"
         )

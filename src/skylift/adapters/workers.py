@@ -10,11 +10,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 from skylift.adapters.links_file import Names, links_to_arrow
 from skylift.adapters.simulation_files import Window, write_part
+from skylift.base.errors import Unavailable
 from skylift.base.link import LinkTable
 from skylift.twin.look import Sky
 from skylift.twin.tick import Twin
@@ -88,6 +90,14 @@ def _in_processes(world: World, todo: list[tuple[Window, Path]], workers: int, o
                 _drain(progress, on_slots)
                 for future in done:
                     future.result()
+        except BrokenProcessPool:
+            stop.set()
+            raise Unavailable(
+                "simulate.worker_lost",
+                "a worker process",
+                "it was ended from outside, most often for want of memory",
+                "go on with --resume and fewer --workers",
+            ) from None
         except BaseException as error:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)

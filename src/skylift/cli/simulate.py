@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,25 +57,28 @@ def simulate(
     else:
         _say(outcome, out)
     if not outcome.summary["complete"]:
-        sys.stderr.write(f"stopped early; go on with: skylift simulate {scenario} -o {out} --resume\n")
+        # The same words again: with other files --resume would refuse.
+        words = [word for word in sys.argv[1:] if word != "--resume"]
+        sys.stderr.write(f"stopped early; go on with: skylift {shlex.join(words)} --resume\n")
         sys.exit(1)
 
 
 def _say(outcome: Outcome, out: Path) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     summary = outcome.summary
     for warning in summary["warnings"]:
         sys.stderr.write(f"note: {warning}\n")
-    table = Table(title=f"{summary['title']}: {summary['slots']} slots from {summary['start']}")
+    table = Table(title=escape(f"{summary['title']}: {summary['slots']} slots from {summary['start']}"))
     table.add_column("terminal")
     for heading in ("available", "while active", "RTT ms", "handovers/h"):
         table.add_column(heading, justify="right")
     worst = sorted(summary["terminals"].items(), key=lambda item: item[1]["availability_fraction"])
     for name, t in worst[:MOST_ROWS]:
         table.add_row(
-            name,
+            escape(name),
             _percent(t["availability_fraction"]),
             _percent(t["availability_while_active_fraction"]),
             _one(t["rtt_ms_median"]),
@@ -84,9 +88,8 @@ def _say(outcome: Outcome, out: Path) -> None:
     console.print(table)
     if len(worst) > MOST_ROWS:
         console.print(f"and {len(worst) - MOST_ROWS} more, all at least as available")
-    console.print(
-        f"{out / 'summary.md'}, {out / 'links.parquet'}" + "".join(f", {p}" for p in outcome.pictures)
-    )
+    written = ["summary.md", "links.parquet", *outcome.pictures]
+    console.print(escape(f"in {out}: {', '.join(written)}"))
 
 
 def _percent(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -75,7 +76,7 @@ def build_world(scenario: Scenario, parts: Parts) -> tuple[World, tuple[str, ...
         earth=parts.earth,
         memory_us=scenario.memory_us,
     )
-    return world, _reach_warnings(scenario, world)
+    return world, (*_reach_warnings(scenario, world), *_service_warnings(world))
 
 
 def _shifted(scenario: Scenario, catalogue: Catalogue) -> Catalogue:
@@ -128,6 +129,11 @@ def _terminals(scenario: Scenario, parts: Parts, ground: GroundSegment) -> tuple
         placed += [
             (f"{f.id}-{i + 1:0{digits}}", place, f.antenna, f.pop, "fleet") for i, place in enumerate(places)
         ]
+    twice = [name for name, count in Counter(name for name, *_ in placed).items() if count > 1]
+    if twice:
+        raise scenario.root.refused(
+            "fleet", f"the id {twice[0]!r} stands at two terminals", "rename the fleet or the terminal"
+        )
     return tuple(
         Terminal(
             TerminalId(name),
@@ -234,7 +240,8 @@ def _reach_warnings(scenario: Scenario, world: World) -> tuple[str, ...]:
     useful = [g for g in world.ground.gateways if g.antennas > 0]
     if world.lasers is not None and useful:
         return ()
-    out_of_reach = [t for t in world.terminals if not any(_share(world, t, g) for g in useful)]
+    orbit_m = _highest_m(world.catalogue)
+    out_of_reach = [t for t in world.terminals if not any(_share(orbit_m, t, g) for g in useful)]
     if len(out_of_reach) == len(world.terminals):
         raise scenario.root.refused(
             "ground",
@@ -248,14 +255,26 @@ def _reach_warnings(scenario: Scenario, world: World) -> tuple[str, ...]:
     return ()
 
 
-def _share(world: World, terminal: Terminal, gateway: Gateway) -> bool:
-    """Whether one satellite, at the highest mean altitude of the catalogue, can stand above both."""
-    slowest = float(world.catalogue.mean_motion_rad_per_s.min())
-    orbit_m = (WGS72_MU_M3_PER_S2 / slowest**2) ** (1 / 3)
+def _service_warnings(world: World) -> tuple[str, ...]:
+    """Who leaves out [[service]] gets a run in which nobody is ever served, and should be told why."""
+    if any(service.terminals for service in world.timeline.service):
+        return ()
+    return ("no [[service]] covers any terminal: nobody is ever served",)
+
+
+def _highest_m(catalogue: Catalogue) -> float:
+    """Distance from the Earth's centre of the highest apogee."""
+    axis_m = (WGS72_MU_M3_PER_S2 / catalogue.mean_motion_rad_per_s**2) ** (1 / 3)
+    return float((axis_m * (1.0 + catalogue.eccentricity)).max())
+
+
+def _share(orbit_m: float, terminal: Terminal, gateway: Gateway) -> bool:
+    """Whether one satellite as high as this can stand above both; in doubt, it can."""
 
     def half_angle(elevation_deg: float) -> float:
         elevation = elevation_deg * RAD_PER_DEG
         return float(np.arccos(EARTH_MEAN_RADIUS_M / orbit_m * np.cos(elevation)) - elevation)
 
     reach_rad = half_angle(terminal.antenna.minimum_elevation_deg) + half_angle(gateway.minimum_elevation_deg)
-    return great_circle_m(terminal.place, gateway.place) <= reach_rad * EARTH_MEAN_RADIUS_M
+    # The Earth is no sphere: angles at its centre are off by up to 0.2 degrees at either end.
+    return great_circle_m(terminal.place, gateway.place) <= (reach_rad + 0.007) * EARTH_MEAN_RADIUS_M

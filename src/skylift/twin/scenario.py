@@ -7,12 +7,17 @@ from dataclasses import dataclass, field
 
 from skylift.base.errors import Refused
 from skylift.base.geodesy import Place
+from skylift.base.instants import parse_instant
 from skylift.base.strict import StrictTable, read_toml
 from skylift.base.units import US_PER_S
 from skylift.twin.policy import POLICIES
 from skylift.twin.world import FOREVER_US, Period
 
 LASER_MODES = ("none", "plus-grid", "as-flown")
+
+# The first satellite flew in 1957; SGP4 is not meant for centuries, and dates end with the year 9999.
+FIRST_YEAR_US, LAST_YEAR_US = int(parse_instant("1957-01-01")), int(parse_instant("2100-01-01"))
+LONGEST_ID = 80
 
 KNOWN = (
     "title", "start", "end", "duration_h", "seed", "time_shift", "memory_min",
@@ -97,6 +102,7 @@ class Scenario:
     memory_us: int
     preset: str | None
     catalogue_file: str | None
+    constellation_file: str | None
     policy: str
     laser_mode: str
     laser_numbers: dict[str, float]
@@ -120,19 +126,28 @@ def read_scenario(text: str, source: str, default_start_us: int | None = None) -
     start_us = int(
         root.instant("start") if default_start_us is None else root.instant("start", default_start_us)
     )
-    catalogue = root.table("catalogue", known=("preset", "file"))
+    end_us = _end_us(root, start_us)
+    if not FIRST_YEAR_US <= start_us < end_us <= LAST_YEAR_US:
+        raise root.refused("start", "a scenario lies within the years 1957 to 2099", "correct its instants")
+    catalogue = root.table("catalogue", known=("preset", "file", "constellation_file"))
+    _one_of(catalogue, ("preset", "file", "constellation_file"))
+    if catalogue.has("preset") and catalogue.has("file"):
+        raise catalogue.refused(
+            "file", "a catalogue is either a preset or a file", "leave one of the two out"
+        )
     links = root.table("links", known=("policy", "lasers"))
     scenario = Scenario(
         source=source,
         title=root.text("title", source),
         start_us=start_us,
-        end_us=_end_us(root, start_us),
+        end_us=end_us,
         seed=root.whole("seed", 1, minimum=0),
         shift_to_start=root.has("time_shift")
         and root.choice("time_shift", ("to-start", "none")) == "to-start",
         memory_us=round(root.number("memory_min", 15.0, minimum=1.0, maximum=1440.0) * 60) * US_PER_S,
         preset=_maybe(catalogue, "preset"),
         catalogue_file=_maybe(catalogue, "file"),
+        constellation_file=_maybe(catalogue, "constellation_file"),
         policy=links.choice("policy", tuple(POLICIES), "sticky"),
         laser_mode=links.choice("lasers", LASER_MODES, "none"),
         laser_numbers=_numbers(root.table("lasers", known=LASER_KEYS), LASER_KEYS),
@@ -160,12 +175,37 @@ DEFAULT_ANTENNA = "starlink-round-2021"
 DEFAULT_GATEWAY_ANTENNA = "starlink-gateway"
 
 
+_PLACE_KEYS = {"latitude": "latitude_deg", "longitude": "longitude_deg", "altitude": "altitude_m"}
+
+
 def _maybe(table: StrictTable, key: str) -> str | None:
     return table.text(key) if table.has(key) else None
 
 
+def _one_of(table: StrictTable, keys: tuple[str, ...]) -> None:
+    given = [key for key in keys if table.has(key)]
+    if len(given) > 1:
+        raise table.refused(given[1], f"only one of {', '.join(keys)} can be given", "leave the others out")
+
+
 def _numbers(table: StrictTable, keys: tuple[str, ...]) -> dict[str, float]:
-    return {key: table.number(key) for key in keys if table.has(key)}
+    return {
+        key: table.whole(key) if key == "per_satellite" else table.number(key)
+        for key in keys
+        if table.has(key)
+    }
+
+
+def _id(table: StrictTable) -> str:
+    """A name that can stand in a table, a file and a log: one line, neither empty nor endless."""
+    name = table.text("id")
+    if not 1 <= len(name) <= LONGEST_ID or not name.isprintable() or name != name.strip():
+        raise table.refused(
+            "id",
+            f"an id is 1 to {LONGEST_ID} printable characters, without spaces around it",
+            "choose another name",
+        )
+    return name
 
 
 def _end_us(root: StrictTable, start_us: int) -> int:
@@ -197,7 +237,7 @@ def _region(table: StrictTable) -> RegionPlan:
     if table.has("country") == table.has("outline_file"):
         raise table.refused(None, "a region has either a country or an outline_file", "give one of the two")
     return RegionPlan(
-        table.text("id"),
+        _id(table),
         _maybe(table, "country"),
         _maybe(table, "outline_file"),
         _maybe(table, "except_area"),
@@ -224,9 +264,10 @@ def _terminal(table: StrictTable) -> TerminalPlan:
     except Refused as error:
         if error.code.startswith("toml."):
             raise
-        raise table.refused(f"{error.code.removeprefix('place.')}_deg", error.rule, error.way_out) from None
+        key = _PLACE_KEYS.get(error.code.removeprefix("place."))
+        raise table.refused(key, error.rule, error.way_out) from None
     return TerminalPlan(
-        table.text("id"),
+        _id(table),
         place,
         _maybe(table, "region"),
         table.text("antenna", DEFAULT_ANTENNA),
@@ -236,7 +277,7 @@ def _terminal(table: StrictTable) -> TerminalPlan:
 
 def _fleet(table: StrictTable) -> FleetPlan:
     return FleetPlan(
-        table.text("id"),
+        _id(table),
         table.whole("count", minimum=1, maximum=1_000_000),
         table.text("region"),
         table.text("antenna", DEFAULT_ANTENNA),
@@ -250,10 +291,17 @@ def _failure(table: StrictTable) -> FailurePlan:
     return FailurePlan(
         _period(table),
         table.texts("gateways", ()),
-        tuple(int(n) for n in table.numbers("satellites", (), minimum=1)),
-        tuple(int(n) for n in table.numbers("lasers_of", (), minimum=1)),
+        _norad_numbers(table, "satellites"),
+        _norad_numbers(table, "lasers_of"),
         table,
     )
+
+
+def _norad_numbers(table: StrictTable, key: str) -> tuple[int, ...]:
+    numbers = table.numbers(key, (), minimum=1)
+    if any(n != int(n) for n in numbers):
+        raise table.refused(key, "NORAD numbers are whole numbers", "leave out the decimals")
+    return tuple(int(n) for n in numbers)
 
 
 def _check_whole(scenario: Scenario) -> None:
