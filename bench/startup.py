@@ -70,6 +70,8 @@ def cases(seed: int) -> list[Case]:
             limit="whole command on 10,000 objects < 2 s wall, error <= 1e-3 m",
             ok=_quick,
             seed=seed,
+            # What a person waits for: the command may use what a small machine has.
+            threads=2,
             prepare=sides.prepare,
         )
     ]
