@@ -152,8 +152,9 @@ def _catalogue(
         path = reader.note_file("constellation", reader.beside(scenario.constellation_file))
         return _generated(constellation_from_toml(read_text(path, "constellation"), path.name), scenario)
     name = scenario.preset or DEFAULT_PRESET
-    reader.note_packaged("catalogue", name)
-    return _generated(constellation_preset(name), scenario)
+    preset = constellation_preset(name)
+    reader.note_packaged("catalogue", f"constellations/{name}.toml")
+    return _generated(preset, scenario)
 
 
 def _generated(made: Constellation, scenario: Scenario) -> tuple[Catalogue, npt.NDArray[np.int32] | None]:
