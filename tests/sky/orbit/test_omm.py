@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sgp4 import omm as sgp4_omm
 from sgp4.api import Satrec
@@ -200,6 +200,7 @@ texts = st.text(alphabet=st.characters(blacklist_categories=["Cc", "Cs", "Zl", "
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)
+@settings(max_examples=50)
 @given(
     name=texts.map(str.strip),
     decimals=st.lists(st.integers(0, 360 * 10**12 - 1), min_size=4, max_size=4),
@@ -375,6 +376,7 @@ def test_what_is_no_catalogue_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_no_change_of_a_message_raises_anything_but_a_refusal(name: str, data: st.DataObject) -> None:
     text = PUBLISHED[name]
