@@ -1,4 +1,4 @@
-"""The drivers of blocks: each result at its place, polar motion, codes, nan; `sgp4` and NumPy are the oracle."""
+"""The drivers of blocks: results at their places, polar motion, codes, nan. The oracle: `sgp4` and NumPy."""
 
 from __future__ import annotations
 
