@@ -28,8 +28,8 @@ def _hold(east, north, up, site, sin_floor, mask, masked, elevation, azimuth, ab
 @njit(cache=True, nogil=True, error_model="numpy")
 def slot_pairs(  # type: ignore[no-untyped-def]
     positions, tile_start, candidates, tile_sites, found, site_order, found_offset, table, sin_floor,
-    arc_floor, masks, masked, local, angles, flags, column, satellite, elevation, azimuth, range_start, range_end, arc,
-    count,
+    arc_floor, masks, masked, local, angles, flags, column, satellite, elevation, azimuth, range_start,
+    range_end, arc, count,
 ):  # fmt: skip
     """Pairs usable for a whole slot, sites in tile order, written one site after the other.
 
