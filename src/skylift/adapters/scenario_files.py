@@ -158,7 +158,7 @@ def _catalogue(
 
 
 def _generated(made: Constellation, scenario: Scenario) -> tuple[Catalogue, npt.NDArray[np.int32] | None]:
-    """Satellites of a constellation at its own epoch or the scenario's start, and its +grid if it has lasers."""
+    """Satellites at the constellation's own epoch or the scenario's start; its +grid if it has lasers."""
     catalogue = generate(made.shells, scenario.start_us if made.epoch_us is None else made.epoch_us)
     asked = int(scenario.laser_numbers.get("per_satellite", made.lasers_per_satellite))
     per_satellite = min(asked, made.lasers_per_satellite, 4)
