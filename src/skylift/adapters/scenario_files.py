@@ -146,7 +146,10 @@ def _catalogue(
     if path is not None:
         read = read_catalogue(reader.note_file("catalogue", path), sources.lenient)
         if read.skipped:
-            reader.notes.append(f"{len(read.skipped)} bad records of {path.name} were skipped")
+            lines = ", ".join(str(skipped.line) for skipped in read.skipped[:10])
+            more = ", ..." if len(read.skipped) > 10 else ""
+            count = len(read.skipped)
+            reader.notes.append(f"{count} bad records of {path.name} were skipped: line {lines}{more}")
         return read.catalogue, None
     if scenario.constellation_file:
         path = reader.note_file("constellation", reader.beside(scenario.constellation_file))
