@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
-PORT ?= 8480
+PORT ?= $(or $(SKYLIFT_PORT),8480)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check format bench lock reference clean
