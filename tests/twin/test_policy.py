@@ -1,0 +1,67 @@
+"""Policies against one slow line each."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skylift.twin.choose_kernel import candidate_cost_us
+from skylift.twin.policy import POLICIES, Candidates
+
+
+@st.composite
+def candidates(draw: st.DrawFn) -> Candidates:
+    rows = draw(
+        st.lists(st.lists(st.integers(0, 9), unique=True, max_size=6).map(sorted), min_size=1, max_size=6)
+    )
+    total = sum(len(row) for row in rows)
+    costs = st.sampled_from([100.0, 200.0, 300.0, math.inf])
+    return Candidates(
+        offset=np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64),
+        satellite=np.array([s for row in rows for s in row], dtype=np.int32),
+        elevation_rad=np.array([draw(st.integers(1, 4)) / 4 for _ in range(total)], dtype=np.float32),
+        cost_us=np.array([draw(costs) for _ in range(total)], dtype=np.float64),
+        previous=np.array([draw(st.integers(-1, 9)) for _ in rows], dtype=np.int32),
+    )
+
+
+def plain(name: str, c: Candidates, m: int) -> int:
+    pairs = [k for k in range(c.offset[m], c.offset[m + 1]) if math.isfinite(c.cost_us[k])]
+    if name == "sticky":
+        kept = [k for k in pairs if c.satellite[k] == c.previous[m]]
+        if kept:
+            return kept[0]
+    if name == "lowest-delay":
+        return min(pairs, key=lambda k: (c.cost_us[k], k), default=-1)
+    return min(pairs, key=lambda k: (-c.elevation_rad[k], k), default=-1)
+
+
+@pytest.mark.parametrize("name", ["sticky", "lowest-delay", "highest-elevation"])
+@settings(max_examples=150)
+@given(candidates())
+def test_policies(name: str, c: Candidates) -> None:
+    assert POLICIES[name](c).tolist() == [plain(name, c, m) for m in range(len(c.previous))]
+
+
+def test_every_policy_is_tested() -> None:
+    assert set(POLICIES) == {"sticky", "lowest-delay", "highest-elevation"}
+
+
+def test_cost_is_the_range_and_what_follows() -> None:
+    """Terminal 1 uses PoP 0, terminal 0 uses PoP 1; satellite 2 has no route to PoP 1."""
+    cost_us = np.array([[10.0, 20.0, 30.0], [40.0, 50.0, np.inf]])
+    out = np.empty(4)
+    candidate_cost_us(
+        np.array([0, 2, 4]),
+        np.array([0, 2, 1, 2], dtype=np.int32),
+        np.array([299_792.458, 299_792.458, 599_584.916, 0.0]),
+        np.array([1, 0], dtype=np.int32),
+        cost_us,
+        1e6 / 299_792_458.0,
+        out,
+    )
+    assert out.tolist() == pytest.approx([1040.0, math.inf, 2020.0, 30.0])
