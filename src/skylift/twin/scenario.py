@@ -131,10 +131,6 @@ def read_scenario(text: str, source: str, default_start_us: int | None = None) -
         raise root.refused("start", "a scenario lies within the years 1957 to 2099", "correct its instants")
     catalogue = root.table("catalogue", known=("preset", "file", "constellation_file"))
     _one_of(catalogue, ("preset", "file", "constellation_file"))
-    if catalogue.has("preset") and catalogue.has("file"):
-        raise catalogue.refused(
-            "file", "a catalogue is either a preset or a file", "leave one of the two out"
-        )
     links = root.table("links", known=("policy", "lasers"))
     scenario = Scenario(
         source=source,
