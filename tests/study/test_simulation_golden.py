@@ -1,4 +1,4 @@
-"""Every scenario is a golden run: two hours around each thing that happens in it, compared with what is stored.
+"""Every scenario is a golden run: two hours around each thing that happens in it, against stored figures.
 
 Satellites, gateways and counts must be equal, delays to a billionth: another CPU may round otherwise. After a
 change that is meant to change results, write the figures anew and read the difference as you would read code:
