@@ -15,6 +15,8 @@ import pytest
 
 from skylift.cli.main import main
 
+ROOT = Path(__file__).resolve().parents[2]
+
 GOOD = """
 title = "good"
 start = 2022-02-26T12:00:00Z
@@ -100,6 +102,9 @@ def test_the_good_one_is_good(skylift: Skylift, tmp_path: Path) -> None:
     assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["complete"] is True
     assert summary["slots"] == 12
+    page = (ROOT / "docs" / "reference" / "links-parquet.md").read_text().split("## summary.json")[1]
+    cells = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", page, re.MULTILINE)
+    assert set(summary) == {key for cell in cells for key in re.findall(r"`(\w+)`", cell)}
     names = {p.name for p in (tmp_path / "out").iterdir()}
     pictures = {"availability.png", "in_view.png", "delay.png", "map.png"}
     assert names == {"links.parquet", "summary.json", "summary.md"} | pictures
