@@ -2,6 +2,8 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const RAD = Math.PI / 180;
+// With more terminals than this, names and thick lines would hide the map.
+const MANY = 60;
 
 export function draw(parent, name, attributes, text) {
   const element = document.createElementNS(SVG, name);
@@ -57,6 +59,7 @@ export class LinkMap {
 
   update({ links, terminals, gateways, satellites, chosen }) {
     this.layer.replaceChildren();
+    this.layer.setAttribute("class", links.length > MANY ? "many" : "");
     const serving = new Set(links.flatMap((link) => link.path));
     const used = new Set(links.map((link) => link.gateway));
     this.#links(links, terminals, gateways, satellites, chosen);
@@ -91,7 +94,8 @@ export class LinkMap {
   }
 
   #links(links, terminals, gateways, satellites, chosen) {
-    for (const link of links) {
+    // The chosen one last, so that it lies on top.
+    for (const link of [...links.filter((one) => one.terminal !== chosen), ...links.filter((one) => one.terminal === chosen)]) {
       const terminal = terminals.get(link.terminal);
       if (link.why_down !== null || !terminal) continue;
       const hops = link.path.map((norad) => satellites.get(norad)).filter(Boolean);
@@ -106,7 +110,7 @@ export class LinkMap {
   }
 
   #terminals(links, terminals, chosen) {
-    const many = links.length > 60;
+    const many = links.length > MANY;
     for (const link of links) {
       const terminal = terminals.get(link.terminal);
       if (!terminal) continue;

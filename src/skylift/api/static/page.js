@@ -53,7 +53,7 @@ function show(slot) {
   // A slot comes when it begins, so its start is the service's time now; a late one tells nothing of the time.
   if (!slot.late && Math.abs(slot.at_us - now()) < 2e6 * clock.speed) clock = { ...clock, us: slot.at_us, mark: performance.now() };
   const up = slot.links.filter(isUp);
-  $("as-of").textContent = `${day(slot.at_us)} ${utc(slot.at_us)} UTC`;
+  $("as-of").textContent = `${utc(slot.at_us)} UTC`;
   $("as-of").dateTime = slot.at;
   $("connected").textContent = up.length;
   $("of").textContent = slot.links.length;
@@ -79,11 +79,13 @@ function announce(slot) {
 
 const COLUMNS = ["Satellite", "Gateway", "PoP", "Round trip", "Up", "Down", "Elevation", "In view", "State"];
 
+const rows = new Map();
+
 function rowFor(link) {
-  const known = document.querySelector(`#links tr[data-terminal="${CSS.escape(link.terminal)}"]`);
+  const known = rows.get(link.terminal);
   if (known) return known;
   const row = document.createElement("tr");
-  row.dataset.terminal = link.terminal;
+  rows.set(link.terminal, row);
   const name = document.createElement("th");
   name.scope = "row";
   const button = document.createElement("button");
@@ -181,7 +183,9 @@ function tick() {
   if (!view.slot) return;
   const length = view.slot.slot_length_s * 1e6;
   const left = view.slot.at_us + length - now();
-  $("next").textContent = left > 0 ? `next slot in ${Math.ceil(left / 1e6)} s` : "the next slot is due";
+  const due = left > 0 ? `next slot in ${Math.ceil(left / 1e6)} s` : "the next slot is due";
+  const stale = document.body.classList.contains("stale");
+  $("next").textContent = `${day(view.slot.at_us)} · ${stale ? "no newer slot has come" : due}`;
   $("bar").style.transform = `scaleX(${Math.max(0, Math.min(1, 1 - left / length))})`;
   if (left < -1.5 * length && $("state").classList.contains("live")) tellWhy();
 }
