@@ -8,9 +8,10 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,32 +65,75 @@ def _work(window: Window, target: Path) -> None:
     compute_window(_worker["twin"], _worker["names"], window, target, on_slot)
 
 
+@contextmanager
+def _stoppable() -> Iterator[Callable[[], bool]]:
+    """Gives a function that says True after the first Ctrl-C; the second one raises KeyboardInterrupt.
+
+    An exception out of nowhere can be swallowed by whatever it strikes, such as a callback in compiled code.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread() or before in (signal.SIG_IGN, None):
+        yield asked.is_set
+        return
+
+    def hear(number: int, frame: Any) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, hear)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def compute_windows(world: World, todo: list[tuple[Window, Path]], workers: int, on_slots: Progress) -> bool:
     """Compute all windows; True when done, False when interrupted from the keyboard."""
     try:
-        if workers <= 1 or len(todo) <= 1:
-            twin, names = Twin(world), Names.of(world)
-            for window, target in todo:
-                compute_window(twin, names, window, target, on_slots)
-            return True
-        return _in_processes(world, todo, min(workers, len(todo)), on_slots)
-    except KeyboardInterrupt:
+        with _stoppable() as stopped:
+            if workers > 1 and len(todo) > 1:
+                return _in_processes(world, todo, min(workers, len(todo)), (on_slots, stopped))
+            return _here(world, todo, on_slots, stopped)
+    except (KeyboardInterrupt, Interrupted):
         return False
 
 
-def _in_processes(world: World, todo: list[tuple[Window, Path]], workers: int, on_slots: Progress) -> bool:
+def _here(
+    world: World, todo: list[tuple[Window, Path]], on_slots: Progress, stopped: Callable[[], bool]
+) -> bool:
+    def on_slot(count: int) -> None:
+        on_slots(count)
+        if stopped():
+            raise Interrupted
+
+    twin, names = Twin(world), Names.of(world)
+    for window, target in todo:
+        compute_window(twin, names, window, target, on_slot)
+    return True
+
+
+def _in_processes(
+    world: World,
+    todo: list[tuple[Window, Path]],
+    workers: int,
+    talk: tuple[Progress, Callable[[], bool]],
+) -> bool:
+    on_slots, stopped = talk
     context = multiprocessing.get_context("spawn")
     progress, stop = context.Queue(), context.Event()
     with ProcessPoolExecutor(
         workers, mp_context=context, initializer=_begin, initargs=(world, progress, stop)
     ) as pool:
-        waiting: set[Future[None]] = {pool.submit(_work, window, target) for window, target in todo}
+        waiting = _submitted(pool, todo)
         try:
             while waiting:
                 done, waiting = wait(waiting, timeout=0.2, return_when="FIRST_EXCEPTION")
                 _drain(progress, on_slots)
                 for future in done:
                     future.result()
+                if waiting and stopped():
+                    raise Interrupted
         except BrokenProcessPool:
             stop.set()
             raise Unavailable(
@@ -98,14 +142,21 @@ def _in_processes(world: World, todo: list[tuple[Window, Path]], workers: int, o
                 "it was ended from outside, most often for want of memory",
                 "go on with --resume and fewer --workers",
             ) from None
-        except BaseException as error:
+        except BaseException:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
-            if isinstance(error, KeyboardInterrupt):
-                return False
             raise
     _drain(progress, on_slots)
     return True
+
+
+def _submitted(pool: ProcessPoolExecutor, todo: list[tuple[Window, Path]]) -> set[Future[None]]:
+    # Submitting starts the workers, which inherit a blocked Ctrl-C: it must not strike while they import.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return {pool.submit(_work, window, target) for window, target in todo}
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _drain(progress: Any, on_slots: Progress) -> None:
