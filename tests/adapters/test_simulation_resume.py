@@ -198,6 +198,46 @@ def test_ctrl_c_leaves_a_partial_result_that_says_so(
     assert sha(out) == sha(one)
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_before_anything_is_finished(whole: tuple[Path, Path], tmp_path: Path, workers: str) -> None:
+    """While workers import and kernels are loaded, an exception would be swallowed or end in tracebacks."""
+    path, _ = whole
+    out = tmp_path / "out"
+    process = begin(path, out, "--workers", workers)
+    while not (out / ".parts" / "inputs.json").exists():
+        assert process.poll() is None
+        time.sleep(0.002)
+    time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback" not in said
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["complete"] is False
+    assert pq.read_table(out / "links.parquet").num_rows == summary["slots"] * 30
+
+
+def test_a_worker_that_is_lost(whole: tuple[Path, Path], tmp_path: Path) -> None:
+    """As the kernel does it when memory runs out."""
+    path, one = whole
+    out = tmp_path / "out"
+    process = begin(path, out, "--workers", "2", "--json")
+    wait_for_parts(process, out, 2)
+    workers = [
+        pid
+        for pid in children(process.pid)
+        if pid != process.pid and b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    assert len(workers) == 2
+    os.kill(workers[0], signal.SIGKILL)
+    out_text, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert out_text == ""
+    assert json.loads(said)["error"]["code"] == "simulate.worker_lost"
+    in_this_process(path, out, resume=True)
+    assert sha(out) == sha(one)
+
+
 def recomputed(table: pa.Table) -> dict[str, float]:
     """Availability with pyarrow alone: the share of a terminal's rows that have no reason to be down."""
     groups = (
