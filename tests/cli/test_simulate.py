@@ -13,6 +13,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from skylift.adapters.outlines import country_of
+from skylift.adapters.scenario_files import Sources, load_world
 from skylift.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -388,3 +390,22 @@ def test_names_are_shown_as_written(skylift: Skylift, tmp_path: Path) -> None:
     assert said.code == 0
     assert "[red]a|b" in said.out
     assert r"[red]a\|b" in (tmp_path / "out" / "summary.md").read_text()
+
+
+def test_a_fleet_stays_within_its_borders(tmp_path: Path) -> None:
+    """A terminal's own place may lie off a coarse coast; places drawn at random may not lie over the border."""
+    path = tmp_path / "fleet.toml"
+    text = GOOD[: GOOD.index("[[terminal]]")] + '[[fleet]]\nid = "f"\ncount = 500\nregion = "ua"\n'
+    path.write_text(text)
+    ids = {}
+    for seed in (1, 1, 2):
+        path.write_text(text.replace("seed = 1", f"seed = {seed}"))
+        terminals = load_world(Sources(path)).world.terminals
+        assert [str(t.id) for t in terminals[:2]] == ["f-001", "f-002"]
+        assert {country_of(t.place) for t in terminals} == {"UA"}
+        places = [t.place for t in terminals]
+        assert ids.setdefault(seed, places) == places
+    assert ids[1] != ids[2]
+    # More dishes do not move those that were there.
+    path.write_text(text.replace("count = 500", "count = 600"))
+    assert [t.place for t in load_world(Sources(path)).world.terminals][:500] == ids[1]

@@ -117,7 +117,8 @@ def load_world(sources: Sources, default_start_us: int | None = None) -> Loaded:
         neighbour=neighbour,
         ground=_ground(scenario, sources, reader),
         antennas=packaged_antennas(),
-        inside=lambda region, place: _inside(regions[region], place),
+        inside=lambda region, place: _inside(regions[region], place, COAST_MARGIN_M),
+        strictly_inside=lambda region, place: _inside(regions[region], place, 0.0),
         bounds=lambda region: _bounds(regions[region][0]),
         earth=_earth(sources, reader),
     )
@@ -195,10 +196,10 @@ def _region(plan: RegionPlan, reader: _Reader) -> tuple[Outline, Outline | None]
     return whole, None
 
 
-def _inside(region: tuple[Outline, Outline | None], place: Place) -> bool:
+def _inside(region: tuple[Outline, Outline | None], place: Place, within_m: float) -> bool:
     whole, left_out = region
     at = (place.latitude_deg, place.longitude_deg)
-    return contains(whole, *at, within_m=COAST_MARGIN_M) and not (left_out and contains(left_out, *at))
+    return contains(whole, *at, within_m=within_m) and not (left_out and contains(left_out, *at))
 
 
 def _bounds(outline: Outline) -> tuple[float, float, float, float]:

@@ -40,6 +40,8 @@ class Parts:
     """What adapters have read for a scenario.
 
     neighbour  int32 (N, 4) of a generated constellation's +grid, None where there is none
+    inside     with a margin for outlines that are coarse; strictly_inside without: nobody is put into the sea,
+               or over a border, where places are drawn at random
     """
 
     catalogue: Catalogue
@@ -47,6 +49,7 @@ class Parts:
     ground: GroundSegment
     antennas: Mapping[str, AntennaModel]
     inside: Inside
+    strictly_inside: Inside
     bounds: Bounds
     earth: EarthOrientation | None = None
 
@@ -123,7 +126,7 @@ def _terminals(scenario: Scenario, parts: Parts, ground: GroundSegment) -> tuple
         placed.append((t.id, t.place, t.antenna, t.pop, "terminal"))
     for f in scenario.fleets:
         places = _scattered(
-            scenario.seed, f.id, f.count, partial(parts.inside, f.region), parts.bounds(f.region)
+            scenario.seed, f.id, f.count, partial(parts.strictly_inside, f.region), parts.bounds(f.region)
         )
         digits = len(str(f.count))
         placed += [
