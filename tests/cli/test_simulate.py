@@ -393,7 +393,7 @@ def test_names_are_shown_as_written(skylift: Skylift, tmp_path: Path) -> None:
 
 
 def test_a_fleet_stays_within_its_borders(tmp_path: Path) -> None:
-    """A terminal's own place may lie off a coarse coast; places drawn at random may not lie over the border."""
+    """A place as written may lie off a coarse coast; places drawn at random never lie over the border."""
     path = tmp_path / "fleet.toml"
     text = GOOD[: GOOD.index("[[terminal]]")] + '[[fleet]]\nid = "f"\ncount = 500\nregion = "ua"\n'
     path.write_text(text)

@@ -40,7 +40,7 @@ class Parts:
     """What adapters have read for a scenario.
 
     neighbour  int32 (N, 4) of a generated constellation's +grid, None where there is none
-    inside     with a margin for outlines that are coarse; strictly_inside without: nobody is put into the sea,
+    inside     with a margin, as outlines are coarse; strictly_inside without: nobody is put into the sea,
                or over a border, where places are drawn at random
     """
 
