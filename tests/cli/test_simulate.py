@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -57,17 +58,25 @@ class Said:
 Skylift = Callable[..., Said]
 
 
+class Kept(io.StringIO):
+    """A stream whose text is still there when the command has closed it."""
+
+    def close(self) -> None:
+        pass
+
+
 @pytest.fixture
-def skylift(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Skylift:
+def skylift(monkeypatch: pytest.MonkeyPatch) -> Skylift:
     """The command in this process; an exception that main() does not render fails the test."""
 
     def call(*words: object) -> Said:
         monkeypatch.setattr(sys, "argv", ["skylift", *map(str, words)])
-        capsys.readouterr()
+        out, err = Kept(), Kept()
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", err)
         with pytest.raises(SystemExit) as left:
             main()
-        out, err = capsys.readouterr()
-        return Said(int(left.value.code or 0), out, err)
+        return Said(int(left.value.code or 0), out.getvalue(), err.getvalue())
 
     return call
 
