@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 from importlib import import_module
+from typing import NoReturn
 
 import typer
 
 from skylift import __version__
-from skylift.base.errors import SkyliftError
+from skylift.base.errors import Refused, SkyliftError, Unavailable
 
 app = typer.Typer(
     name="skylift",
@@ -31,6 +34,11 @@ COMMAND_MODULES: tuple[str, ...] = (
     "passes",
     "route",
 )
+
+
+_DECIMAL = re.compile(r"[-+]?\d+\.\d*")
+# All of C0 and C1 but the line feed.
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
 def _version(wanted: bool) -> None:
@@ -55,16 +63,60 @@ for _module in COMMAND_MODULES:
 
 
 def main() -> None:
-    """Run a command; refusals end in one clear text (or JSON with --json) and their exit code."""
+    """Run a command; whatever fails ends in one clear text (or JSON with --json) and its exit code."""
     try:
-        app()
-    except SkyliftError as error:
-        if "--json" in sys.argv:
-            sys.stderr.write(json.dumps(error.as_dict(), ensure_ascii=False) + "\n")
-        else:
-            sys.stderr.write(f"{error.thing}: {error.rule}\n  {error.way_out}\n")
-        sys.exit(error.exit_code)
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
     except BrokenPipeError:
         # `skylift ... | head`: the reader has seen enough. Without this, Python complains at exit.
         sys.stderr.close()
         sys.exit(1)
+    except typer.Abort:
+        sys.exit(1)
+    except (typer.TyperException, SkyliftError, MemoryError, OSError) as error:
+        _fail(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(error: Exception) -> NoReturn:
+    if isinstance(error, typer.TyperException):
+        # A place that stands where no argument belongs is not repeated.
+        error.message = _DECIMAL.sub("...", error.message)
+    if isinstance(error, typer.TyperException) and "--json" not in sys.argv:
+        from typer import rich_utils
+
+        # Typer raises no other kind; its name for it is private.
+        rich_utils.rich_format_error(error)  # type: ignore[arg-type]
+        sys.exit(error.exit_code)
+    said = _said(error)
+    if "--json" in sys.argv:
+        sys.stderr.write(json.dumps(said.as_dict(), ensure_ascii=False) + "\n")
+    else:
+        # What a file holds must not drive the terminal.
+        text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", f"{said.thing}: {said.rule}\n  {said.way_out}")
+        sys.stderr.write(f"{text}\n")
+    if isinstance(error, OSError):
+        # What did not fit on standard output would be tried again, and complained about, at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(said.exit_code)
+
+
+def _said(error: Exception) -> SkyliftError:
+    """Any failure as what it breaks and the way out."""
+    if isinstance(error, SkyliftError):
+        return error
+    if isinstance(error, typer.TyperException):
+        context = getattr(error, "ctx", None)
+        help_of = "skylift" if context is None else context.command_path
+        return Refused("command.usage", "the command line", error.format_message(), f"see {help_of} --help")
+    if isinstance(error, MemoryError):
+        return Unavailable(
+            "system.memory", "memory", "there is not enough of it for this", "ask for less at a time"
+        )
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+    return Unavailable(
+        "system.output",
+        "a file or standard output",
+        f"it could not be read or written ({reason})",
+        "check rights and free space",
+    )
