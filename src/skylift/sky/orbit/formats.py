@@ -60,7 +60,8 @@ def detect_format(text: str, source: str = "catalogue") -> str:
     )
     if not start:
         raise Refused("catalogue.empty", source, "a catalogue is not empty", "fetch it again")
-    if start[0] in "[{":
+    # "[" alone does not tell: a satellite's name may begin with it.
+    if start[0] == "{" or (start[0] == "[" and start[1:].lstrip()[:1] in ("", "{", "]", "[")):
         return "omm-json"
     if start[0] == "<":
         if "<html" in text[:2000].lower():
@@ -71,7 +72,7 @@ def detect_format(text: str, source: str = "catalogue") -> str:
                 "fetch the data itself again",
             )
         return "omm-xml"
-    if "," in start and "NORAD_CAT_ID" in start.upper():
+    if "," in start and any(keyword in start.upper() for keyword in ("NORAD_CAT_ID", "MEAN_MOTION", "EPOCH")):
         return "omm-csv"
     if "=" in start or start.startswith(("CCSDS_OMM_VERS", "COMMENT ")):
         return "omm-kvn"

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from skylift.base.units import RAD_PER_DEG, S_PER_DAY, US_PER_DAY, US_PER_S
 from skylift.sky.orbit.catalogue import Catalogue, Floats
 from skylift.sky.orbit.records import (
+    CONTROL,
     MAX_MEAN_MOTION_REV_PER_DAY,
     MAX_NORAD,
     CatalogueFile,
@@ -46,7 +47,6 @@ EXPECTED_TEXTS: Mapping[str, tuple[str, ...]] = {
     "CENTER_NAME": ("EARTH",),
 }
 _EPOCH = re.compile(r"(\d{4})-(?:(\d\d)-(\d\d)|(\d{3}))T(\d\d):(\d\d):(\d\d)(?:\.(\d*))?Z?", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 SPUTNIK_YEAR = 1957
 
 
@@ -60,7 +60,7 @@ class OmmRecord:
 
     def called(self) -> str:
         name = self.fields.get("NORAD_CAT_ID") or self.fields.get("OBJECT_NAME") or ""
-        return _CONTROL.sub(" ", str(name)).strip()[:24]
+        return CONTROL.sub(" ", str(name)).strip()[:24]
 
 
 def catalogue_of(
@@ -100,7 +100,7 @@ def catalogue_of(
 
 def _text(fields: Mapping[str, object], key: str) -> str:
     value = fields.get(key)
-    return "" if value is None else _CONTROL.sub(" ", str(value)).strip()
+    return "" if value is None else CONTROL.sub(" ", str(value)).strip()
 
 
 def _numbers(records: Sequence[OmmRecord], key: str, default: float) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,8 @@ from skylift.sky.orbit.catalogue import Catalogue
 MAX_MEAN_MOTION_REV_PER_DAY = 18.0
 MAX_NORAD = 999_999_999  # nine digits in OMM (CCSDS 502.0-B-3, NORAD_CAT_ID); int32 holds them
 
+# C0, DEL and C1.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 LENIENT_WAY_OUT = "fetch the file again, mend the line, or skip bad records with --lenient"
 
 

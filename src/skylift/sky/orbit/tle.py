@@ -18,6 +18,7 @@ import numpy.typing as npt
 from skylift.base.units import RAD_PER_DEG, S_PER_DAY, US_PER_DAY
 from skylift.sky.orbit.catalogue import Catalogue, Floats
 from skylift.sky.orbit.records import (
+    CONTROL,
     MAX_MEAN_MOTION_REV_PER_DAY,
     CatalogueFile,
     Problem,
@@ -135,8 +136,9 @@ def _pair(text: str) -> _Pairs:
 
 
 def _name(line: str) -> str:
-    # Space-Track writes the name's line as "0 NAME", CelesTrak without the 0.
-    return (line[2:] if line.startswith("0 ") else line).strip()
+    # Space-Track writes the name's line as "0 NAME", CelesTrak without the 0. No XML could hold a control
+    # character, and a terminal would obey it.
+    return CONTROL.sub(" ", line[2:] if line.startswith("0 ") else line).strip()
 
 
 def _misfit(at: int, line: str) -> Problem | None:
