@@ -57,7 +57,7 @@ def test_a_wrong_command_line_is_explained_to_people(run: Run) -> None:
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_a_place_in_the_wrong_position_is_not_repeated(run: Run, form: list[str]) -> None:
-    code, _, err = run("sky", "x.tle", "--at", "2026-05-30", "50.4501", "30.5234", *form)
+    code, _, err = run("cells", "--country", "UA", "50.4501", "30.5234", *form)
     assert code == 2
     assert "unexpected extra" in err
     assert "50.45" not in err

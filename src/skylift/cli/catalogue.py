@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from skylift.cli.skipped import LENIENT_HELP, say_skipped, skipped_records
+
 if TYPE_CHECKING:
     from skylift.sky.orbit.constellation import Constellation
     from skylift.sky.orbit.records import CatalogueFile
@@ -17,10 +19,8 @@ catalogue_app = typer.Typer(
     help="Look into, make, convert and fetch catalogues of satellites.", no_args_is_help=True
 )
 FORMAT_HELP = "tle, omm-json, omm-csv, omm-xml or omm-kvn; by default what the output's suffix says."
-LENIENT_HELP = "Skip bad records, and say how many and which."
 JSON_HELP = "Print one JSON document."
 MOST_ROWS = 30
-MOST_SKIPPED = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +38,7 @@ def info(
     from skylift.adapters.catalogue_files import read_catalogue
 
     read = read_catalogue(file, lenient)
-    _say_skipped(read)
+    say_skipped(read)
     document = _document(read)
     if plot is not None:
         from skylift.adapters.pictures_catalogue import draw_catalogue
@@ -134,11 +134,12 @@ def convert(
 
     chosen_format = _format(file_format, out)
     read = read_catalogue(file, lenient)
-    _say_skipped(read)
+    say_skipped(read)
     write_atomically(out, write_catalogue(read.catalogue, chosen_format))
     summary = {
         "objects": len(read.catalogue),
         "skipped": len(read.skipped),
+        "skipped_records": skipped_records(read),
         "duplicates": read.duplicates,
         "from": read.format,
         "to": chosen_format,
@@ -261,6 +262,7 @@ def _document(read: CatalogueFile) -> dict[str, Any]:
     return {
         "objects": len(catalogue),
         "skipped": len(read.skipped),
+        "skipped_records": skipped_records(read),
         "duplicates": read.duplicates,
         "format": read.format,
         "epoch_min": format_instant(int(catalogue.epoch_us.min())),
@@ -278,7 +280,9 @@ def _print_info(document: dict[str, Any], name: str) -> None:
     from rich.table import Table
 
     console = Console()
-    console.print(f"{name}: {document['objects']:,} objects ({document['format']})", highlight=False)
+    console.print(
+        f"{name}: {document['objects']:,} objects ({document['format']})", highlight=False, markup=False
+    )
     console.print(f"epochs from {document['epoch_min']} to {document['epoch_max']}", highlight=False)
     doing = ", ".join(f"{count:,} {status}" for status, count in document["by_status"].items() if count)
     console.print(doing, highlight=False)
@@ -292,15 +296,3 @@ def _print_info(document: dict[str, Any], name: str) -> None:
     if len(rows) > MOST_ROWS:
         rest = sum(row["count"] for row in rows[MOST_ROWS:])
         console.print(f"and {rest:,} in {len(rows) - MOST_ROWS} more; --json lists all", highlight=False)
-
-
-def _say_skipped(read: CatalogueFile) -> None:
-    if read.skipped:
-        sys.stderr.write(f"note: {len(read.skipped)} bad records were skipped:\n")
-    for skipped in read.skipped[:MOST_SKIPPED]:
-        of = f" ({skipped.object})" if skipped.object else ""
-        sys.stderr.write(f"  line {skipped.line}{of}: {skipped.reason}\n")
-    if len(read.skipped) > MOST_SKIPPED:
-        sys.stderr.write(f"  and {len(read.skipped) - MOST_SKIPPED} more\n")
-    if read.duplicates:
-        sys.stderr.write(f"note: {read.duplicates} older element sets of the same objects were left out\n")

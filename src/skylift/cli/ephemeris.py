@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from skylift.cli.skipped import LENIENT_HELP, say_skipped
+
 # So many positions are held at a time: about 100 MB with all that is made of them.
 POSITIONS_PER_BLOCK = 1_000_000
 
@@ -27,7 +29,7 @@ def ephemeris(
     at: Annotated[
         list[str], typer.Option("--at", help="UTC instant, ISO 8601; may be given again and again.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The Parquet file to write.")],
+    output: Annotated[Path, typer.Option("-o", "--out", "--output", help="The Parquet file to write.")],
     frame: Annotated[FrameChoice, typer.Option(help="itrs turns with the Earth; teme is SGP4's own.")] = (
         FrameChoice.ITRS
     ),
@@ -36,9 +38,9 @@ def ephemeris(
         typer.Option(help="finals2000A.all or EOP-All.csv. Without it UT1 = UTC: up to 420 m on the ground."),
     ] = None,
     strict_epoch: Annotated[
-        bool, typer.Option(help="Refuse elements 30 days or more from the time.")
+        bool, typer.Option("--strict-epoch", help="Refuse elements more than 30 days from the time.")
     ] = False,
-    lenient: Annotated[bool, typer.Option(help="Skip bad records and say which.")] = False,
+    lenient: Annotated[bool, typer.Option("--lenient", help=LENIENT_HELP)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Positions of all objects at the given instants: norad, at_us, x_m, y_m, z_m, error.
@@ -56,14 +58,14 @@ def ephemeris(
     instants = [parse_instant(text, "--at") for text in at]
     earth = None if earth_orientation is None else read_earth_orientation(earth_orientation)
     read = read_catalogue(file, lenient=lenient)
+    say_skipped(read)
     warnings = [f"line {bad.line} skipped ({bad.object}): {bad.reason}" for bad in read.skipped]
     stale = stale_elements(read.catalogue, instants)
     if strict_epoch:
         refuse_stale(stale, str(file))
     if stale is not None:
         warnings.append(str(stale))
-    for warning in warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        typer.echo(f"warning: {stale}", err=True)
     propagator = Propagator(read.catalogue)
     per_block = max(1, POSITIONS_PER_BLOCK // max(1, len(propagator)))
     blocks = propagator.blocks(instants, per_block, frame.value, earth)

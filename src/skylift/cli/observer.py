@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from skylift.cli.skipped import LENIENT_HELP, say_skipped
+
 if TYPE_CHECKING:
     from skylift.sky.coverage.sites import AntennaModel, Sites
     from skylift.sky.orbit.catalogue import Catalogue
@@ -17,7 +19,7 @@ DEFAULT_FLOOR_DEG = 25.0
 LATITUDE = typer.Option(..., "--lat", help="Geodetic latitude in degrees, north positive.")
 LONGITUDE = typer.Option(..., "--lon", help="Longitude in degrees, east positive.")
 ALTITUDE = typer.Option(0.0, "--altitude-m", help="Height above the ellipsoid in metres.")
-LENIENT = typer.Option(False, "--lenient", help="Skip bad records of the catalogue, and say which.")
+LENIENT = typer.Option(False, "--lenient", help=LENIENT_HELP)
 STRICT_EPOCH = typer.Option(
     False, "--strict-epoch", help="Refuse elements more than 30 days from the time asked for."
 )
@@ -30,8 +32,7 @@ def elements(file: Path, window_us: tuple[int, int], lenient: bool, strict_epoch
     from skylift.sky.orbit.age import refuse_stale, stale_elements
 
     read = read_catalogue(file, lenient)
-    for skipped in read.skipped:
-        sys.stderr.write(f"skipped: {skipped}\n")
+    say_skipped(read)
     stale = stale_elements(read.catalogue, window_us)
     if strict_epoch:
         refuse_stale(stale)

@@ -133,7 +133,7 @@ def _chosen(catalogue: Catalogue, norad: list[int] | None) -> Catalogue:
             "passes.norad",
             f"--norad {', '.join(map(str, missing[:5]))}",
             "the catalogue holds no such object",
-            "see its numbers with: skylift catalogue info FILE",
+            "check the number; `skylift catalogue convert FILE -o FILE.csv` lists all there are",
         )
     return catalogue.take(sorted({place[number] for number in norad}))
 
@@ -167,26 +167,34 @@ def _row(catalogue: Catalogue, one: Pass) -> dict[str, Any]:
 def _table(rows: list[dict[str, Any]]) -> None:
     from rich.box import SIMPLE
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    title = f"{len(rows)} passes" + (f", the first {MOST_ROWS}" if len(rows) > MOST_ROWS else "")
+    title = f"{len(rows)} passes"
+    if len(rows) > MOST_ROWS:
+        title += f", the first {MOST_ROWS}; --json lists all"
+    shown = rows[:MOST_ROWS]
+    digits = max([5, *(len(str(row["norad"])) for row in shown)])
+    console = Console()
+    # Where the screen is narrow a name is cut, never a number or a time.
+    room = max(8, console.width - digits - 59)
     table = Table(title=title, box=SIMPLE)
-    table.add_column("NORAD", justify="right", no_wrap=True)
+    table.add_column("NORAD", justify="right", min_width=digits)
     table.add_column("name", no_wrap=True)
-    for heading in ("day", "rise", "highest", "set", "°"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    for heading, width in (("day", 10), ("rise", 8), ("highest", 8), ("set", 8), ("°", 4)):
+        table.add_column(heading, justify="right", min_width=width)
 
     def short(instant: str | None, cut: str) -> str:
         return cut if instant is None else instant[11:19]
 
-    for row in rows[:MOST_ROWS]:
+    for row in shown:
         table.add_row(
             str(row["norad"]),
-            row["name"],
+            escape(row["name"][:room]),
             row["culmination"][:10],
             short(row["rise"], "before"),
             short(row["culmination"], ""),
             short(row["set"], "after"),
             f"{row['culmination_elevation_deg']:.1f}",
         )
-    Console().print(table)
+    console.print(table)

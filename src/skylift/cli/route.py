@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from skylift.cli.skipped import LENIENT_HELP
+
 if TYPE_CHECKING:
     from skylift.base.geodesy import Place
     from skylift.study.route import RouteCase, RouteStep
@@ -58,11 +60,11 @@ def route(
     min_elevation: Annotated[
         float | None, typer.Option(help="Degrees. Default: the constellation's, or 25.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here, not to stdout.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--out", "--output", help="Write here.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the delay over time (PNG, SVG or PDF).")] = None,
-    lenient: Annotated[bool, typer.Option(help="Skip bad records of the catalogue, and say which.")] = False,
+    lenient: Annotated[bool, typer.Option("--lenient", help=LENIENT_HELP)] = False,
     strict_epoch: Annotated[
-        bool, typer.Option(help="Refuse elements 30 days or more from the time.")
+        bool, typer.Option("--strict-epoch", help="Refuse elements more than 30 days from the time.")
     ] = False,
 ) -> None:
     """Print the lowest-delay route between two places, one row per instant.

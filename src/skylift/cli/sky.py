@@ -87,11 +87,15 @@ def _rows(catalogue: Catalogue, pairs: VisiblePairs, site: Sites, with_antenna: 
 def _table(rows: list[dict[str, Any]], at_us: int) -> None:
     from rich.box import SIMPLE
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from skylift.base.instants import format_instant
 
+    console = Console()
+    # What the other columns leave; rich would rather cut a column of numbers than a name.
     with_antenna = bool(rows) and "usable" in rows[0]
+    room = max(8, console.width - (74 if with_antenna else 47))
     title = f"{len(rows)} satellites at {format_instant(at_us)}"
     if with_antenna:
         title += f", {sum(row['usable'] for row in rows)} usable"
@@ -108,10 +112,10 @@ def _table(rows: list[dict[str, Any]], at_us: int) -> None:
             f"{row['elevation_deg']:.2f}",
             f"{row['azimuth_deg']:.2f}",
             f"{row['range_km']:,.1f}",
-            row["name"],
+            escape(row["name"][:room]),
         ]
         if with_antenna:
             why = "no, near the arc" if row["in_field_of_view"] else "no, out of view"
             cells += [f"{row['arc_separation_deg']:.1f}", "yes" if row["usable"] else why]
         table.add_row(*cells)
-    Console().print(table)
+    console.print(table)
