@@ -24,14 +24,20 @@ def save_atomically(path: Path, save: Callable[[Path], object]) -> None:
     """Lets `save` write a file of its own format beside `path` (same suffix), then puts it there at once.
 
     Raises Unavailable if the disk refuses; whatever `save` raises leaves an existing file as it was.
+    A device or a pipe, such as /dev/stdout, is written into and never replaced.
     """
     path = Path(path)
     temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        special = path.exists() and not path.is_file() and not path.is_dir()
+        folder = None if special else path.parent
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=folder)
         os.close(handle)
         temporary = Path(name)
         save(temporary)
+        if special:
+            _write(path, temporary.read_bytes())
+            return
         _sync(temporary)
         # mkstemp gives 0600; a new file gets what the user's umask says, an existing one keeps its mode.
         temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())

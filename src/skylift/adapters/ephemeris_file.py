@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from skylift.base.errors import Refused
+from skylift.adapters.atomic import save_atomically
 from skylift.sky.orbit.ephemeris import Ephemeris
 
 SCHEMA = pa.schema(
@@ -34,25 +32,16 @@ def write_ephemeris(path: Path, norad: npt.NDArray[np.int32], blocks: Iterable[E
     """
     schema = SCHEMA.with_metadata({"skylift.frame": frame})
     rows = 0
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    os.close(handle)
-    part = Path(name)
-    try:
+
+    def save(part: Path) -> None:
+        nonlocal rows
         with pq.ParquetWriter(part, schema) as writer:
             for block in blocks:
                 for k in range(len(block.at_us)):
                     writer.write_table(_table(norad, block, k, schema))
                     rows += len(norad)
-        # mkstemp makes files that only their owner may read; a result is an ordinary file.
-        part.chmod(0o666 & ~_umask())
-        part.replace(path)
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    finally:
-        part.unlink(missing_ok=True)
+
+    save_atomically(path, save)
     return rows
 
 
@@ -61,18 +50,3 @@ def _table(norad: npt.NDArray[np.int32], block: Ephemeris, k: int, schema: pa.Sc
     positions = [pa.array(block.position_ecef_m[k, axis], mask=unknown) for axis in range(3)]
     at_us = pa.array(np.full(len(norad), block.at_us[k]))
     return pa.table([pa.array(norad), at_us, *positions, pa.array(block.error[k])], schema=schema)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _unwritable(path: Path, error: OSError) -> Refused:
-    return Refused(
-        "output.unwritable",
-        str(path),
-        error.strerror or "it cannot be written",
-        "give a path in a folder that exists",
-    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from skylift.cli.outputs import check_output, check_picture
 from skylift.cli.skipped import LENIENT_HELP, say_skipped, skipped_records
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def info(
     """How many objects a catalogue holds, in which shells, and what they are doing."""
     from skylift.adapters.catalogue_files import read_catalogue
 
+    check_picture(plot)
     read = read_catalogue(file, lenient)
     say_skipped(read)
     document = _document(read)
@@ -82,7 +84,7 @@ def presets(as_json: bool = typer.Option(False, "--json", help=JSON_HELP)) -> No
 @catalogue_app.command("generate")
 def generate(
     constellation: str = typer.Argument(..., help="A preset (see `catalogue presets`), or a .toml file."),
-    out: Path = typer.Option(..., "-o", "--out", help="The catalogue to write."),
+    out: Path = typer.Option(..., "-o", "--out", "--output", help="The catalogue to write."),
     epoch: str | None = typer.Option(
         None, help="Epoch of all elements, ISO 8601; by default the file's own, or 00:00 UTC of today."
     ),
@@ -104,6 +106,7 @@ def generate(
     from skylift.sky.orbit.walker import FIRST_GENERATED_NORAD
     from skylift.sky.orbit.walker import generate as make
 
+    check_output(out)
     chosen_format = _format(file_format, out)
     chosen = _constellation(constellation)
     epoch_us = _epoch_us(chosen, epoch)
@@ -122,7 +125,7 @@ def generate(
 @catalogue_app.command("convert")
 def convert(
     file: Path = typer.Argument(..., help="A catalogue in any format."),
-    out: Path = typer.Option(..., "-o", "--out", help="The catalogue to write."),
+    out: Path = typer.Option(..., "-o", "--out", "--output", help="The catalogue to write."),
     file_format: str | None = typer.Option(None, "--format", help=FORMAT_HELP),
     lenient: bool = typer.Option(False, "--lenient", help=LENIENT_HELP),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
@@ -132,6 +135,7 @@ def convert(
     from skylift.adapters.catalogue_files import read_catalogue
     from skylift.sky.orbit.formats import write_catalogue
 
+    check_output(out)
     chosen_format = _format(file_format, out)
     read = read_catalogue(file, lenient)
     say_skipped(read)
@@ -157,7 +161,7 @@ def fetch(
     file_format: str = typer.Option(
         "omm-json", "--format", help="tle, omm-json, omm-csv, omm-xml or omm-kvn."
     ),
-    out: Path | None = typer.Option(None, "-o", "--out", help="Also copy the file here."),
+    out: Path | None = typer.Option(None, "-o", "--out", "--output", help="Also copy the file here."),
     cache_dir: Path | None = typer.Option(None, help="Where fetched files are kept."),
     offline: bool = typer.Option(False, "--offline", help="Only look into the cache."),
     url: str | None = typer.Option(None, help="Ask another server that understands GROUP and FORMAT."),
@@ -169,6 +173,7 @@ def fetch(
     from skylift.adapters.clock import WallClock
     from skylift.base.instants import format_instant
 
+    check_output(out)
     fetched = fetch_group(
         group, file_format, cache_dir or default_cache_dir(), WallClock().now(), url, offline
     )

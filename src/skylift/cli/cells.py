@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from skylift.cli.outputs import check_output, check_picture
+
 if TYPE_CHECKING:
     from skylift.base.places import Outline
 
@@ -23,7 +25,9 @@ def cells(
     touching: bool = typer.Option(
         False, "--touching", help="Every cell that the area reaches into, not only those centred in it."
     ),
-    out: Path | None = typer.Option(None, "-o", "--out", help="Write the cells: .csv, .geojson or .txt."),
+    out: Path | None = typer.Option(
+        None, "-o", "--out", "--output", help="Write the cells: .csv, .geojson or .txt."
+    ),
     plot: Path | None = typer.Option(None, help="Draw a map, .png."),
     as_json: bool = typer.Option(False, "--json", help="Print {cells, count, area_km2, ...} on stdout."),
 ) -> None:
@@ -38,6 +42,8 @@ def cells(
     from skylift.base.errors import Refused
     from skylift.base.places import cells_area_km2, cells_of
 
+    check_output(out)
+    check_picture(plot, (".png",))
     outline = _outline(country, geojson)
     with Console(stderr=True).status("finding the cells"):
         found = cells_of(outline, resolution, touching=touching)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from skylift.cli.outputs import check_output
 from skylift.cli.skipped import LENIENT_HELP, say_skipped
 
 # So many positions are held at a time: about 100 MB with all that is made of them.
@@ -55,6 +56,7 @@ def ephemeris(
     from skylift.sky.orbit.age import refuse_stale, stale_elements
     from skylift.sky.orbit.propagate import Propagator
 
+    check_output(output)
     instants = [parse_instant(text, "--at") for text in at]
     earth = None if earth_orientation is None else read_earth_orientation(earth_orientation)
     read = read_catalogue(file, lenient=lenient)

@@ -67,15 +67,3 @@ def observer(
     if floor_deg is not None:
         model = replace(model, minimum_elevation_deg=floor_deg)
     return sites_of([where], [model]), model
-
-
-def check_picture(plot: Path | None) -> None:
-    """Refuses a picture that could not be written before the work for it is done."""
-    from skylift.base.errors import Refused
-
-    if plot is None:
-        return
-    if plot.suffix.lower() not in {".png", ".svg", ".pdf"}:
-        raise Refused("picture.format", "--plot", "a picture ends in .png, .svg or .pdf", "name it sky.png")
-    if not plot.absolute().parent.is_dir():
-        raise Refused("picture.folder", "--plot", "its folder does not exist", "create the folder first")

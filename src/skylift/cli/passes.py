@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from skylift.cli import observer as door
+from skylift.cli.outputs import check_picture
 
 if TYPE_CHECKING:
     from skylift.sky.coverage.sites import AntennaModel, Sites
@@ -54,7 +55,7 @@ def passes(
     start_us = parse_instant(start, "--start")
     window_us = (start_us, start_us + round(_length_s(duration, hours) * 1e6))
     site, model = door.observer((latitude, longitude, altitude_m), None, min_elevation)
-    door.check_picture(plot)
+    check_picture(plot)
     catalogue = _chosen(door.elements(file, window_us, lenient, strict_epoch), norad)
     propagator = Propagator(catalogue)
     with _progress() as progress:

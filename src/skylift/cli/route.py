@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from skylift.cli.outputs import check_output, check_picture
 from skylift.cli.skipped import LENIENT_HELP
 
 if TYPE_CHECKING:
     from skylift.base.geodesy import Place
     from skylift.study.route import RouteCase, RouteStep
 
+MOST_S = 1e9
 COLUMNS = ("at_us", "delay_us", "hops", "path", "path_changed")
 
 
@@ -75,12 +77,12 @@ def route(
     """
     from dataclasses import replace
 
-    from skylift.cli.observer import check_picture
     from skylift.sky.routing.delay import DelayTerms
     from skylift.sky.routing.routes import GroundLink
     from skylift.study.route import routes
 
     check_picture(plot)
+    check_output(output)
     near, far = _place(start_at, "--from"), _place(end_at, "--to")
     case, at = _case((constellation, catalogue), (start, duration, step), lenient, strict_epoch)
     if gateways is not None:
@@ -100,7 +102,8 @@ def route(
         draw_route(plot, rows, total)
     without = sum(row.delay_us is None for row in rows)
     changes = sum(row.changed for row in rows)
-    sys.stderr.write(f"{len(rows)} steps, {changes} changes of path, {without} without a route\n")
+    steps = "1 step" if len(rows) == 1 else f"{len(rows)} steps"
+    sys.stderr.write(f"{steps}, {changes} changes of path, {without} without a route\n")
 
 
 def _place(text: str, option: str) -> Place:
@@ -164,8 +167,10 @@ def _microseconds(seconds: float, option: str) -> int:
     from skylift.base.errors import Refused
     from skylift.base.units import US_PER_S
 
-    if not abs(seconds) <= 1e9:
-        raise Refused("route.time", option, "it must be a finite number of seconds", "such as 600")
+    if not abs(seconds) <= MOST_S:
+        raise Refused(
+            "route.time", option, f"it must be a number of seconds, and at most {MOST_S:.0e}", "such as 600"
+        )
     return round(seconds * US_PER_S)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from skylift.cli import observer as door
+from skylift.cli.outputs import check_picture
 
 if TYPE_CHECKING:
     from skylift.sky.coverage.pairs import VisiblePairs
@@ -44,7 +45,7 @@ def sky(
 
     at_us = parse_instant(at, "--at")
     site, model = door.observer((latitude, longitude, altitude_m), antenna, min_elevation)
-    door.check_picture(plot)
+    check_picture(plot)
     catalogue = door.elements(file, (at_us, at_us), lenient, strict_epoch)
     position_m = Propagator(catalogue).ephemeris([at_us], frame="itrs").position_ecef_m[0]
     pairs = visible_pairs(position_m, site)
