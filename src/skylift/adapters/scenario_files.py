@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from skylift.adapters.antennas import packaged_antennas
 from skylift.adapters.catalogue_files import read_catalogue, read_text
 from skylift.adapters.earth_orientation_file import read_earth_orientation
 from skylift.adapters.gateways_file import packaged_ground_segment, read_ground_segment
-from skylift.adapters.outlines import country_outline, packaged_area, read_outline
+from skylift.adapters.outlines import country_of, country_outline, packaged_area, read_outline
 from skylift.adapters.packaged import constellation_preset, packaged_bytes, packaged_text
 from skylift.base.errors import Refused
 from skylift.base.geodesy import Place
@@ -27,7 +27,7 @@ from skylift.sky.orbit.earth_orientation import EarthOrientation
 from skylift.sky.orbit.walker import generate
 from skylift.sky.routing.grid import LaserPattern, plus_grid
 from skylift.sky.routing.ground import GroundSegment
-from skylift.twin.build import Parts, build_world
+from skylift.twin.build import Parts, build_world, sites_by_name
 from skylift.twin.scenario import RegionPlan, Scenario, read_scenario
 from skylift.twin.world import World
 
@@ -179,7 +179,19 @@ def _ground(scenario: Scenario, sources: Sources, reader: _Reader) -> GroundSegm
     segment = read_ground_segment(reader.note_file("gateways", path), scenario.start_us)
     reader.notes += [f"{path.name}: {count} sites left out: {why}" for why, count in segment.skipped]
     reader.notes += segment.notes
-    return segment
+    return _with_named_pops(segment, scenario, reader)
+
+
+def _with_named_pops(segment: GroundSegment, scenario: Scenario, reader: _Reader) -> GroundSegment:
+    """A list of gateways need not have the PoPs that a scenario names: those come from the packaged table."""
+    asked = {plan.pop for plan in (*scenario.terminals, *scenario.fleets)}
+    there = sites_by_name(segment.pops)
+    ours = packaged_ground_segment(scenario.start_us).pops
+    added = tuple(p for p in ours if p.id in asked and p.id not in there)
+    if added:
+        names = ", ".join(p.name for p in added)
+        reader.notes.append(f"not in the list of gateways, taken from the packaged table: PoP {names}")
+    return replace(segment, pops=(*segment.pops, *added))
 
 
 def _region(plan: RegionPlan, reader: _Reader) -> tuple[Outline, Outline | None]:
@@ -199,7 +211,12 @@ def _region(plan: RegionPlan, reader: _Reader) -> tuple[Outline, Outline | None]
 def _inside(region: tuple[Outline, Outline | None], place: Place, within_m: float) -> bool:
     whole, left_out = region
     at = (place.latitude_deg, place.longitude_deg)
-    return contains(whole, *at, within_m=within_m) and not (left_out and contains(left_out, *at))
+    if left_out is not None and contains(left_out, *at):
+        return False
+    # The margin is for quays that a coarse coastline leaves in the sea, never for the far side of a border.
+    return contains(whole, *at) or (
+        within_m > 0.0 and country_of(place) is None and contains(whole, *at, within_m=within_m)
+    )
 
 
 def _bounds(outline: Outline) -> tuple[float, float, float, float]:

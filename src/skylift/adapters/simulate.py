@@ -10,7 +10,7 @@ from typing import Any
 
 from skylift.adapters.links_file import Names
 from skylift.adapters.scenario_files import Loaded, Sources, load_world
-from skylift.adapters.simulation_files import Folder, windows_of
+from skylift.adapters.simulation_files import Folder, finished_summary, windows_of
 from skylift.adapters.simulation_report import slot_columns, summary_of, write_summary
 from skylift.adapters.workers import compute_windows
 from skylift.base.errors import Refused, Unavailable
@@ -63,6 +63,9 @@ def _run(loaded: Loaded, options: Options, report: Report) -> Outcome:
             "no slot begins between them; slots begin at :12, :27, :42 and :57 of each minute",
             "give a longer duration_h or a later end",
         )
+    if options.resume and (summary := finished_summary(options.out, loaded.fingerprint)) is not None:
+        report(total, total)
+        return Outcome(summary, tuple(name for name in PICTURES if (options.out / name).exists()))
     folder = Folder(options.out, loaded.fingerprint, options.resume)
     todo = [(w, folder.part(w)) for w in windows if not folder.has(w)]
     done = total - sum(w.slots for w, _ in todo)
@@ -91,6 +94,7 @@ def _finish(loaded: Loaded, folder: Folder, options: Options, total: int, finish
         "seed": scenario.seed,
         "slots_asked": total,
         "inputs": loaded.inputs,
+        "fingerprint": loaded.fingerprint,
     }
     summary = summary_of(world, columns, about, loaded.warnings, finished)
     pictures: list[str] = []

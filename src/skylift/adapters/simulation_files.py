@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -48,6 +49,29 @@ def windows_of(world: World, start_us: int, end_us: int) -> list[Window]:
     return windows
 
 
+def _check_same_inputs(path: Path, theirs: str, ours: str) -> None:
+    if theirs != ours:
+        raise Refused(
+            "simulate.other_inputs",
+            f"the run in {path}",
+            "it was made from other inputs (scenario, catalogue, gateways or version)",
+            "leave out --resume to begin anew, or give the same inputs",
+        )
+
+
+def finished_summary(path: Path, fingerprint: str) -> dict[str, Any] | None:
+    """summary.json of a folder whose run is complete; Refused where it was made from other inputs."""
+    try:
+        summary = json.loads((path / "summary.json").read_text("utf-8"))
+        complete, theirs = bool(summary["complete"]), str(summary["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not complete or not (path / "links.parquet").exists():
+        return None
+    _check_same_inputs(path, theirs, fingerprint)
+    return dict(summary)
+
+
 class Folder:
     """Where one simulation writes. Parts are renamed into place, so a part that exists is whole."""
 
@@ -63,17 +87,14 @@ class Folder:
             )
         plan = self._parts / "inputs.json"
         if resume and plan.exists():
-            if json.loads(plan.read_text())["fingerprint"] != fingerprint:
-                raise Refused(
-                    "simulate.other_inputs",
-                    f"the unfinished run in {path}",
-                    "it was made from other inputs (scenario, catalogue, gateways or version)",
-                    "leave out --resume to begin anew, or give the same inputs",
-                )
+            _check_same_inputs(path, json.loads(plan.read_text())["fingerprint"], fingerprint)
             return
         if self._parts.exists():
             shutil.rmtree(self._parts)
         self._parts.mkdir(parents=True)
+        # Of an earlier run: after a crash of this one they would pass for its results.
+        for name in ("summary.json", "summary.md", "links.parquet"):
+            (path / name).unlink(missing_ok=True)
         plan.write_text(json.dumps({"fingerprint": fingerprint}))
 
     def part(self, window: Window) -> Path:

@@ -82,6 +82,7 @@ def summary_of(
         "not_modelled": ["down_bps", "up_bps", "loss_fraction"],
         "terminals": {name: dataclasses.asdict(t) for name, t in tallies.items()},
         "inputs": about["inputs"],
+        "fingerprint": about["fingerprint"],
         "skylift": __version__,
     }
 

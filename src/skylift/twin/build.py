@@ -22,7 +22,7 @@ from skylift.sky.coverage.sites import AntennaModel
 from skylift.sky.orbit.catalogue import Catalogue
 from skylift.sky.orbit.earth_orientation import EarthOrientation
 from skylift.sky.routing.delay import DelayTerms
-from skylift.sky.routing.ground import Gateway, GroundSegment
+from skylift.sky.routing.ground import Gateway, GroundSegment, Pop
 from skylift.sky.routing.lasers import LaserRules
 from skylift.twin.scenario import FailurePlan, Scenario
 from skylift.twin.world import Failure, LaserPlan, ServicePeriod, Terminal, Timeline, World, distance_m
@@ -98,14 +98,31 @@ def _named(known: Mapping[str, T], name: str, kind: str, table: StrictTable, key
     return known[name]
 
 
+def sites_by_name(sites: Iterable[Gateway | Pop]) -> dict[str, int]:
+    """Indices by id, and by town where only one has it: another list may call Kaunas "kaunas-lithuania"."""
+    listed = [(str(site.id), _town(site.name.partition(",")[0])) for site in sites]
+    towns = Counter(town for _, town in listed)
+    by_town = {town: i for i, (_, town) in enumerate(listed) if towns[town] == 1}
+    return by_town | {name: i for i, (name, _) in enumerate(listed)}
+
+
+def _town(name: str) -> str:
+    return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
+
+
 def _ground(scenario: Scenario, ground: GroundSegment) -> GroundSegment:
     plan = scenario.ground
-    by_id = {str(g.id): g for g in ground.gateways}
-    for name in (*plan.only, *plan.without):
-        _named(by_id, name, "gateway", scenario.root, "ground")
+    index = sites_by_name(ground.gateways)
+
+    def named(names: Sequence[str]) -> set[int]:
+        return {_named(index, name, "gateway", scenario.root, "ground") for name in names}
+
+    only, without = named(plan.only), named(plan.without)
     chosen: Iterable[Gateway] = (
-        g for g in ground.gateways if (not plan.only or g.id in plan.only) and g.id not in plan.without
+        g for i, g in enumerate(ground.gateways) if (not only or i in only) and i not in without
     )
+    if plan.minimum_elevation_deg is not None:
+        chosen = (replace(g, minimum_elevation_deg=plan.minimum_elevation_deg) for g in chosen)
     if plan.antennas_per_gateway is not None:
         chosen = (replace(g, antennas=plan.antennas_per_gateway) for g in chosen)
     ground = replace(ground, gateways=tuple(chosen))
@@ -118,7 +135,7 @@ def _ground(scenario: Scenario, ground: GroundSegment) -> GroundSegment:
 
 
 def _terminals(scenario: Scenario, parts: Parts, ground: GroundSegment) -> tuple[Terminal, ...]:
-    pops = {str(p.id): i for i, p in enumerate(ground.pops)}
+    pops = sites_by_name(ground.pops)
     placed: list[tuple[str, Place, str, str | None, str]] = []
     for t in scenario.terminals:
         if t.region is not None:
@@ -199,7 +216,7 @@ def _scattered(
 
 
 def _failure(plan: FailurePlan, catalogue: Catalogue, ground: GroundSegment) -> Failure:
-    gateways = {str(g.id): i for i, g in enumerate(ground.gateways)}
+    gateways = sites_by_name(ground.gateways)
     index = {int(n): i for i, n in enumerate(catalogue.norad)}
 
     def satellites(numbers: Sequence[int], key: str) -> tuple[int, ...]:

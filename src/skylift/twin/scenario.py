@@ -87,6 +87,7 @@ class GroundPlan:
     without: tuple[str, ...]
     antenna: str
     antennas_per_gateway: int | None
+    minimum_elevation_deg: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ FLEET_KEYS = ("id", "count", "region", "antenna", "pop")
 FAILURE_KEYS = ("from", "until", "gateways", "satellites", "lasers_of")
 LASER_KEYS = ("per_satellite", "clearance_m", "max_range_m", "cross_plane_max_latitude_deg", "acquisition_s")
 DELAY_KEYS = ("route_factor", "access_up_us", "access_down_us", "processing_up_us", "processing_down_us")
-GROUND_KEYS = ("file", "only", "without", "antenna", "antennas_per_gateway")
+GROUND_KEYS = ("file", "only", "without", "antenna", "antennas_per_gateway", "minimum_elevation_deg")
 DEFAULT_ANTENNA = "starlink-round-2021"
 DEFAULT_GATEWAY_ANTENNA = "starlink-gateway"
 
@@ -225,6 +226,9 @@ def _ground(root: StrictTable) -> GroundPlan:
         antenna=table.text("antenna", DEFAULT_GATEWAY_ANTENNA),
         antennas_per_gateway=table.whole("antennas_per_gateway", minimum=0, maximum=1000)
         if table.has("antennas_per_gateway")
+        else None,
+        minimum_elevation_deg=table.number("minimum_elevation_deg", minimum=0.0, maximum=90.0)
+        if table.has("minimum_elevation_deg")
         else None,
     )
 

@@ -1,0 +1,146 @@
+"""skylift simulate into a folder that holds results, with another list of gateways, and at a border."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skylift.adapters.scenario_files import Sources, load_world
+from skylift.adapters.simulate import Options, run
+from skylift.base.errors import Refused
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENARIO = """
+title = "good"
+start = 2022-02-26T12:00:00Z
+duration_h = 0.05
+[catalogue]
+preset = "oneweb"
+[ground]
+only = ["wola-krobowska"]
+{ground}
+[[region]]
+id = "ua"
+country = "UA"
+[[service]]
+region = "ua"
+[[terminal]]
+id = "t"
+latitude_deg = {latitude}
+longitude_deg = {longitude}
+pop = "frankfurt"
+"""
+
+
+def written(folder: Path, latitude: float = 50.45, longitude: float = 30.52, ground: str = "") -> Path:
+    path = folder / "scenario.toml"
+    path.write_text(SCENARIO.format(latitude=latitude, longitude=longitude, ground=ground))
+    return path
+
+
+def simulated(path: Path, out: Path, resume: bool = False) -> tuple[dict[str, Any], list[tuple[int, int]]]:
+    reports: list[tuple[int, int]] = []
+    outcome = run(
+        Sources(path),
+        Options(out, workers=1, resume=resume, pictures=False),
+        lambda done, total: reports.append((done, total)),
+    )
+    return outcome.summary, reports
+
+
+def test_resume_of_a_finished_run_computes_nothing(tmp_path: Path) -> None:
+    path, out = written(tmp_path), tmp_path / "out"
+    first, _ = simulated(path, out)
+    stamp = (out / "links.parquet").stat().st_mtime_ns
+    again, reports = simulated(path, out, resume=True)
+    assert again == json.loads(json.dumps(first))
+    assert reports == [(first["slots"], first["slots"])]
+    assert (out / "links.parquet").stat().st_mtime_ns == stamp
+
+
+def test_resume_of_a_finished_run_refuses_other_inputs(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    simulated(written(tmp_path), out)
+    with pytest.raises(Refused, match="other inputs"):
+        simulated(written(tmp_path, latitude=49.0), out, resume=True)
+    assert json.loads((out / "summary.json").read_text())["complete"] is True
+
+
+def test_a_run_begun_anew_leaves_no_old_result_to_be_mistaken_for_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, out = written(tmp_path), tmp_path / "out"
+    simulated(path, out)
+
+    def crash(*_: object) -> bool:
+        raise RuntimeError("the power is gone")
+
+    monkeypatch.setattr("skylift.adapters.simulate.compute_windows", crash)
+    with pytest.raises(RuntimeError):
+        simulated(path, out)
+    assert not (out / "summary.json").exists()
+    assert not (out / "links.parquet").exists()
+    shutil.rmtree(out)
+
+
+def test_a_gateway_may_be_named_by_its_town(tmp_path: Path) -> None:
+    listed = tmp_path / "list.json"
+    site = {"lat": 51.87, "lon": 20.9, "status": "operational"}
+    stations = [
+        {"name": "Wola Krobowska, Poland", "type": "gateway", **site},
+        {"name": "Elsewhere, Poland", "type": "gateway", **site},
+        {"name": "Frankfurt, Germany", "type": "pop", **site},
+    ]
+    listed.write_text(json.dumps({"stations": stations}))
+    world = load_world(Sources(written(tmp_path), gateways=listed)).world
+    assert [g.id for g in world.ground.gateways] == ["wola-krobowska-poland"]
+    assert world.ground.pops[world.terminals[0].pop].id == "frankfurt-germany"
+
+
+def test_two_gateways_of_one_town_must_be_told_apart(tmp_path: Path) -> None:
+    listed = tmp_path / "list.json"
+    site = {"lat": 51.87, "lon": 20.9, "status": "operational"}
+    names = ("Wola Krobowska, Poland", "Wola Krobowska, two", "Frankfurt, Germany")
+    kinds = ("gateway", "gateway", "pop")
+    listed.write_text(
+        json.dumps({"stations": [{"name": n, "type": k, **site} for n, k in zip(names, kinds, strict=True)]})
+    )
+    with pytest.raises(Refused, match="wola-krobowska"):
+        load_world(Sources(written(tmp_path), gateways=listed))
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "served"),
+    [
+        (50.3, 23.60, False),  # Poland, some 2 km from the border
+        (46.478, 30.765, True),  # Odesa's harbour, in the water
+        (46.2, 31.5, False),  # the open sea
+    ],
+)
+def test_service_reaches_a_quay_but_not_over_a_border(
+    tmp_path: Path, latitude: float, longitude: float, served: bool
+) -> None:
+    world = load_world(Sources(written(tmp_path, latitude, longitude))).world
+    assert world.timeline.service[0].terminals == ((0,) if served else ())
+
+
+def test_the_least_elevation_of_all_gateways_can_be_set(tmp_path: Path) -> None:
+    world = load_world(Sources(written(tmp_path, ground="minimum_elevation_deg = 12.5"))).world
+    assert {g.minimum_elevation_deg for g in world.ground.gateways} == {12.5}
+
+
+def test_a_pop_that_the_list_does_not_have_comes_from_the_packaged_table(tmp_path: Path) -> None:
+    listed = tmp_path / "list.json"
+    site = {"lat": 51.87, "lon": 20.9, "status": "operational"}
+    stations = [
+        {"name": "Wola Krobowska, Poland", "type": "gateway", **site},
+        {"name": "Warsaw, Poland", "type": "pop", **site},
+    ]
+    listed.write_text(json.dumps({"stations": stations}))
+    loaded = load_world(Sources(written(tmp_path), gateways=listed))
+    assert [p.id for p in loaded.world.ground.pops] == ["warsaw-poland", "frankfurt"]
+    assert any("Frankfurt" in warning for warning in loaded.warnings)
