@@ -184,7 +184,7 @@ def _ground(scenario: Scenario, sources: Sources, reader: _Reader) -> GroundSegm
 
 def _with_named_pops(segment: GroundSegment, scenario: Scenario, reader: _Reader) -> GroundSegment:
     """A list of gateways need not have the PoPs that a scenario names: those come from the packaged table."""
-    asked = {plan.pop for plan in (*scenario.terminals, *scenario.fleets)}
+    asked = {t.pop for t in scenario.terminals} | {f.pop for f in scenario.fleets}
     there = sites_by_name(segment.pops)
     ours = packaged_ground_segment(scenario.start_us).pops
     added = tuple(p for p in ours if p.id in asked and p.id not in there)
