@@ -158,6 +158,24 @@ def test_bad_questions_are_refused_before_anything_is_asked(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "url", ["ftp://example.org/gp.php", "file:///etc/hosts", "example.org/gp", "http://"]
+)
+def test_only_a_web_address_is_asked(tmp_path: Path, url: str) -> None:
+    with pytest.raises(Refused, match="web address"):
+        fetch_group("starlink", "omm-json", tmp_path, NOW_US, url)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words", ["No GP data found", 'Invalid query: "GROUP=starlnk&FORMAT=json" (GROUP=starlnk not found)']
+)
+def test_a_group_that_celestrak_does_not_have_is_said(server: Server, tmp_path: Path, words: str) -> None:
+    server.body = words
+    with pytest.raises(Unavailable, match="no such group"):
+        fetch(server, tmp_path, group="starlnk")
+
+
 def test_the_cache_lies_where_the_data_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SKYLIFT_DATA_DIR", str(tmp_path))
     assert default_cache_dir() == tmp_path / "celestrak"

@@ -44,6 +44,12 @@ def test_info_of_the_real_catalogue(run: Run, shared_file: Callable[[str], Path]
     assert document["by_shell"][0] == {"inclination_deg": 43.0, "altitude_km": 485, "count": 3246}
 
 
+def test_presets_say_from_where_altitudes_count(run: Run) -> None:
+    code, out, _ = run("presets")
+    assert code == 0
+    assert "6378.135 km" in out
+
+
 def test_info_says_what_it_skipped_and_draws(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "a.tle"
     path.write_text(TLE + TLE.replace("9994\n", "9995\n"))

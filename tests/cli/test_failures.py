@@ -73,6 +73,18 @@ def test_what_a_file_holds_does_not_drive_the_terminal(run: Run, tmp_path: Path)
     assert not set("\x1b\x07\x9b") & set(err)
 
 
+def test_help_is_wrapped_to_the_screen_and_not_as_in_the_source(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "90")
+    code, out, _ = run("route", "--help")
+    paragraph = out[out.index("Columns:") : out.index("Options")].split("\n\n")[0].split("\n")
+    lengths = [len(line.rstrip()) for line in paragraph if line.strip(" ╭─")]
+    assert code == 0
+    assert len(lengths) >= 3
+    assert min(lengths[:-1]) > 70
+
+
 def test_too_little_memory_is_said(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_memory(path: Path) -> bytes:
         raise MemoryError

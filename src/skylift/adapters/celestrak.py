@@ -102,6 +102,7 @@ def fetch_group(
     _write_state(state_file, _State(now_us, state.fetched_us, state.objects, "it did not end"))
     try:
         text = _download(query)
+        _hear_refusal(text)
         objects = len(parse_catalogue(text, f"CelesTrak's answer for {group}").catalogue)
     except SkyliftError as error:
         failed = _State(now_us, state.fetched_us, state.objects, f"{error.thing}: {error.rule}")
@@ -127,9 +128,23 @@ def _query(group: str, file_format: str, url: str | None) -> str:
             f"a format is one of {', '.join(QUERY_FORMATS)}",
             "choose one with --format",
         )
-    return str(
-        httpx.URL(url or GP_URL).copy_merge_params({"GROUP": group, "FORMAT": QUERY_FORMATS[file_format]})
-    )
+    parameters = {"GROUP": group, "FORMAT": QUERY_FORMATS[file_format]}
+    try:
+        address = httpx.URL(url or GP_URL)
+    except httpx.InvalidURL:
+        address = httpx.URL("")
+    if address.scheme not in ("http", "https") or not address.host:
+        raise Refused(
+            "celestrak.url", "--url", "it is a web address", "begin it with https:// and the server's name"
+        )
+    return str(address.copy_merge_params(parameters))
+
+
+def _hear_refusal(text: str) -> None:
+    # CelesTrak tells of a group that it does not have with status 200, in one line of words.
+    words = text.strip()
+    if words.startswith(("Invalid query", "No GP data found")) and "\n" not in words:
+        raise _unavailable(f"it knows no such group, or has nothing in it (it says: {words[:120]})")
 
 
 def _key(group: str, url: str | None) -> str:

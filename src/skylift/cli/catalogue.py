@@ -79,6 +79,11 @@ def presets(as_json: bool = typer.Option(False, "--json", help=JSON_HELP)) -> No
                 "" if shell["least_distance_km"] is None else f"{shell['least_distance_km']:.1f}",
             )
         console.print(table, highlight=False)
+    console.print(
+        "km: altitude above the WGS72 equatorial radius, 6378.135 km. nearest km: least distance of two "
+        "satellites of the shell, as planned. F: Walker's phasing. Sources: --json",
+        highlight=False,
+    )
 
 
 @catalogue_app.command("generate")

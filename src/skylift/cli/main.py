@@ -19,6 +19,8 @@ app = typer.Typer(
     help="Operating software of a low-Earth-orbit satellite-internet service.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Else the line breaks of docstrings stay, and break paragraphs anew at every width.
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
