@@ -72,7 +72,7 @@ def draw_cells(path: Path, outline: Outline, cells: Sequence[str], title: str) -
     west, east = _shortest_span(rings)
     # An area on both sides of the antimeridian is drawn in one piece.
     rings = [_moved(ring, west) for ring in rings]
-    borders = [_moved(ring.T, west) for p in outline.polygons for ring in p.rings]
+    borders = [line for p in outline.polygons for ring in p.rings for line in coast_of(_moved(ring.T, west))]
     latitudes = np.concatenate([ring[:, 1] for ring in rings])
     south, north = latitudes.min(), latitudes.max()
     squeeze = max(0.2, np.cos(np.radians((south + north) / 2)))
@@ -87,7 +87,7 @@ def draw_cells(path: Path, outline: Outline, cells: Sequence[str], title: str) -
     axes.set_xlim(west - margin, east + margin)
     axes.set_ylim(max(-90.0, south - margin), min(90.0, north + margin))
     axes.set_aspect(1.0 / squeeze)
-    axes.xaxis.set_major_formatter(lambda x, _: f"{(x + 180.0) % 360.0 - 180.0:g}")
+    axes.xaxis.set_major_formatter(lambda x, _: f"{180.0 - (180.0 - x) % 360.0:g}")
     axes.set_xlabel("longitude (degrees)")
     axes.set_ylabel("latitude (degrees)")
     axes.set_title(title, loc="left", fontsize=11)
@@ -101,8 +101,21 @@ def _shortest_span(rings: Sequence[Points]) -> tuple[float, float]:
     gaps = np.diff(middles, append=middles[0] + 360.0)
     first = (int(gaps.argmax()) + 1) % len(middles)
     half = max(float(np.ptp(ring[:, 0])) for ring in rings) / 2.0
+    if 2.0 * half >= gaps.max():
+        # Around a pole there is no gap to cut at.
+        return -180.0, 180.0
     west = float(middles[first]) - half
     return west, west + 360.0 - float(gaps.max()) + 2.0 * half
+
+
+def coast_of(ring: Points) -> list[Points]:
+    """A ring's edges, each (2, 2), but those where the outline is cut: the antimeridian, lines to a pole."""
+    edges = np.stack([ring[:-1], ring[1:]], axis=1)
+    longitude, latitude = edges[..., 0], edges[..., 1]
+    cut = (np.abs(np.abs(longitude) - 180.0) < 1e-9).all(axis=1) | (np.abs(latitude) > 90.0 - 1e-9).any(
+        axis=1
+    )
+    return list(edges[~cut])
 
 
 def _moved(ring: Points, west: float) -> Points:

@@ -39,6 +39,12 @@ def draw_route(path: Path, rows: Sequence[RouteStep], total: bool) -> None:
     axes.set_title(title + (f"; {gaps} of {len(rows)} steps without a route" if gaps else ""), loc="left")
     axes.set_ylabel("milliseconds")
     axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
+    if len(times) > 1:
+        # Else a time without a route at either end, or all along, would not be on the picture.
+        axes.set_xlim(times[0], times[-1])  # type: ignore[arg-type]
+    if gaps == len(rows):
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, "no route", transform=axes.transAxes, ha="center", fontsize=14, color="#555555")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     if new:
