@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ import matplotlib.dates as mdates
 import matplotlib.pyplot as plt
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from skylift.base.link import WhyDown
-from skylift.base.units import US_PER_S
+from skylift.base.units import US_PER_DAY, US_PER_S
 from skylift.study.tally import SlotColumns, available_while_active
 from skylift.twin.world import World
 
@@ -38,22 +40,47 @@ MOST_LABELLED_ROWS = 40
 MOST_POINTS = 300
 
 
-def draw_all(world: World, columns: SlotColumns, title: str, folder: Path) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What stands over every picture: it may be passed on alone, so it tells what the summary tells."""
+
+    title: str
+    note: str = ""
+
+    @classmethod
+    def of(cls, title: str, world: World, slots: int, slots_asked: int) -> Heading:
+        """With a note where the catalogue is shifted in time, or where the run was cut off."""
+        notes = []
+        if world.catalogue.time_shift_us:
+            days = world.catalogue.time_shift_us / US_PER_DAY
+            notes.append(f"all epochs of the catalogue shifted by {days:+.2f} days")
+        if slots < slots_asked:
+            notes.append(f"partial: {slots} of {slots_asked} slots")
+        return cls(title, "; ".join(notes))
+
+    def over(self, axes: Any, text: str) -> None:
+        # Titles and names come from users: a dollar sign is a dollar sign, not a formula.
+        lines = f"{self.title}: {text}" + (f"\n{self.note}" if self.note else "")
+        axes.set_title(lines, loc="left", fontsize=11, parse_math=False)
+
+
+def draw_all(world: World, columns: SlotColumns, heading: Heading, folder: Path) -> list[str]:
     """Draw what there is; returns the file names, in the order in which to read them."""
     if len(columns.at_us) == 0:
         return []
     names = [str(t.id) for t in world.terminals]
-    slot_us = world.slots.length_us
-    _availability(columns, names, title, slot_us, folder / "availability.png")
-    _over_time(
-        columns,
-        columns.usable.astype(np.float64),
-        names,
-        "satellites a terminal can use",
-        title,
-        folder / "in_view.png",
+    end_us = int(columns.at_us[-1]) + world.slots.length_us
+    _availability(columns, names, heading, end_us, folder / "availability.png")
+    over_time = (
+        (columns.usable, "satellites a terminal can use", "in_view.png"),
+        (columns.rtt_us / 1e3, "RTT terminal to PoP (ms)", "delay.png"),
     )
-    _over_time(columns, columns.rtt_us / 1e3, names, "RTT terminal to PoP (ms)", title, folder / "delay.png")
+    for values, label, file in over_time:
+        figure = _over_time(_grouped(columns.at_us, values, end_us), names, label, heading)
+        if np.issubdtype(values.dtype, np.integer):
+            figure.axes[0].yaxis.set_major_locator(MaxNLocator(integer=True))
+        figure.savefig(folder / file, dpi=130)
+        plt.close(figure)
     return ["availability.png", "in_view.png", "delay.png"]
 
 
@@ -68,13 +95,13 @@ def _time_axis(axes: Any) -> None:
     axes.set_xlabel("UTC")
 
 
-def _availability(columns: SlotColumns, names: list[str], title: str, slot_us: int, path: Path) -> None:
+def _availability(columns: SlotColumns, names: list[str], heading: Heading, end_us: int, path: Path) -> None:
     rows = min(len(names), 400)
     order = np.argsort((columns.why_down == WhyDown.UP).mean(axis=0), kind="stable")[:rows]
     if len(names) <= MOST_LABELLED_ROWS:
         order = np.arange(len(names))
     figure, axes = plt.subplots(figsize=(11, min(10.0, 1.9 + 0.34 * len(order))), layout="constrained")
-    times = _times(np.append(columns.at_us, columns.at_us[-1] + slot_us))
+    times = _times(np.append(columns.at_us, end_us))
     colours = ListedColormap([WHY_COLOURS[why] for why in WhyDown])
     axes.pcolormesh(
         times,
@@ -91,19 +118,20 @@ def _availability(columns: SlotColumns, names: list[str], title: str, slot_us: i
         axes.set_yticks(
             np.arange(len(order)) + 0.5,
             [f"{names[i]}  {_share(f)}" for i, f in zip(order, fractions, strict=True)],
+            parse_math=False,
         )
     else:
-        axes.set_ylabel(f"the {rows} least available of {len(names)} terminals")
+        which = f"the {rows} least available of" if rows < len(names) else "all"
+        axes.set_ylabel(f"{which} {len(names):,} terminals, the least available first")
     _time_axis(axes)
     seen = [WhyDown(code) for code in np.unique(columns.why_down)]
-    axes.legend(
+    figure.legend(
         handles=[Patch(color=WHY_COLOURS[why], label=why.label.replace("_", " ")) for why in seen],
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.16 - 0.6 / len(order)),
+        loc="outside lower center",
         ncols=4,
         frameon=False,
     )
-    axes.set_title(f"{title}: link of each terminal, slot by slot", loc="left", fontsize=11)
+    heading.over(axes, "link of each terminal, slot by slot")
     figure.savefig(path, dpi=130)
     plt.close(figure)
 
@@ -112,11 +140,9 @@ def _share(fraction: float) -> str:
     return f"{fraction:.2%}" if np.isfinite(fraction) else "no service"
 
 
-def _over_time(
-    columns: SlotColumns, values: npt.NDArray[Any], names: list[str], label: str, title: str, path: Path
-) -> None:
+def _over_time(grouped: tuple[Any, Any, Any, Any], names: list[str], label: str, heading: Heading) -> Any:
     figure, axes = plt.subplots(figsize=(11, 4.4), layout="constrained")
-    at, low, middle, high = _grouped(columns.at_us, values)
+    at, low, middle, high = grouped
     times = _times(at)
     if len(names) <= MOST_LINES:
         for i, name in enumerate(names):
@@ -133,10 +159,11 @@ def _over_time(
         axes.spines[side].set_visible(False)
     _time_axis(axes)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=MOST_LINES, frameon=False)
-    axes.set_title(f"{title}: {label}; medians, shaded from least to greatest", loc="left", fontsize=11)
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
+        shown = axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=MOST_LINES, frameon=False)
+        for text in shown.get_texts():
+            text.set_parse_math(False)
+    heading.over(axes, f"{label}; medians, shaded from least to greatest")
+    return figure
 
 
 def _band(axes: Any, times: Any, values: npt.NDArray[Any]) -> None:
@@ -151,11 +178,18 @@ def _band(axes: Any, times: Any, values: npt.NDArray[Any]) -> None:
     axes.plot(times, quantiles[2], color="#0072B2", lw=1.2, label="median")
 
 
-def _grouped(at_us: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> tuple[Any, Any, Any, Any]:
-    """Least, median and greatest of neighbouring slots, so that at most some 300 points stand across."""
+def _grouped(
+    at_us: npt.NDArray[np.int64], values: npt.NDArray[Any], end_us: int
+) -> tuple[Any, Any, Any, Any]:
+    """Least, median and greatest of neighbouring slots, so that at most some 300 points stand across.
+
+    The last of them stands once more at the end of the last slot: a slot is a stretch of time, no point.
+    """
     step = max(1, len(at_us) // MOST_POINTS)
-    whole = len(at_us) // step * step
-    grouped = values[:whole].astype(np.float64).reshape(-1, step, values.shape[1])
+    groups = -(-len(at_us) // step)
+    padded = np.full((groups * step, values.shape[1]), np.nan)
+    padded[: len(at_us)] = values
+    grouped = padded.reshape(groups, step, values.shape[1])
     known = np.isfinite(grouped)
     some = known.any(axis=1)
     rising = np.sort(np.where(known, grouped, np.inf), axis=1)
@@ -163,6 +197,7 @@ def _grouped(at_us: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> tuple[An
 
     def nth(index: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
         taken = np.take_along_axis(rising, index[:, np.newaxis, :], axis=1)[:, 0, :]
-        return np.where(some, taken, np.nan)
+        found = np.where(some, taken, np.nan)
+        return np.vstack([found, found[-1:]])
 
-    return at_us[:whole:step], nth(np.zeros_like(last)), nth(last // 2), nth(last)
+    return np.append(at_us[::step], end_us), nth(np.zeros_like(last)), nth(last // 2), nth(last)

@@ -101,10 +101,11 @@ def _finish(loaded: Loaded, folder: Folder, options: Options, total: int, finish
     if options.pictures:
         # matplotlib costs half a second: only where pictures are asked for.
         from skylift.adapters.pictures_map import draw_map
-        from skylift.adapters.pictures_simulation import draw_all
+        from skylift.adapters.pictures_simulation import Heading, draw_all
 
-        pictures = draw_all(world, columns, scenario.title, options.out)
-        pictures += draw_map(world, columns, scenario.title, options.out)
+        heading = Heading.of(scenario.title, world, len(columns.at_us), total)
+        pictures = draw_all(world, columns, heading, options.out)
+        pictures += draw_map(world, columns, heading, options.out)
     write_summary(options.out, summary, pictures)
     for name in set(PICTURES).difference(pictures):
         # Of an earlier run: beside these results it would mislead.
