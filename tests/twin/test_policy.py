@@ -19,7 +19,7 @@ def candidates(draw: st.DrawFn) -> Candidates:
         st.lists(st.lists(st.integers(0, 9), unique=True, max_size=6).map(sorted), min_size=1, max_size=6)
     )
     total = sum(len(row) for row in rows)
-    costs = st.sampled_from([100.0, 200.0, 300.0, math.inf])
+    costs = st.sampled_from([100.0, 200.0, 300.0, 5_100.0, 5_200.0, 10_200.0, 10_301.0, 20_000.0, math.inf])
     return Candidates(
         offset=np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64),
         satellite=np.array([s for row in rows for s in row], dtype=np.int32),
@@ -32,9 +32,11 @@ def candidates(draw: st.DrawFn) -> Candidates:
 def plain(name: str, c: Candidates, m: int) -> int:
     pairs = [k for k in range(c.offset[m], c.offset[m + 1]) if math.isfinite(c.cost_us[k])]
     if name == "sticky":
-        kept = [k for k in pairs if c.satellite[k] == c.previous[m]]
+        least = min((c.cost_us[k] for k in pairs), default=0.0)
+        kept = [k for k in pairs if c.satellite[k] == c.previous[m] and c.cost_us[k] <= least + 10_000.0]
         if kept:
             return kept[0]
+        pairs = [k for k in pairs if c.cost_us[k] <= least + 5_000.0]
     if name == "lowest-delay":
         return min(pairs, key=lambda k: (c.cost_us[k], k), default=-1)
     return min(pairs, key=lambda k: (-c.elevation_rad[k], k), default=-1)

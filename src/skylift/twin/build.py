@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skylift.base.errors import Refused
-from skylift.base.geodesy import Place, great_circle_m
+from skylift.base.geodesy import Place, great_circle_m, place_to_ecef_m
 from skylift.base.ids import TerminalId
 from skylift.base.randomness import random_stream
 from skylift.base.strict import StrictTable
@@ -24,15 +24,18 @@ from skylift.sky.orbit.earth_orientation import EarthOrientation
 from skylift.sky.routing.delay import DelayTerms
 from skylift.sky.routing.ground import Gateway, GroundSegment, Pop
 from skylift.sky.routing.lasers import LaserRules
-from skylift.twin.scenario import FailurePlan, Scenario
-from skylift.twin.world import Failure, LaserPlan, ServicePeriod, Terminal, Timeline, World, distance_m
+from skylift.twin.scenario import FailurePlan, FleetPlan, Scenario, TerminalPlan
+from skylift.twin.world import Failure, LaserPlan, ServicePeriod, Terminal, Timeline, World
 
 T = TypeVar("T")
 
 # Is this place inside that region of the scenario? A whole function, so that outlines stay with adapters.
 Inside = Callable[[str, Place], bool]
-# A rectangle around a region: south, west, north, east in degrees; east may exceed 180.
-Bounds = Callable[[str], tuple[float, float, float, float]]
+# Rectangles that together cover a region: south, west, north, east in degrees. They may overlap.
+Bounds = Callable[[str], Sequence[tuple[float, float, float, float]]]
+
+# So many places in a row outside a region, and it is taken to be empty.
+MOST_MISSES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ def _named(known: Mapping[str, T], name: str, kind: str, table: StrictTable, key
     if name not in known:
         near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.4)
         options = ", ".join(near or sorted(known)[:10])
-        raise table.refused(key, f"there is no {kind} {name!r}", f"take one of: {options}")
+        more = "; `skylift gateways` lists all" if kind in ("gateway", "PoP") else ""
+        raise table.refused(key, f"there is no {kind} {name!r}", f"take one of: {options}{more}")
     return known[name]
 
 
@@ -136,19 +140,18 @@ def _ground(scenario: Scenario, ground: GroundSegment) -> GroundSegment:
 
 def _terminals(scenario: Scenario, parts: Parts, ground: GroundSegment) -> tuple[Terminal, ...]:
     pops = sites_by_name(ground.pops)
-    placed: list[tuple[str, Place, str, str | None, str]] = []
+    places_m = np.array([place_to_ecef_m(p.place) for p in ground.pops])
+    placed: list[tuple[str, Place, TerminalPlan | FleetPlan]] = []
     for t in scenario.terminals:
         if t.region is not None:
             _check_inside(scenario, t.id, t.place, t.region, parts.inside)
-        placed.append((t.id, t.place, t.antenna, t.pop, "terminal"))
+        placed.append((t.id, t.place, t))
     for f in scenario.fleets:
         places = _scattered(
             scenario.seed, f.id, f.count, partial(parts.strictly_inside, f.region), parts.bounds(f.region)
         )
         digits = len(str(f.count))
-        placed += [
-            (f"{f.id}-{i + 1:0{digits}}", place, f.antenna, f.pop, "fleet") for i, place in enumerate(places)
-        ]
+        placed += [(f"{f.id}-{i + 1:0{digits}}", place, f) for i, place in enumerate(places)]
     twice = [name for name, count in Counter(name for name, *_ in placed).items() if count > 1]
     if twice:
         raise scenario.root.refused(
@@ -158,16 +161,18 @@ def _terminals(scenario: Scenario, parts: Parts, ground: GroundSegment) -> tuple
         Terminal(
             TerminalId(name),
             place,
-            _named(parts.antennas, antenna, "antenna", scenario.root, kind),
-            _nearest_pop(place, ground) if pop is None else _named(pops, pop, "PoP", scenario.root, kind),
+            _named(parts.antennas, plan.antenna, "antenna", plan.line, "antenna"),
+            _nearest(place, places_m)
+            if plan.pop is None
+            else _named(pops, plan.pop, "PoP", plan.line, "pop"),
         )
-        for name, place, antenna, pop, kind in placed
+        for name, place, plan in placed
     )
 
 
-def _nearest_pop(place: Place, ground: GroundSegment) -> int:
-    distances = [distance_m(place, p.place) for p in ground.pops]
-    return distances.index(min(distances))
+def _nearest(place: Place, places_m: npt.NDArray[np.float64]) -> int:
+    """Which of the places (P, 3), Earth-fixed, is the nearest: straight through the Earth, to order them."""
+    return int(np.argmin(np.linalg.norm(places_m - place_to_ecef_m(place), axis=1)))
 
 
 def _check_inside(scenario: Scenario, name: str, place: Place, region: str, inside: Inside) -> None:
@@ -191,28 +196,38 @@ def _scattered(
     name: str,
     count: int,
     inside: Callable[[Place], bool],
-    bounds: tuple[float, float, float, float],
+    boxes: Sequence[tuple[float, float, float, float]],
 ) -> list[Place]:
-    """`count` places, uniform over the region's area: uniform in longitude and in the sine of latitude."""
+    """`count` places, uniform over the region's area: uniform in longitude and in the sine of latitude.
+
+    Each is drawn from one of the rectangles `boxes`, which for islands hold far less sea than one around all.
+    """
     stream = random_stream(seed, f"fleet/{name}/places")
-    south, west, north, east = bounds
-    sines = np.sin(np.array([south, north]) * RAD_PER_DEG)
+    south, west, north, east = np.array(boxes).T
+    low, high = np.sin(south * RAD_PER_DEG), np.sin(north * RAD_PER_DEG)
+    up_to = np.cumsum((high - low) * (east - west))
     found: list[Place] = []
-    # A region fills some share of its rectangle; one that fills less than a thousandth is refused below.
-    for _ in range(1000 * count + 10_000):
-        if len(found) == count:
-            return found
-        latitude = float(np.arcsin(stream.uniform(*sines)) / RAD_PER_DEG)
-        longitude = float((stream.uniform(west, east) + 180.0) % 360.0 - 180.0)
+    misses = 0
+    while len(found) < count and misses < MOST_MISSES:
+        misses += 1
+        i = min(int(np.searchsorted(up_to, stream.uniform(0.0, up_to[-1]))), len(up_to) - 1)
+        latitude = float(np.arcsin(stream.uniform(low[i], high[i])) / RAD_PER_DEG)
+        longitude = float(stream.uniform(west[i], east[i]))
+        # A place in three rectangles is drawn three times as often, so two of three are put back.
+        covers = (south <= latitude) & (latitude <= north) & (west <= longitude) & (longitude <= east)
+        kept = stream.uniform() * np.count_nonzero(covers) < 1.0
         place = Place(round(latitude, 5), round(longitude, 5))
-        if inside(place):
+        if kept and inside(place):
             found.append(place)
-    raise Refused(
-        "scenario.fleet_region",
-        f"fleet {name!r}",
-        "its region is too small to find places in",
-        "take a larger region",
-    )
+            misses = 0
+    if len(found) < count:
+        raise Refused(
+            "scenario.fleet_region",
+            f"fleet {name!r}",
+            "its region is too small to find places in",
+            "take a larger region, or leave less of it out",
+        )
+    return found
 
 
 def _failure(plan: FailurePlan, catalogue: Catalogue, ground: GroundSegment) -> Failure:
@@ -249,8 +264,8 @@ def _lasers(scenario: Scenario, parts: Parts) -> LaserPlan | None:
     if parts.neighbour is None:
         raise scenario.root.refused(
             "links",
-            "plus-grid lasers need a generated constellation, and a catalogue has no regular grid",
-            'write lasers = "as-flown", or take a preset',
+            "plus-grid lasers need a generated constellation that has lasers; a catalogue has no regular grid",
+            'write lasers = "as-flown" or "none", or take another preset',
         )
     return LaserPlan(rules, parts.neighbour)
 

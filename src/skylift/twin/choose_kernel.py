@@ -17,16 +17,22 @@ def candidate_cost_us(offset, satellite, range_m, pop, cost_us, us_per_m, out):
 
 
 @njit(cache=True)
-def pick(offset, satellite, score, cost_us, previous, keep, out):
-    """Each terminal's reachable pair of highest score (the first of equals), or the one it has; -1: none."""
+def pick(offset, satellite, score, cost_us, previous, slack_us, keep_slack_us, out):
+    """Each terminal's pair: of those within slack_us of its least cost, the highest score (first of equals).
+
+    The pair that it has stays while it is within keep_slack_us of the least; -inf never keeps. -1: no route.
+    """
     for m in range(len(offset) - 1):
+        least = np.inf
+        for k in range(offset[m], offset[m + 1]):
+            least = min(least, cost_us[k])
         best, best_score = -1, -np.inf
         for k in range(offset[m], offset[m + 1]):
             if cost_us[k] == np.inf:
                 continue
-            if keep and satellite[k] == previous[m]:
+            if satellite[k] == previous[m] and cost_us[k] <= least + keep_slack_us:
                 best = k
                 break
-            if score[k] > best_score:
+            if cost_us[k] <= least + slack_us and score[k] > best_score:
                 best, best_score = k, score[k]
         out[m] = best

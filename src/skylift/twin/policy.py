@@ -34,8 +34,15 @@ class Candidates:
 Policy = Callable[[Candidates], npt.NDArray[np.int64]]
 
 
+# Assumed: a detour that a person does not notice, and the size of the steps that the real network makes.
+DETOUR_US = 5_000.0
+
+
 def _pick(
-    candidates: Candidates, score: Floats | npt.NDArray[np.float32], keep: bool
+    candidates: Candidates,
+    score: Floats | npt.NDArray[np.float32],
+    slack_us: float = np.inf,
+    keep_slack_us: float = -np.inf,
 ) -> npt.NDArray[np.int64]:
     chosen = np.empty(len(candidates.previous), dtype=np.int64)
     pick(
@@ -44,28 +51,31 @@ def _pick(
         score,
         candidates.cost_us,
         candidates.previous,
-        keep,
+        slack_us,
+        keep_slack_us,
         chosen,
     )
     return chosen
 
 
 def sticky(candidates: Candidates) -> npt.NDArray[np.int64]:
-    """Keep the satellite while it can be used and has a route; then take the highest one.
+    """Keep the satellite while its way is at most two detours longer than the shortest; else the highest.
 
-    Few handovers. The highest satellite stays longest in a dish's field of view and has the strongest signal.
+    The highest of those whose way is at most one detour (5 ms one-way) longer than the shortest: a high
+    satellite stays long in a dish's field of view and has a strong signal, but over lasers it may be far from
+    any gateway.
     """
-    return _pick(candidates, candidates.elevation_rad, keep=True)
+    return _pick(candidates, candidates.elevation_rad, DETOUR_US, 2.0 * DETOUR_US)
 
 
 def lowest_delay(candidates: Candidates) -> npt.NDArray[np.int64]:
     """In every slot the satellite with the least delay to the PoP: a lower bound on delay, many handovers."""
-    return _pick(candidates, -candidates.cost_us, keep=False)
+    return _pick(candidates, -candidates.cost_us)
 
 
 def highest_elevation(candidates: Candidates) -> npt.NDArray[np.int64]:
     """In every slot the highest satellite: the strongest signal, many handovers."""
-    return _pick(candidates, candidates.elevation_rad, keep=False)
+    return _pick(candidates, candidates.elevation_rad)
 
 
 POLICIES: dict[str, Policy] = {

@@ -46,6 +46,7 @@ class TerminalPlan:
     region: str | None
     antenna: str
     pop: str | None
+    line: StrictTable = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class FleetPlan:
     region: str
     antenna: str
     pop: str | None
+    line: StrictTable = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +274,7 @@ def _terminal(table: StrictTable) -> TerminalPlan:
         _maybe(table, "region"),
         table.text("antenna", DEFAULT_ANTENNA),
         _maybe(table, "pop"),
+        table,
     )
 
 
@@ -282,6 +285,7 @@ def _fleet(table: StrictTable) -> FleetPlan:
         table.text("region"),
         table.text("antenna", DEFAULT_ANTENNA),
         _maybe(table, "pop"),
+        table,
     )
 
 
