@@ -55,6 +55,7 @@ UNITS: Final[Mapping[str, str]] = {
     "db": "decibels",
     "dbw": "decibels over 1 watt",
     "dbi": "decibels over isotropic",
+    "db_k": "decibels per kelvin",
     "w": "watts",
     "k": "kelvin",
     "fraction": "a fraction from 0 to 1",
