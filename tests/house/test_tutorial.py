@@ -7,9 +7,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+
+from skylift.base.instants import parse_instant
 
 
 def blocks(text: str, kind: str) -> list[str]:
@@ -28,6 +32,21 @@ def reasons(summary: dict[str, Any]) -> set[str]:
     return {why for terminal in summary["terminals"].values() for why in terminal["why_down"]}
 
 
+def steps(links: Path) -> tuple[list[float], set[str]]:
+    """How much later each town is while the gateway is lost, ms RTT, and who carried them then."""
+    lost = range(parse_instant("2026-03-01T08:20:00Z"), parse_instant("2026-03-01T08:40:00Z"))
+    times: dict[tuple[str, bool], list[float]] = {}
+    gateways = set()
+    for row in pq.read_table(links).to_pylist():
+        during = row["at_us"] in lost
+        rtt_ms = (row["one_way_delay_up_us"] + row["one_way_delay_down_us"]) / 1e3
+        times.setdefault((row["terminal"], during), []).append(rtt_ms)
+        if during:
+            gateways.add(row["gateway"])
+    towns = {town for town, _ in times}
+    return [median(times[town, True]) - median(times[town, False]) for town in towns], gateways
+
+
 @pytest.mark.slow
 def test_a_gateway_burns(root: Path, tmp_path: Path) -> None:
     text = (root / "docs" / "tutorial" / "01-a-gateway-burns.md").read_text(encoding="utf-8")
@@ -37,12 +56,16 @@ def test_a_gateway_burns(root: Path, tmp_path: Path) -> None:
 
     scenario.write_text(towns)
     whole = simulate(tmp_path, "towns")
+    assert whole["slots"] == 240
     assert all(share == 1.0 for share in whole["availability"].values())
 
     scenario.write_text(towns + failure)
     burned = simulate(tmp_path, "burned")
     assert all(share > 0.9 for share in burned["availability"].values())
-    assert burned["rtt_ms"]["p95"] > whole["rtt_ms"]["p95"]
+    steps_ms, gateways = steps(tmp_path / "burned" / "links.parquet")
+    assert gateways == {"kaunas"}
+    assert 4.0 < max(steps_ms) < 6.0
+    assert sorted(steps_ms)[1] < 1.0
 
     both = 'gateways = ["wola-krobowska", "kaunas"]'
     assert both in text
