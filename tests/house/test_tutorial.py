@@ -64,8 +64,7 @@ def test_a_gateway_burns(root: Path, tmp_path: Path) -> None:
     assert all(share > 0.9 for share in burned["availability"].values())
     steps_ms, gateways = steps(tmp_path / "burned" / "links.parquet")
     assert gateways == {"kaunas"}
-    assert 4.0 < max(steps_ms) < 6.0
-    assert sorted(steps_ms)[1] < 1.0
+    assert all(3.5 < step_ms < 4.9 for step_ms in steps_ms)
 
     both = 'gateways = ["wola-krobowska", "kaunas"]'
     assert both in text
