@@ -168,7 +168,8 @@ def _generated(made: Constellation, scenario: Scenario) -> tuple[Catalogue, npt.
     per_satellite = min(asked, made.lasers_per_satellite, 4)
     if per_satellite < 2:
         return catalogue, None
-    return catalogue, plus_grid(made.shells, LaserPattern(made.laser_pattern), per_satellite)
+    neighbour = plus_grid(made.shells, LaserPattern(made.laser_pattern), per_satellite)
+    return catalogue, neighbour if (neighbour >= 0).any() else None
 
 
 def _ground(scenario: Scenario, sources: Sources, reader: _Reader) -> GroundSegment:
@@ -219,15 +220,10 @@ def _inside(region: tuple[Outline, Outline | None], place: Place, within_m: floa
     )
 
 
-def _bounds(outline: Outline) -> tuple[float, float, float, float]:
-    """South, west, north, east of an outline; an outline that is cut at the antimeridian keeps both sides."""
-    boxes = np.array([polygon.bounds_deg for polygon in outline.polygons])
-    return (
-        float(boxes[:, 1].min()),
-        float(boxes[:, 0].min()),
-        float(boxes[:, 3].max()),
-        float(boxes[:, 2].max()),
-    )
+def _bounds(outline: Outline) -> list[tuple[float, float, float, float]]:
+    """South, west, north, east of each polygon of an outline."""
+    boxes = (polygon.bounds_deg for polygon in outline.polygons)
+    return [(south, west, north, east) for west, south, east, north in boxes]
 
 
 def _earth(sources: Sources, reader: _Reader) -> EarthOrientation | None:

@@ -156,11 +156,12 @@ def _write_group(writer: pq.ParquetWriter, waiting: list[pa.Table]) -> None:
 
 
 def _mend_first_handovers(before: pa.Table | None, table: pa.Table, terminals: int) -> pa.Table:
-    """The first slot of a window is computed without the one before; only here are both at hand."""
-    if before is None:
-        return table
-    was = before["satellite"].combine_chunks()
+    """The first slot of a window is computed without the one before; only here are both at hand.
+
+    A run's first slot has none before it, though a window that was entered in its middle knows of one.
+    """
     now = table["satellite"].slice(0, terminals).combine_chunks()
+    was = now if before is None else before["satellite"].combine_chunks()
     changed = pc.fill_null(pc.not_equal(was, now), False).to_numpy(zero_copy_only=False)
     handover = table["handover"].to_numpy(zero_copy_only=False).copy()
     handover[:terminals] = changed

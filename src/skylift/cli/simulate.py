@@ -69,6 +69,10 @@ def _say(outcome: Outcome, out: Path) -> None:
     from rich.table import Table
 
     summary = outcome.summary
+    if summary["time_shift_s"]:
+        sys.stderr.write(
+            f"note: all epochs of the catalogue are shifted by {summary['time_shift_s']:.3f} s\n"
+        )
     for warning in summary["warnings"]:
         sys.stderr.write(f"note: {warning}\n")
     table = Table(title=escape(f"{summary['title']}: {summary['slots']} slots from {summary['start']}"))
@@ -88,7 +92,7 @@ def _say(outcome: Outcome, out: Path) -> None:
     console.print(table)
     if len(worst) > MOST_ROWS:
         console.print(f"and {len(worst) - MOST_ROWS} more, all at least as available")
-    written = ["summary.md", "links.parquet", *outcome.pictures]
+    written = ["summary.md", "summary.json", "links.parquet", *outcome.pictures]
     console.print(escape(f"in {out}: {', '.join(written)}"))
 
 

@@ -264,7 +264,7 @@ def _lasers(scenario: Scenario, parts: Parts) -> LaserPlan | None:
     if parts.neighbour is None:
         raise scenario.root.refused(
             "links",
-            "plus-grid lasers need a generated constellation that has lasers; a catalogue has no regular grid",
+            "plus-grid lasers need a generated constellation with lasers; a catalogue has no regular grid",
             'write lasers = "as-flown" or "none", or take another preset',
         )
     return LaserPlan(rules, parts.neighbour)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from skylift.base.geodesy import Place, place_to_ecef_m
+from skylift.base.geodesy import Place
 from skylift.base.ids import TerminalId
 from skylift.base.instants import SlotClock
 from skylift.base.link import WhyDown
@@ -169,8 +169,3 @@ def working_at(world: World, at_us: int) -> Working:
             gateways[list(failure.gateways)] = False
             lasers[list(failure.lasers)] = False
     return Working(satellites, gateways, lasers & satellites)
-
-
-def distance_m(a: Place, b: Place) -> float:
-    """Straight line through the Earth: enough to order sites by nearness."""
-    return float(np.linalg.norm(place_to_ecef_m(a) - place_to_ecef_m(b)))
