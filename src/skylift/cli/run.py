@@ -69,6 +69,9 @@ def run(
     url = f"http://{shown}:{name[1]}"
 
     def on_ready(after_s: float, about: dict[str, Any]) -> None:
+        if about["time_shift_s"]:
+            shift = f"all epochs of the catalogue are shifted by {about['time_shift_s']:.3f} s"
+            typer.echo(f"note: {shift}", err=True)
         for warning in about["warnings"]:
             typer.echo(f"note: {warning}", err=True)
         typer.echo(f"skylift is ready after {after_s:.1f} s: {url}  (Ctrl-C stops it)")
