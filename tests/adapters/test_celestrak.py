@@ -158,9 +158,7 @@ def test_bad_questions_are_refused_before_anything_is_asked(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "url", ["ftp://example.org/gp.php", "file:///etc/hosts", "example.org/gp", "http://"]
-)
+@pytest.mark.parametrize("url", ["ftp://example.org/gp.php", "file://gp.php", "example.org/gp", "http://"])
 def test_only_a_web_address_is_asked(tmp_path: Path, url: str) -> None:
     with pytest.raises(Refused, match="web address"):
         fetch_group("starlink", "omm-json", tmp_path, NOW_US, url)
