@@ -19,8 +19,6 @@ from skylift.sky.radio.atmosphere import (
     clear_air_db,
     climate_at,
     exceeded,
-    sky_noise_k,
-    sky_noise_rise_k,
 )
 from skylift.sky.radio.atmosphere_air import cloud_coefficient, gas_db, scintillation_db
 from skylift.sky.radio.atmosphere_rain import (
@@ -28,6 +26,7 @@ from skylift.sky.radio.atmosphere_rain import (
     rain_exceeded_db,
     specific_attenuation_db_per_km,
 )
+from skylift.sky.radio.noise import noise_rise_db
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors"
 ITU = tomllib.loads((VECTORS / "itu-r-validation.toml").read_text(encoding="utf-8"))
@@ -224,15 +223,13 @@ def test_an_unknown_altitude_is_the_grounds() -> None:
     assert 0.3 < high / low < 0.8
 
 
-def test_the_sky_is_as_loud_as_what_damps_it() -> None:
-    """P.618-13, section 3: nothing damps, 2.7 K; everything does, the medium's own temperature."""
-    assert sky_noise_k(0.0) == pytest.approx(2.7)
-    assert sky_noise_k(100.0) == pytest.approx(275.0)
-    # 3.01 dB: half of each.
-    assert sky_noise_k(10.0 * np.log10(2.0)) == pytest.approx((275.0 + 2.7) / 2.0)
-    assert sky_noise_rise_k(3.0, 3.0) == 0.0
-    rise_k = sky_noise_rise_k(np.array([1.0, 3.0, 10.0]), 0.3)
-    assert np.all(np.diff(rise_k) > 0.0)
+def test_scintillation_adds_no_noise_and_rain_does() -> None:
+    maps = packaged_atmosphere()
+    climate = climate_at(maps, np.radians([1.35]), np.radians([103.82]))
+    paths = SlantPaths(np.array([11.7e9, 28.5e9]), np.radians(40.0))
+    rare, often = (exceeded(maps.gases, climate, paths, fraction) for fraction in (0.001, 0.01))
+    np.testing.assert_allclose(rare.absorbed_db, rare.gas_db + rare.cloud_db + rare.rain_db)
+    assert np.all(noise_rise_db(150.0, rare.absorbed_db) > noise_rise_db(150.0, often.absorbed_db))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ Two questions, two answers:
     climate = climate_at(maps, latitude_rad, longitude_rad)          # once per set of sites
     paths = SlantPaths(11.7e9, elevation_rad, antenna_diameter_m=0.5)
     loss = exceeded(maps.gases, climate.take(site_of_pair), paths, 0.001)
-    loss.total_db, sky_noise_k(loss.absorbed_db)
+    loss.total_db, noise.sky_temperature_k(loss.absorbed_db)
 
 Of P.618 it leaves out depolarisation, beam spreading, low-angle fading below 5 degrees and site diversity.
 """
@@ -33,10 +33,6 @@ from skylift.sky.radio.atmosphere_rain import (
 
 Floats = npt.NDArray[np.float64]
 
-MEDIUM_K = 275.0
-"""Mean temperature of clouds and rain as a source of noise, where none was measured (P.618-13, section 3)."""
-COSMIC_K = 2.7
-"""What the sky is behind the atmosphere (P.618-13, section 3)."""
 # P.618-13, 2.5: below 1 % of the time, clouds and gases are kept at their value for 1 %.
 _AIR_FRACTION = 0.01
 
@@ -119,7 +115,7 @@ class Attenuation:
 
     @property
     def absorbed_db(self) -> Floats:
-        """Without scintillation, which takes no power from the wave and adds no noise: for `sky_noise_k`."""
+        """Without scintillation, which takes no power from the wave and adds no noise: for noise.py."""
         return self.gas_db + self.cloud_db + self.rain_db
 
 
@@ -224,17 +220,3 @@ def _at_level(values: Floats, levels: Floats, fraction: Floats | float) -> Float
     share = np.clip((at - level[lower]) / (level[lower + 1] - level[lower]), 0.0, 1.0)
     site = np.arange(values.shape[1])
     return np.asarray((1.0 - share) * values[lower, site] + share * values[lower + 1, site])
-
-
-def sky_noise_k(absorbed_db: Floats | float, medium_k: Floats | float = MEDIUM_K) -> Floats:
-    """Noise temperature of the sky as the antenna sees it through so much loss, K; P.618-13, section 3.
-
-    Scintillation is no part of the loss. For clear air medium_k may be 37.34 + 0.81 x surface K (ibid.).
-    """
-    passed = 10.0 ** (-0.1 * np.asarray(absorbed_db, dtype=np.float64))
-    return medium_k * (1.0 - passed) + COSMIC_K * passed
-
-
-def sky_noise_rise_k(absorbed_db: Floats | float, clear_db: Floats | float) -> Floats:
-    """By how many kelvin the sky is louder than through clear air: to add to the receiver's temperature."""
-    return sky_noise_k(absorbed_db) - sky_noise_k(clear_db)

@@ -78,7 +78,8 @@ def gas_db(
 
 def _altitude_factor(frequency_hz: Floats, altitude_m: Floats) -> Floats:
     """1 + a h^b from 20 GHz on (P.676-12, eq. 37 and 38): the water line is narrower up high."""
-    f = frequency_hz / 1e9
+    # Below 20 GHz there is no such factor, and its exponent would overflow.
+    f = np.maximum(frequency_hz / 1e9, 20.0)
     height_km = np.clip(altitude_m, 0.0, 4_000.0) / 1e3
     a = (
         0.2048 * np.exp(-(((f - 22.43) / 3.097) ** 2))
@@ -87,7 +88,7 @@ def _altitude_factor(frequency_hz: Floats, altitude_m: Floats) -> Floats:
         - 0.1113
     )
     b = 8.741e4 * np.exp(-0.587 * f) + 312.2 * f**-2.38 + 0.723
-    return np.asarray(np.where(f < 20.0, 1.0, 1.0 + a * height_km**b))
+    return np.asarray(np.where(frequency_hz < 20e9, 1.0, 1.0 + a * height_km**b))
 
 
 def cloud_db(frequency_hz: Floats | float, elevation_rad: Floats | float, liquid_kg_per_m2: Floats) -> Floats:
