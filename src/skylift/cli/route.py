@@ -100,6 +100,10 @@ def route(
         from skylift.adapters.pictures_route import draw_route
 
         draw_route(plot, rows, total)
+    _say_counts(rows)
+
+
+def _say_counts(rows: list[RouteStep]) -> None:
     without = sum(row.delay_us is None for row in rows)
     changes = sum(row.changed for row in rows)
     steps = "1 step" if len(rows) == 1 else f"{len(rows)} steps"

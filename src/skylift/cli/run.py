@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,26 +69,27 @@ def run(
     shown = f"[{name[0]}]" if ":" in name[0] else name[0]
     url = f"http://{shown}:{name[1]}"
 
-    def on_ready(after_s: float, about: dict[str, Any]) -> None:
-        if about["time_shift_s"]:
-            shift = f"all epochs of the catalogue are shifted by {about['time_shift_s']:.3f} s"
-            typer.echo(f"note: {shift}", err=True)
-        for warning in about["warnings"]:
-            typer.echo(f"note: {warning}", err=True)
-        typer.echo(f"skylift is ready after {after_s:.1f} s: {url}  (Ctrl-C stops it)")
-
     typer.echo(f"skylift listens on {url} and computes the first slot ...", err=True)
     if not isinstance(running, WallClock):
         typer.echo(f"on a simulated clock, {running.speed:g} times as fast as the wall's", err=True)
     start_of_day_us = running.now() // US_PER_DAY * US_PER_DAY
     with listening:
         settings = SkySettings(running, start_of_day_us, scenario, catalogue, gateways)
-        failed = serve(listening, settings, on_ready)
+        failed = serve(listening, settings, partial(_say_ready, url))
     if failed is not None:
         error = SkyliftError(**failed.error)
         error.exit_code = 2 if failed.refused else 1
         raise error
     typer.echo("skylift has stopped", err=True)
+
+
+def _say_ready(url: str, after_s: float, about: dict[str, Any]) -> None:
+    if about["time_shift_s"]:
+        shift = f"all epochs of the catalogue are shifted by {about['time_shift_s']:.3f} s"
+        typer.echo(f"note: {shift}", err=True)
+    for warning in about["warnings"]:
+        typer.echo(f"note: {warning}", err=True)
+    typer.echo(f"skylift is ready after {after_s:.1f} s: {url}  (Ctrl-C stops it)")
 
 
 def prepare_data_dir(wanted: Path | None) -> Path:
