@@ -54,7 +54,7 @@ def paths(
 
 
 def loss_db(cells: tuple[RainCell, ...], at: int, along: RainPaths, hz: float = 28.5e9) -> np.ndarray:
-    return rain_loss_db(rain_along(cells, at, along), hz, along.elevation_rad)
+    return rain_loss_db(rain_along(cells, at, along), hz)
 
 
 def test_even_rain_over_the_whole_path_is_rate_times_length() -> None:
@@ -143,6 +143,7 @@ def test_more_rain_and_more_cells_never_damp_less(
     off_deg: tuple[float, float], elevation_deg: float, azimuth_deg: float, more: float, ghz: float
 ) -> None:
     along = paths(50.45 + off_deg[0], 30.52 + off_deg[1], elevation_deg, azimuth_deg)
+    # Other cells cut the path into other pieces: hence the tolerance.
     one = loss_db((SHOWER,), START, along, ghz * 1e9).item()
     assert one >= 0.0
     for worse in (
@@ -151,7 +152,7 @@ def test_more_rain_and_more_cells_never_damp_less(
         (SHOWER, replace(SHOWER, centre=Place(50.5, 30.6))),
         (replace(SHOWER, rain_height_m=3_000.0 * min(more, 3.0)),),
     ):
-        assert loss_db(worse, START, along, ghz * 1e9).item() >= one * (1.0 - 2e-2) - 1e-9
+        assert loss_db(worse, START, along, ghz * 1e9).item() >= 0.98 * one - 0.02
 
 
 @given(low=st.floats(5.0, 89.0), higher=st.floats(0.0, 1.0))
@@ -212,12 +213,10 @@ def test_a_site_above_the_rain_loses_nothing_and_winter_rain_is_low() -> None:
 def test_frequencies_come_one_for_all_one_for_each_or_several_for_all() -> None:
     along = paths([50.45, 50.46], [30.52, 30.52])
     rain = rain_along((SHOWER,), START, along)
-    table = rain_loss_db(rain, np.array([[11.7e9], [28.5e9]]), along.elevation_rad)
+    table = rain_loss_db(rain, np.array([[11.7e9], [28.5e9]]))
     assert table.shape == (2, 2)
-    np.testing.assert_array_equal(table[1], rain_loss_db(rain, 28.5e9, along.elevation_rad))
-    np.testing.assert_array_equal(
-        rain_loss_db(rain, np.array([11.7e9, 28.5e9]), along.elevation_rad), np.diag(table)
-    )
+    np.testing.assert_array_equal(table[1], rain_loss_db(rain, 28.5e9))
+    np.testing.assert_array_equal(rain_loss_db(rain, np.array([11.7e9, 28.5e9])), np.diag(table))
 
 
 TOML = """

@@ -6,7 +6,7 @@ that is seen around the storm is a way out.
 
     field = rain_field(text, "storm.toml")
     rain = rain_along(field, at_us, paths)                    # mm/h along each path, once per slot
-    loss_db = rain_loss_db(rain, 11.7e9, elevation_rad)       # for as many frequencies as are needed
+    loss_db = rain_loss_db(rain, 11.7e9)                      # for as many frequencies as are needed
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from skylift.sky.radio.atmosphere_rain import CIRCULAR_TILT_RAD, specific_attenu
 
 Floats = npt.NDArray[np.float64]
 
-SAMPLES = 24
-"""Pieces of each path; docs/why/010-atmosphere.md has the error."""
+# Pieces of a path over the narrowest slope of rain that there is: docs/why/010-atmosphere.md has the error.
+_PIECES_PER_SLOPE = 8
+_LEAST_PIECES, _MOST_PIECES = 12, 200
 # Beyond any rate that P.837 maps (161 mm/h), so that a slip of units is caught and no storm is.
 _MOST_MM_PER_H = 500.0
 # Below this the path runs along the ground for hundreds of kilometres, and the flat triangle no longer holds.
@@ -55,8 +56,8 @@ class RainCell:
     radius_m         beyond it, no rain
     peak_mm_per_h    in the middle
     edge_fraction    how much of the radius the slope takes: 1 is a shower that peaks in its centre (its mean
-                     is 0.30 of the peak), 0.2 a wide sheet of even rain with a soft edge. A raised cosine: our
-                     own choice, because it ends somewhere
+                     is 0.30 of the peak), 0.2 a wide sheet of even rain with a soft edge. A raised cosine:
+                     our own choice, because it ends somewhere
     speed_m_per_s, toward_rad  the drift along a great circle, toward a bearing east of north at from_us
     from_us, until_us          it rains from the first to before the second
     rain_height_m    above sea level; nan: the site's own yearly mean (P.839). In winter it is lower
@@ -101,6 +102,14 @@ class RainCell:
         slope = np.clip((distance_m - inner_m) / (self.radius_m - inner_m), 0.0, 1.0)
         return np.asarray(self.peak_mm_per_h * 0.5 * (1.0 + np.cos(np.pi * slope)))
 
+    def top_m(self, paths: RainPaths) -> Floats:
+        """Where its rain begins above each path's site, in metres above the sea, (M,)."""
+        return (
+            paths.rain_height_m
+            if math.isnan(self.rain_height_m)
+            else np.full(paths.rain_height_m.shape, self.rain_height_m)
+        )
+
 
 def _require(holds: bool, what: str, rule: str) -> None:
     if not holds:
@@ -118,21 +127,37 @@ class RainPaths:
     elevation_rad: Floats
     azimuth_rad: Floats
 
+    def take(self, path: npt.NDArray[np.int64]) -> RainPaths:
+        """Some of the paths."""
+        return RainPaths(
+            self.latitude_rad[path],
+            self.longitude_rad[path],
+            self.altitude_m[path],
+            self.rain_height_m[path],
+            self.elevation_rad[path],
+            self.azimuth_rad[path],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class RainAlong:
-    """Rain on each path at one instant: rates (S, M), mm/h, in S equal pieces, and their length (M,), km."""
+    """Rain at one instant on those of `count` = M paths that come near any: W paths, each in S equal pieces.
 
+    path (W,) their places among the M; rate_mm_per_h (S, W); piece_km (W,) how long a piece is; elevation_rad
+    """
+
+    count: int
+    path: npt.NDArray[np.int64]
     rate_mm_per_h: Floats
     piece_km: Floats
+    elevation_rad: Floats
 
 
-def rain_along(cells: Sequence[RainCell], at_us: int, paths: RainPaths, samples: int = SAMPLES) -> RainAlong:
+def rain_along(cells: Sequence[RainCell], at_us: int, paths: RainPaths) -> RainAlong:
     """The rain that each path runs through. Overlapping cells add up.
 
-    Each path is cut into equal pieces up to the highest rain there can be; a piece is rainy where it lies in
-    a cell, below the cell's rain height. Great circles on the mean sphere; paths are straight, so below 5
-    degrees it raises Refused.
+    A piece of a path is rainy where it lies in a cell, below the cell's rain height. Great circles on a mean
+    sphere; paths are straight, so below 5 degrees it raises Refused.
     """
     if np.any(paths.elevation_rad < _LEAST_ELEVATION_RAD - 1e-6):
         raise Refused(
@@ -141,40 +166,62 @@ def rain_along(cells: Sequence[RainCell], at_us: int, paths: RainPaths, samples:
             "rain along a path is modelled from 5 degrees of elevation up",
             "leave lower satellites out",
         )
-    raining = [cell for cell in cells if cell.from_us <= at_us < cell.until_us and cell.peak_mm_per_h > 0.0]
-    heights_m = [np.where(np.isnan(c.rain_height_m), paths.rain_height_m, c.rain_height_m) for c in raining]
-    top_m = np.maximum(np.max(heights_m, axis=0) if heights_m else paths.rain_height_m, paths.altitude_m)
-    deep_m = top_m - paths.altitude_m
-    middles = (np.arange(samples)[:, np.newaxis] + 0.5) / samples
-    rates = np.zeros((samples, deep_m.size))
-    if raining:
-        # Above the rain height a path has pieces without thickness; 1 m keeps the division away from zero.
-        thick_m = np.maximum(deep_m, 1.0) / samples
-        points = _points(paths, middles * deep_m)
-        for cell, height_m in zip(raining, heights_m, strict=True):
-            # The piece that the rain height cuts counts by the part of it that is in the rain.
-            wet = np.clip(
-                (height_m - paths.altitude_m) / thick_m - np.arange(samples)[:, np.newaxis], 0.0, 1.0
-            )
-            rates += wet * cell.rate_mm_per_h(_distance_m(points, cell.centre_at(at_us)))
-    return RainAlong(rates, deep_m / np.sin(paths.elevation_rad) / samples / 1e3)
+    falling = [cell for cell in cells if cell.from_us <= at_us < cell.until_us and cell.peak_mm_per_h > 0.0]
+    centres = [cell.centre_at(at_us) for cell in falling]
+    near = _near(falling, centres, paths)
+    wet = paths.take(near)
+    deep_m = _deep_m(falling, wet)
+    pieces = _pieces(falling, deep_m, wet)
+    number = np.arange(pieces)[:, np.newaxis]
+    rates = np.zeros((pieces, near.size))
+    points = _points(wet, (number + 0.5) / pieces * deep_m)
+    # Above the rain height a path has pieces without thickness; 1 m keeps the division away from zero.
+    thick_m = np.maximum(deep_m, 1.0) / pieces
+    for cell, centre in zip(falling, centres, strict=True):
+        # The piece that the rain height cuts counts by the part of it that is in the rain.
+        inside = np.clip((cell.top_m(wet) - wet.altitude_m) / thick_m - number, 0.0, 1.0)
+        rates += inside * cell.rate_mm_per_h(_distance_m(points, centre))
+    piece_km = deep_m / np.sin(wet.elevation_rad) / pieces / 1e3
+    return RainAlong(paths.latitude_rad.size, near, rates, piece_km, wet.elevation_rad)
+
+
+def _near(cells: Sequence[RainCell], centres: Sequence[Floats], paths: RainPaths) -> npt.NDArray[np.int64]:
+    """The paths that may touch a cell: the others cost nothing more."""
+    sites = geodetic_up(paths.latitude_rad, paths.longitude_rad)
+    touches = np.zeros(paths.latitude_rad.shape, dtype=bool)
+    for cell, centre in zip(cells, centres, strict=True):
+        reach_m = np.maximum(cell.top_m(paths) - paths.altitude_m, 0.0) / np.tan(paths.elevation_rad)
+        touches |= _distance_m(sites, centre) <= cell.radius_m + reach_m
+    return np.flatnonzero(touches)
+
+
+def _deep_m(cells: Sequence[RainCell], paths: RainPaths) -> Floats:
+    """How far above each site the highest rain begins; 0 for a site above it."""
+    top_m = np.max([cell.top_m(paths) for cell in cells], axis=0, initial=0.0)
+    return np.asarray(np.maximum(top_m - paths.altitude_m, 0.0))
+
+
+def _pieces(cells: Sequence[RainCell], deep_m: Floats, paths: RainPaths) -> int:
+    slope_m = min((cell.edge_fraction * cell.radius_m for cell in cells), default=math.inf)
+    ground_m = float(np.max(deep_m / np.tan(paths.elevation_rad), initial=0.0))
+    return min(max(_LEAST_PIECES, math.ceil(_PIECES_PER_SLOPE * ground_m / slope_m)), _MOST_PIECES)
 
 
 def rain_loss_db(
-    rain: RainAlong,
-    frequency_hz: Floats | float,
-    elevation_rad: Floats,
-    tilt_rad: Floats | float = CIRCULAR_TILT_RAD,
+    rain: RainAlong, frequency_hz: Floats | float, tilt_rad: float = CIRCULAR_TILT_RAD
 ) -> Floats:
     """What the rain takes, dB: P.838-3's specific attenuation of each piece, added up.
 
     frequency_hz  one, or (M,) for each path, or (F, 1) for several on all: the answer is (M,) or (F, M)
     """
-    frequency = np.asarray(frequency_hz, dtype=np.float64)
-    if frequency.ndim:
-        frequency = frequency[..., np.newaxis, :]
-    gamma = specific_attenuation_db_per_km(rain.rate_mm_per_h, frequency, elevation_rad, tilt_rad)
-    return np.asarray(np.sum(gamma, axis=-2) * rain.piece_km)
+    frequency = np.atleast_1d(np.asarray(frequency_hz, dtype=np.float64))
+    each = np.broadcast_to(frequency, (*frequency.shape[:-1], rain.count))[..., rain.path]
+    gamma = specific_attenuation_db_per_km(
+        rain.rate_mm_per_h, each[..., np.newaxis, :], rain.elevation_rad, tilt_rad
+    )
+    loss_db = np.zeros((*frequency.shape[:-1], rain.count))
+    loss_db[..., rain.path] = np.sum(gamma, axis=-2) * rain.piece_km
+    return loss_db
 
 
 def rain_rate_mm_per_h(
