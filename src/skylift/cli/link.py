@@ -162,8 +162,11 @@ def _row(link: Link, found: RadioSystem, direction_deg: tuple[float, float | Non
         "g_over_t_db_k": float(got.g_over_t_db_k),
         "c_n0_dbhz": float(got.c_n0_dbhz),
         "c_n_db": float(got.c_n_db),
-        "c_i_db": float(got.c_i_db),
+        # 190 dB: nothing is set that disturbs.
+        "c_i_db": float(got.c_i_db) if got.c_i_db < 190.0 else None,
         "c_ni_db": float(got.c_ni_db),
+        "es_n0_db": float(got.es_n0_db),
+        "eb_over_n_and_i_db": _energy_per_bit_db(link, got),
         "implementation_loss_db": link.implementation_loss_db,
         "margin_db": link.margin_db,
         "modcod": modcods.name_at(row),
@@ -173,6 +176,15 @@ def _row(link: Link, found: RadioSystem, direction_deg: tuple[float, float | Non
         "duty_fraction": link.duty_fraction,
         "rate_bps": float(got.rate_bps),
     }
+
+
+def _energy_per_bit_db(link: Link, got: LinkBudget) -> float | None:
+    """Eb / (N0 + I0) while sending; None without a link."""
+    import math
+
+    if got.spectral_efficiency <= 0.0:
+        return None
+    return float(got.c_ni_db) - 10.0 * math.log10(float(got.spectral_efficiency))
 
 
 def _off_boresight_rad(link: Link, elevation_deg: float, azimuth_deg: float) -> float:
@@ -218,7 +230,7 @@ def _lines(row: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("other losses", f"{row['other_losses_db']:.2f}", "dB"),
         ("G/T", f"{row['g_over_t_db_k']:.2f}", "dB/K"),
         ("C/N", f"{row['c_n_db']:.2f}", "dB"),
-        ("C/I", f"{row['c_i_db']:.2f}", "dB"),
+        ("C/I", "none" if row["c_i_db"] is None else f"{row['c_i_db']:.2f}", "dB"),
         ("C/(N+I)", f"{row['c_ni_db']:.2f}", "dB"),
         ("MODCOD", modcod, ""),
         ("spectral efficiency", f"{row['spectral_efficiency']:.3f}", "bit/s/Hz"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from skylift.base.units import LIGHT_SPEED_M_PER_S
+from skylift.base.units import DEG_PER_RAD, LIGHT_SPEED_M_PER_S
 from skylift.sky.coverage.sites import Sites
 from skylift.sky.radio.power import Floats, decibels
 
@@ -43,3 +43,30 @@ def off_boresight_rad(
     )
     cosine = np.sum(direction * sites.boresight[:, at], axis=0)
     return np.asarray(np.arccos(np.clip(cosine, -1.0, 1.0)), dtype=np.float64)
+
+
+def dish_gain_dbi(off_axis_rad: npt.ArrayLike, peak_dbi: float, diameter_wavelengths: float) -> Floats:
+    """Greatest gain to expect of a dish toward `off_axis_rad` from its beam, any shape.
+
+    Main lobe parabolic in dB with 70 wavelengths / diameter between its half-power points; beside it ITU-R
+    S.465-6: 32 - 25 log10(degrees) down to -10 dBi from 48 degrees. A phased array is taken as no worse.
+    """
+    degrees = np.abs(np.asarray(off_axis_rad, dtype=np.float64)) * DEG_PER_RAD
+    main_dbi = peak_dbi - 12.0 * (degrees * diameter_wavelengths / 70.0) ** 2
+    beside_dbi = np.maximum(32.0 - 25.0 * np.log10(np.maximum(degrees, 1e-3)), -10.0)
+    return np.asarray(np.minimum(np.maximum(main_dbi, beside_dbi), peak_dbi), dtype=np.float64)
+
+
+def satellite_gain_dbi(
+    off_beam_rad: npt.ArrayLike, peak_dbi: float, half_beam_rad: float, far_out_dbi: float = 5.0
+) -> Floats:
+    """Gain of a beam of a low satellite toward `off_beam_rad` from its centre, any shape.
+
+    ITU-R S.1528, recommends 1.3 for low orbits: -3 dB at `half_beam_rad`, parabolic in dB to 1.5 times it,
+    then falling by 25 log10 from -6.75 dB down to `far_out_dbi` (never above the peak).
+    """
+    ratio = np.abs(np.asarray(off_beam_rad, dtype=np.float64)) / half_beam_rad
+    main_dbi = peak_dbi - 3.0 * ratio**2
+    beside_dbi = peak_dbi - 6.75 - 25.0 * np.log10(np.maximum(ratio, 1.5) / 1.5)
+    far_dbi = min(far_out_dbi, peak_dbi - 6.75)
+    return np.where(ratio <= 1.5, main_dbi, np.maximum(beside_dbi, far_dbi))

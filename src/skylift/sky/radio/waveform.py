@@ -19,8 +19,8 @@ class SingleCarrier:
         """Data symbols per second in a channel of `bandwidth_hz`, roll-off included in it."""
         return bandwidth_hz / (1.0 + self.roll_off) * self.framing_fraction
 
-    def noise_bandwidth_hz(self, bandwidth_hz: float) -> float:
-        """Where noise counts: the symbol rate on the air."""
+    def symbols_on_air_per_s(self, bandwidth_hz: float) -> float:
+        """Symbols of any kind per second: what the carrier's power is spread over."""
         return bandwidth_hz / (1.0 + self.roll_off)
 
 
@@ -46,8 +46,8 @@ class Ofdm:
         used = (self.subcarriers - self.gutter) / (self.subcarriers + self.cyclic_prefix)
         return bandwidth_hz * used * (self.data_symbols / self.intervals) * (1.0 - self.pilots)
 
-    def noise_bandwidth_hz(self, bandwidth_hz: float) -> float:
-        """Where noise counts: the channel; the gutter's share (0.4 %, 0.02 dB) is let go."""
+    def symbols_on_air_per_s(self, bandwidth_hz: float) -> float:
+        """The channel: a subcarrier has its share of power and of noise. The gutter's 0.02 dB is let go."""
         return bandwidth_hz
 
 
