@@ -180,3 +180,56 @@ def test_the_picture_is_drawn(budget: Any, tmp_path: Path, direction: str) -> No
     budget(30, "--direction", direction, "--plot", str(picture))
     assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert picture.stat().st_size > 10_000
+
+
+KYIV = ("--lat", "50.45", "--lon", "30.52")
+
+
+def test_the_air_over_a_place_takes_more_the_rarer_it_is(budget: Any) -> None:
+    """Kyiv, 40 degrees, 11.7 GHz: 0.69, 1.70 and 4.64 dB by the library itur for 1, 0.1 and 0.01 %."""
+    dry = budget(40)
+    clear = budget(40, *KYIV)
+    losses = [
+        budget(40, *KYIV, "--exceeded-fraction", share)["atmosphere_loss_db"]
+        for share in ("0.01", "0.001", "0.0001")
+    ]
+    assert losses == pytest.approx([0.69, 1.70, 4.64], rel=0.03)
+    assert dry["atmosphere_loss_db"] == 0.0 < clear["atmosphere_loss_db"] < losses[0]
+    wet = budget(40, *KYIV, "--exceeded-fraction", "0.0001")
+    assert wet["g_over_t_db_k"] < dry["g_over_t_db_k"]
+    assert wet["rate_bps"] < dry["rate_bps"]
+
+
+def test_a_dish_in_the_south_leans_south(budget: Any) -> None:
+    south = ("--lat", "-33.9", "--lon", "18.4", "--azimuth-deg", "180")
+    assert budget(40, *south)["off_boresight_deg"] == pytest.approx(26.0)
+
+
+def test_nothing_is_heard_behind_an_array(
+    budget: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    behind = ("--azimuth-deg", "180")
+    got = budget(1, *behind)
+    assert (got["scan_loss_db"], got["c_n_db"], got["modcod"]) == (None, None, None)
+    code, out, _ = run(monkeypatch, capsys, "--system", "starlink-2022", "--elevation-deg", "1", *behind)
+    assert code == 0
+    assert "no link" in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--exceeded-fraction", "0.01"),
+        ("--lon", "3"),
+        ("--lat", "95", "--lon", "3"),
+        (*KYIV, "--exceeded-fraction", "0.9"),
+    ],
+)
+def test_air_needs_a_place_and_a_share(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    code, out, err = run(
+        monkeypatch, capsys, "--system", "oneweb", "--elevation-deg", "60", "--json", *arguments
+    )
+    assert (code, out) == (2, "")
+    assert "error" in json.loads(err)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from skylift.adapters.atomic import save_atomically
-from skylift.sky.radio.link_budget import link_budget
+from skylift.sky.radio.link_budget import Surroundings, link_budget
 from skylift.sky.radio.modcod import ModcodTable
 from skylift.sky.radio.path_loss import slant_range_m
 from skylift.sky.radio.systems import Link
@@ -21,19 +23,26 @@ from skylift.sky.radio.systems import Link
 INK, GRID, BLUE, GREEN, ORANGE = "#1b2733", "#c9d3dc", "#0072B2", "#009E73", "#D55E00"
 
 
-def draw_link(path: Path, title: str, link: Link, modcods: ModcodTable, least_deg: float) -> None:
-    """One channel of `link` from `least_deg` to the zenith, the satellite in the boresight."""
+Air = Callable[[npt.NDArray[np.float64]], Surroundings]
+
+
+def draw_link(path: Path, title: str, link: Link, modcods: ModcodTable, least_deg: float, air: Air) -> None:
+    """One channel of `link` from `least_deg` to the zenith, the satellite in the boresight.
+
+    air  what is around the links at elevations (K,) in radians
+    """
     degrees = np.linspace(least_deg, 90.0, 261)
     elevation_rad = np.radians(degrees)
     range_m = slant_range_m(link.altitude_m, elevation_rad)
-    got = link_budget(link, modcods, elevation_rad, range_m)
+    around = air(elevation_rad)
+    got = link_budget(link, modcods, elevation_rad, range_m, 0.0, around)
     figure, (above, below) = plt.subplots(
         2, 1, figsize=(8.0, 6.4), sharex=True, layout="constrained", gridspec_kw={"height_ratios": (3, 2)}
     )
     if np.any(got.eirp_limit_dbw < link.eirp_dbw):
-        free = link_budget(replace(link, mask=None), modcods, elevation_rad, range_m)
+        free = link_budget(replace(link, mask=None), modcods, elevation_rad, range_m, 0.0, around)
         above.plot(degrees, free.c_n_db, color=ORANGE, linestyle=(0, (4, 3)), label="C/N without the mask")
-    above.plot(degrees, got.c_n_db, color=BLUE, linewidth=2.2, label="C/N (noise alone)")
+    above.plot(degrees, got.c_n_db, color=BLUE, linewidth=3.4, label="C/N (noise alone)")
     above.plot(degrees, got.c_ni_db, color=GREEN, linewidth=2.2, label="C/(N+I) (and interference)")
     above.set_ylabel("dB in the channel")
     above.legend(frameon=False, loc="best")

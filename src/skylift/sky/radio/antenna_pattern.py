@@ -23,7 +23,8 @@ def scan_loss_db(off_boresight_rad: npt.ArrayLike, exponent: float) -> Floats:
     """
     if exponent == 0.0:
         return np.zeros(np.shape(off_boresight_rad))
-    return -exponent * decibels(np.maximum(np.cos(off_boresight_rad), 0.0))
+    # From 0.0, so that the boresight loses 0.0 and not -0.0.
+    return 0.0 - exponent * decibels(np.maximum(np.cos(off_boresight_rad), 0.0))
 
 
 def off_boresight_rad(

@@ -20,12 +20,14 @@ from skylift.sky.radio.systems import Link
 class Surroundings:
     """What is beside the link itself, (K,) or one number for all.
 
-    atmosphere_loss_db  beside the link's own: gas, cloud, rain
+    atmosphere_loss_db  beside the link's own: gas, cloud, rain, scintillation
+    absorbed_db         what of it is absorbed, and so radiates noise (not scintillation); None for all
     j_over_s_db         jamming over signal at the receiver's input, inside its channel; -inf for none
     """
 
     atmosphere_loss_db: npt.ArrayLike = 0.0
     j_over_s_db: npt.ArrayLike = -np.inf
+    absorbed_db: npt.ArrayLike | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,10 @@ def link_budget(
     scan_db = scan_loss_db(off_boresight_rad, link.scan_exponent)
     air_db = link.atmosphere_loss_db + np.asarray(around.atmosphere_loss_db, dtype=np.float64)
     # A satellite looks at the warm Earth in any weather; a dish sees the sky, which rain warms.
-    rise_db = noise_rise_db(link.noise_temperature_k, air_db) if link.ground_receives else np.zeros(())
+    warm_db = (
+        air_db if around.absorbed_db is None else link.atmosphere_loss_db + np.asarray(around.absorbed_db)
+    )
+    rise_db = noise_rise_db(link.noise_temperature_k, warm_db) if link.ground_receives else np.zeros(())
     loss_db = fspl_db + scan_db + air_db + link.other_losses_db
     c_n0_dbhz = carrier_to_noise_density_dbhz(eirp_dbw, loss_db, link.g_over_t_db_k - rise_db)
     c_n_db = c_n0_dbhz - 10.0 * np.log10(link.bandwidth_hz)

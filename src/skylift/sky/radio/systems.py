@@ -24,6 +24,7 @@ LINK_KEYS = (
     "frequency_ghz",
     "bandwidth_mhz",
     "channels",
+    "band_mhz",
     "polarisations",
     "eirp_dbw",
     "eirp_range_dbw",
@@ -73,6 +74,7 @@ class Link:
     scan_exponent        of the ground antenna, about its boresight; 0 for a steered dish
     c_*_db               carrier to adjacent-channel, adjacent-satellite, cross-polar, intermodulation power
     duty_fraction        greatest share of the time that one terminal may send
+    band_hz              all of the spectrum, on each polarisation; the channels need not fill it
     """
 
     name: str
@@ -82,6 +84,7 @@ class Link:
     frequency_hz: float
     bandwidth_hz: float
     channels: int
+    band_hz: float
     polarisations: int
     eirp_dbw: float
     mask: PowerFluxMask | None
@@ -170,14 +173,17 @@ def _link(name: str, table: StrictTable, base: Link | None, altitude_km: float) 
         "satellites_in_system", base.satellites_in_system if base else 1, minimum=1, maximum=100_000
     )
     _eirp_range(table)
+    bandwidth_hz = number.scaled("bandwidth_mhz", "bandwidth_hz", 1e6, (1e-6, 10_000.0))
+    channels = table.whole("channels", base.channels if base else 1, minimum=1, maximum=1_000)
     return Link(
         name=name,
         ground_antenna=table.text("ground_antenna", base.ground_antenna if base else "open-sky"),
         ground_receives=base.ground_receives if base else table.flag("ground_receives"),
         altitude_m=table.number("altitude_km", altitude_km, minimum=100, maximum=50_000) * 1e3,
         frequency_hz=frequency_hz,
-        bandwidth_hz=number.scaled("bandwidth_mhz", "bandwidth_hz", 1e6, (1e-6, 10_000.0)),
-        channels=table.whole("channels", base.channels if base else 1, minimum=1, maximum=1_000),
+        bandwidth_hz=bandwidth_hz,
+        channels=channels,
+        band_hz=_band_hz(table, base, channels * bandwidth_hz),
         polarisations=table.whole("polarisations", base.polarisations if base else 1, minimum=1, maximum=2),
         eirp_dbw=number("eirp_dbw", -60.0, 120.0),
         mask=_mask(table, base, satellites),
@@ -222,6 +228,20 @@ class _Numbers:
         if self._base is None or self._table.has(key):
             return self._table.number(key, minimum=bounds[0], maximum=bounds[1]) * scale
         return float(getattr(self._base, field))
+
+
+def _band_hz(table: StrictTable, base: Link | None, channels_hz: float) -> float:
+    """The whole band as given, else what the channels take."""
+    if not table.has("band_mhz"):
+        return channels_hz if base is None else base.band_hz
+    band_hz = table.number("band_mhz", minimum=1e-6, maximum=100_000) * 1e6
+    if channels_hz > band_hz * (1 + 1e-9):
+        raise table.refused(
+            "band_mhz",
+            "channels x bandwidth_mhz fit into band_mhz",
+            "lower channels or bandwidth_mhz, or widen it",
+        )
+    return band_hz
 
 
 def _modcod_table(table: StrictTable, base: Link | None) -> str:
