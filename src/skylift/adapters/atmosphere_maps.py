@@ -22,7 +22,7 @@ _FILE = "atmosphere/atmosphere.npz"
 
 @cache
 def packaged_atmosphere() -> AtmosphereMaps:
-    """The maps that skylift is shipped with: 1 MB packed, 10 MB as arrays, read in about 0.1 s."""
+    """The maps that skylift is shipped with: 1.4 MB packed, 22 MB as arrays."""
     return decode_atmosphere(packaged_bytes(_FILE), _FILE)
 
 

@@ -28,8 +28,8 @@ from skylift.sky.radio.atmosphere_rain import CIRCULAR_TILT_RAD, specific_attenu
 Floats = npt.NDArray[np.float64]
 
 # Pieces of a path over the narrowest slope of rain that there is: docs/why/010-atmosphere.md has the error.
-_PIECES_PER_SLOPE = 8
-_LEAST_PIECES, _MOST_PIECES = 12, 200
+_PIECES_PER_SLOPE = 16
+_LEAST_PIECES, _MOST_PIECES = 24, 200
 # Beyond any rate that P.837 maps (161 mm/h), so that a slip of units is caught and no storm is.
 _MOST_MM_PER_H = 500.0
 # Below this the path runs along the ground for hundreds of kilometres, and the flat triangle no longer holds.
