@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
-import queue
 import signal
 import threading
 import time
@@ -39,14 +39,17 @@ def compute_window(twin: Twin, names: Names, window: Window, target: Path, on_sl
     write_part(links_to_arrow(slots, names), target)
 
 
+# The place on the shared board that says whether to stop; the others count slots.
+STOP = 0
+
 _worker: dict[str, Any] = {}
 
 
-def _begin(world: World, progress: Any, stop: Any) -> None:
+def _begin(world: World, board: Any) -> None:
     # Ctrl-C reaches the whole group; only the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
-    _worker.update(twin=Twin(world), names=Names.of(world), progress=progress, stop=stop)
+    _worker.update(twin=Twin(world), names=Names.of(world), board=board)
 
 
 def _leave_with_parent(parent: int) -> None:
@@ -56,11 +59,13 @@ def _leave_with_parent(parent: int) -> None:
     os._exit(1)
 
 
-def _work(window: Window, target: Path) -> None:
+def _work(place: int, window: Window, target: Path) -> None:
+    board = _worker["board"]
+
     def on_slot(count: int) -> None:
-        if _worker["stop"].is_set():
+        if board[STOP]:
             raise Interrupted
-        _worker["progress"].put(count)
+        board[place] += count
 
     compute_window(_worker["twin"], _worker["names"], window, target, on_slot)
 
@@ -121,21 +126,24 @@ def _in_processes(
 ) -> bool:
     on_slots, stopped = talk
     context = multiprocessing.get_context("spawn")
-    progress, stop = context.Queue(), context.Event()
+    # Shared memory without a lock: a worker that is killed while it holds one would stop everybody for ever.
+    # One place says "stop", and each window has one of its own, which only its worker writes.
+    board = context.RawArray(ctypes.c_int64, 1 + len(todo))
+    told = 0
     with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_begin, initargs=(world, progress, stop)
+        workers, mp_context=context, initializer=_begin, initargs=(world, board)
     ) as pool:
         waiting = _submitted(pool, todo)
         try:
             while waiting:
                 done, waiting = wait(waiting, timeout=0.2, return_when="FIRST_EXCEPTION")
-                _drain(progress, on_slots)
+                told = _tell(board, told, on_slots)
                 for future in done:
                     future.result()
                 if waiting and stopped():
                     raise Interrupted
         except BrokenProcessPool:
-            stop.set()
+            board[STOP] = 1
             raise Unavailable(
                 "simulate.worker_lost",
                 "a worker process",
@@ -143,10 +151,10 @@ def _in_processes(
                 "go on with --resume and fewer --workers",
             ) from None
         except BaseException:
-            stop.set()
+            board[STOP] = 1
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-    _drain(progress, on_slots)
+    _tell(board, told, on_slots)
     return True
 
 
@@ -154,14 +162,14 @@ def _submitted(pool: ProcessPoolExecutor, todo: list[tuple[Window, Path]]) -> se
     # Submitting starts the workers, which inherit a blocked Ctrl-C: it must not strike while they import.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return {pool.submit(_work, window, target) for window, target in todo}
+        return {pool.submit(_work, i, window, target) for i, (window, target) in enumerate(todo, STOP + 1)}
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
-def _drain(progress: Any, on_slots: Progress) -> None:
-    try:
-        while True:
-            on_slots(progress.get_nowait())
-    except queue.Empty:
-        pass
+def _tell(board: Any, told: int, on_slots: Progress) -> int:
+    """Report the slots done since `told` of them were; gives how many there are now."""
+    done = int(sum(board[STOP + 1 :]))
+    if done > told:
+        on_slots(done - told)
+    return done
