@@ -120,7 +120,7 @@ def test_the_mask_is_that_of_the_radio_regulations() -> None:
 
 
 @pytest.mark.parametrize(
-    ("satellites", "x_db"), [(1, 0.0), (50, 0.0), (288, 10.0), (289, 10.0), (1000, 20.3)]
+    ("satellites", "x_db"), [(1, 0.0), (50, 0.0), (288, 10.0), (289, 10.0), (1000, 20.3), (29_988, 31.0)]
 )
 def test_the_ka_mask_falls_with_the_number_of_satellites(satellites: int, x_db: float) -> None:
     assert ka_mask(satellites).low_dbw_per_m2 == pytest.approx(-115.0 - x_db, abs=0.02)

@@ -27,8 +27,9 @@ def power_ratio(value_db: npt.ArrayLike) -> Floats:
 class PowerFluxMask:
     """Greatest power flux density at the ground, per `reference_hz`, over the angle of arrival.
 
-    `low` up to 5 degrees, `high` from 25 degrees on, between them linear in degrees.
-    Radio Regulations, edition of 2020, Article 21, Table 21-4.
+    `low` up to 5 degrees, `high` from 25 degrees on, between them linear in degrees. Radio Regulations,
+    Article 21, Table 21-4. That of 10.7-11.7 GHz was read in 47 CFR 25.208(b), which repeats it; the other
+    two were not read in the original (docs/why/009-link-budget.md).
     """
 
     name: str
@@ -47,14 +48,16 @@ class PowerFluxMask:
 def ka_mask(satellites: int) -> PowerFluxMask:
     """The mask of 17.7-19.3 GHz for a non-geostationary system of `satellites`.
 
-    Its lower end falls with the number of satellites, by X dB: Table 21-4 and No. 21.16.6.
+    Its lower end falls with the number of satellites, by X dB: Table 21-4 and No. 21.16.6. The formula was
+    not made for tens of thousands (440 dB for 29,988). SpaceX's filing for these has 31 dB, by a newer one
+    that counts the satellites in view: X ends there. From 25 degrees on, X changes nothing.
     """
     if satellites <= 50:
         x_db = 0.0
     elif satellites <= 288:
         x_db = 5.0 / 119.0 * (satellites - 50)
     else:
-        x_db = (satellites + 402) / 69.0
+        x_db = min((satellites + 402) / 69.0, 31.0)
     return PowerFluxMask("17.7-19.3 GHz", -115.0 - x_db, -105.0)
 
 
