@@ -1,4 +1,4 @@
-"""Lowest-delay search (routing.search_kernel) against SciPy's dijkstra and the enumeration of every path."""
+"""Lowest-delay search (routing.search_kernel, routing.search_four_kernel) against SciPy's dijkstra and the enumeration of every path."""
 
 from __future__ import annotations
 
@@ -93,6 +93,18 @@ def test_costs_are_dijkstras_and_next_hops_explain_them(case) -> None:
     cost, next_hop = lowest_delay(neighbour, hop_us, seeds)
     np.testing.assert_allclose(cost, dijkstra_cost(neighbour, hop_us, seeds), rtol=0, atol=1e-6)
     check_next_hops(neighbour, hop_us, seeds, cost, next_hop)
+
+
+@settings(max_examples=40, deadline=None)
+@given(failing_grids())
+def test_four_links_are_searched_as_any_number_is(case) -> None:
+    """A fifth link that is never there leads to the other kernel, and to the same bits."""
+    neighbour, hop_us, seeds = case
+    more = np.hstack([neighbour, np.full((len(neighbour), 1), -1, dtype=np.int32)])
+    cost, next_hop = lowest_delay(neighbour, hop_us, seeds)
+    again = lowest_delay(more, np.hstack([hop_us, np.full((len(hop_us), 1), np.nan)]), seeds)
+    np.testing.assert_array_equal(cost, again[0])
+    np.testing.assert_array_equal(next_hop, again[1])
 
 
 @settings(max_examples=40, deadline=None)

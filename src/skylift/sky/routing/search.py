@@ -11,12 +11,15 @@ import numpy.typing as npt
 
 from skylift.base.units import LIGHT_SPEED_M_PER_S, US_PER_S
 from skylift.sky.routing import search_kernel as kernel
+from skylift.sky.routing.search_four_kernel import search_four
 
 Ints = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
 Unsigned = npt.NDArray[np.uint32]
 Floats = npt.NDArray[np.float64]
 
+# Satellites with four lasers each have a search of their own.
+LASERS = 4
 # More buckets than this cost more to look into than they save.
 MOST_BUCKETS = 1 << 12
 # Bucket width as a share of the mean link, where the shortest link is shorter still. Measured in
@@ -39,13 +42,29 @@ def lowest_delay(neighbour: Ints, hop_us: Floats, seed_cost_us: Floats) -> tuple
     if neighbour.shape != hop_us.shape:
         raise ValueError("neighbour and hop_us must have one shape")
     count, degree = neighbour.shape
+    if degree == LASERS:
+        return _search_four(neighbour, hop_us, seed_cost_us)
     offset = np.empty(count + 1, dtype=np.uint32)
     target = np.empty(count * degree, dtype=np.uint32)
     weight_us = np.empty(count * degree, dtype=np.float64)
     kept = kernel.compact(neighbour, hop_us, offset, target, weight_us)
+    _refuse_bad_link(kept)
+    return _search(offset, target[:kept], weight_us[:kept], seed_cost_us)
+
+
+def _refuse_bad_link(kept: int) -> None:
     if kept < 0:
         raise ValueError(f"a link of satellite {-1 - kept} has a negative delay or leads nowhere")
-    return _search(offset, target[:kept], weight_us[:kept], seed_cost_us)
+
+
+def _search_four(neighbour: Ints, hop_us: Floats, seed_cost_us: Floats) -> tuple[Floats, Ints]:
+    target = np.empty(neighbour.size, dtype=np.uint32)
+    weight_us = np.empty(neighbour.size, dtype=np.float64)
+    _refuse_bad_link(kernel.fill(neighbour, hop_us, target, weight_us))
+    seeds, cost_us, next_hop = _room(seed_cost_us, len(neighbour))
+    delta_us, longest_us = _widths(weight_us)
+    search_four(target, weight_us, seeds, delta_us, longest_us, MOST_BUCKETS, cost_us, next_hop)
+    return cost_us, next_hop
 
 
 def lowest_delay_any(
@@ -66,15 +85,23 @@ def lowest_delay_any(
 def _search(
     offset: Unsigned, target: Unsigned, weight_us: Floats, seed_cost_us: Floats
 ) -> tuple[Floats, Ints]:
-    if seed_cost_us.ndim != 2 or seed_cost_us.shape[1] != len(offset) - 1:
-        raise ValueError("seed_cost_us must be (P, N)")
-    seeds = np.ascontiguousarray(seed_cost_us, dtype=np.float64)
-    cost_us = np.empty(seeds.shape, dtype=np.float64)
-    next_hop = np.empty(seeds.shape, dtype=np.int32)
-    shortest_us, mean_us, longest_us = kernel.lengths(weight_us)
-    delta_us = max(shortest_us, mean_us * WIDTH_OF_MEAN_LINK)
+    seeds, cost_us, next_hop = _room(seed_cost_us, len(offset) - 1)
+    delta_us, longest_us = _widths(weight_us)
     kernel.search_all(offset, target, weight_us, seeds, delta_us, longest_us, MOST_BUCKETS, cost_us, next_hop)
     return cost_us, next_hop
+
+
+def _room(seed_cost_us: Floats, count: int) -> tuple[Floats, Floats, Ints]:
+    if seed_cost_us.ndim != 2 or seed_cost_us.shape[1] != count:
+        raise ValueError("seed_cost_us must be (P, N)")
+    seeds = np.ascontiguousarray(seed_cost_us, dtype=np.float64)
+    return seeds, np.empty(seeds.shape, dtype=np.float64), np.empty(seeds.shape, dtype=np.int32)
+
+
+def _widths(weight_us: Floats) -> tuple[float, float]:
+    """The width of a bucket and the longest link, in us."""
+    shortest_us, mean_us, longest_us = kernel.lengths(weight_us)
+    return max(shortest_us, mean_us * WIDTH_OF_MEAN_LINK), longest_us
 
 
 def path_from(next_hop: Ints, satellite: int) -> Ints:

@@ -33,6 +33,25 @@ def compact(neighbour, hop_us, offset, target, weight_us):
 
 
 @njit(cache=True)
+def fill(neighbour, hop_us, target, weight_us):
+    """The links of (N, D) as flat target and weight_us (N*D,), those that are absent or down weighing inf.
+
+    Returns 0, or -1 - node of the first link with a negative delay or a bad target.
+    """
+    count, degree = neighbour.shape
+    for u in range(count):
+        for k in range(degree):
+            v = neighbour[u, k]
+            w = hop_us[u, k]
+            up = v >= 0 and w < np.inf
+            if up and (v >= count or w < 0.0):
+                return -1 - u
+            target[u * degree + k] = v if up else 0
+            weight_us[u * degree + k] = w if up else np.inf
+    return 0
+
+
+@njit(cache=True)
 def search_all(offset, target, weight_us, seed_cost_us, least_delta_us, longest_us, most, cost_us, next_hop):
     """Shortest paths from the seeds of each row p of seed_cost_us (P, N), into cost_us and next_hop (P, N).
 
