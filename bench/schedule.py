@@ -1,0 +1,154 @@
+"""The beam schedule of one slot on one core: a world of 11,926 satellites, and Ukraine's real sky.
+
+What is timed is the schedule alone: pairs, rates and gateways' reach are found before. No peer: OR-tools
+is not among the dependencies, and no library at hand knows this objective.
+
+*world*: the shells of bench/coverage.py, 20,000 cells in 200 clusters between 60 south and 60 north,
+a gateway of 8 antennas in each. *ukraine*: every cell of `skylift cells --country UA`, the 10,395 objects
+of the catalogue of 2026-05-30 at its median epoch, 16 gateways around; where ../shared is absent, the
+shells of bench/coverage.py instead.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.coverage import SHELLS, _shell
+from bench.harness import Case, Result
+from skylift.base.geodesy import Place
+from skylift.base.randomness import random_stream
+
+if TYPE_CHECKING:
+    from skylift.sky.schedule.problem import Slot
+
+Floats = npt.NDArray[np.float64]
+
+CATALOGUE = Path(__file__).resolve().parents[2] / "shared" / "data" / "catalogues" / "starlink_2026-05-30.tle"
+CELLS = 20_000
+FLOOR_DEG = 25.0
+ANTENNAS = 8
+# Two polarisations of 8 beams, and what a feeder of 2.1 GHz in two polarisations carries at 4 b/s/Hz, about.
+BEAMS, FEEDER_BPS = 8, 17e9
+# (latitude, longitude) of gateways around Ukraine, rounded to degrees: all that the first hop can reach.
+AROUND = (
+    (52, 21), (54, 24), (41, 29), (45, 11), (47, 8), (50, 8), (55, 25), (48, 17), (42, 23), (38, 24),
+    (60, 11), (57, 16), (61, 25), (39, 45), (40, 36), (43, 12),
+)  # fmt: skip
+
+
+def slot_of(
+    position_m: Floats, cells: list[Place], gateways: list[Place], random: Any, load_bps: float
+) -> Slot:
+    """A slot of pairs above 25 degrees and 18 degrees from the arc; demand is lognormal, in four classes."""
+    from skylift.sky.coverage.sites import AntennaModel, sites_of
+    from skylift.sky.coverage.usable import usable_pairs
+    from skylift.sky.schedule.problem import Cells, Gateways, Satellites, Slot, UserPairs
+
+    dish = AntennaModel("dish", "", FLOOR_DEG, arc_separation_deg=18.0)
+    sites = sites_of(cells, [dish] * len(cells))
+    seen = usable_pairs(sites, position_m)
+    reach = usable_pairs(sites_of(gateways, [dish] * len(gateways)), position_m)
+    m, n = len(cells), position_m.shape[2]
+    size, mix = random.lognormal(0.0, 0.8, (m, 1)), random.lognormal(0.0, 0.4, (m, 4))
+    wanted = size * mix * np.array([0.05, 0.15, 0.2, 0.6])
+    wanted *= load_bps / wanted.sum()
+    return Slot(
+        Cells(sites.position_ecef_m, wanted, np.zeros(m, dtype=np.uint8)),
+        Satellites(np.nan_to_num(position_m[1], nan=1e7), np.full((n, 2), BEAMS, dtype=np.int32)),
+        # 2.4 to 3.1 b/s/Hz between 25 degrees and the zenith: the spread of C/N from 15 to 18 dB.
+        UserPairs(
+            seen.site_offset, seen.satellite, 240e6 * (2.4 + 0.7 * np.sin(seen.elevation_rad.astype(float)))
+        ),
+        Gateways(
+            reach.site_offset,
+            reach.satellite,
+            np.full(len(gateways), ANTENNAS, dtype=np.int32),
+            np.full(len(gateways), FEEDER_BPS),
+        ),
+    )
+
+
+@cache
+def world(seed: int) -> tuple[Slot, Any]:
+    from skylift.sky.schedule.scheduler import BeamScheduler
+
+    random = random_stream(seed, "bench/schedule/world")
+    position_m = np.concatenate([_shell(random, *shell) for shell in SHELLS], axis=2)
+    centres = np.degrees(np.arcsin(random.uniform(-0.86, 0.86, 200))), random.uniform(-180, 180, 200)
+    which = random.integers(0, 200, CELLS)
+    latitude = centres[0][which] + random.normal(0, 1.5, CELLS)
+    longitude = centres[1][which] + random.normal(0, 2.0, CELLS)
+    places = [Place(float(a), float((b + 180) % 360 - 180)) for a, b in zip(latitude, longitude, strict=True)]
+    gateways = [Place(float(a), float(b)) for a, b in zip(*centres, strict=True)]
+    slot = slot_of(position_m, places, gateways, random, 8e12)
+    return slot, BeamScheduler(slot.cells.position_ecef_m)
+
+
+@cache
+def ukraine(seed: int) -> tuple[Slot, Any]:
+    import h3
+
+    from skylift.adapters.outlines import country_outline
+    from skylift.base.places import cells_of
+    from skylift.sky.schedule.scheduler import BeamScheduler
+
+    random = random_stream(seed, "bench/schedule/ukraine")
+    places = [Place(*h3.cell_to_latlng(cell)) for cell in cells_of(country_outline("UA"), 5)]
+    gateways = [Place(float(a), float(b)) for a, b in AROUND]
+    slot = slot_of(_catalogue_m(random), places, gateways, random, 1.5e12)
+    return slot, BeamScheduler(slot.cells.position_ecef_m)
+
+
+def _catalogue_m(random: np.random.Generator) -> Floats:
+    """Positions (3 instants, 3, N) of the real catalogue, or of the shells where it is absent."""
+    if not CATALOGUE.exists():
+        return np.concatenate([_shell(random, *shell) for shell in SHELLS], axis=2)
+    from skylift.adapters.catalogue_files import read_catalogue
+    from skylift.sky.orbit.propagate import Propagator
+
+    catalogue = read_catalogue(CATALOGUE).catalogue
+    at_us = int(np.median(catalogue.epoch_us))
+    instants = np.array([at_us, at_us + 7_500_000, at_us + 15_000_000], dtype=np.int64)
+    return np.asarray(Propagator(catalogue).ephemeris(instants, frame="itrs").position_ecef_m)
+
+
+def cases(seed: int) -> list[Case]:
+    def run(make: Any) -> Any:
+        slot, scheduler = make(seed)
+        return scheduler.schedule(slot)
+
+    def case(name: str, make: Any, limit_s: float, cells: int) -> Case:
+        return Case(
+            id=name,
+            ours=lambda: run(make),
+            peer=None,
+            peer_name="",
+            peer_version="",
+            compare=None,
+            limit=f"<= {limit_s * 1e3:.0f} ms of one core, the schedule alone",
+            ok=lambda result: _within(result, limit_s),
+            seed=seed,
+            prepare=lambda: _warm(make, seed),
+            work=cells,
+            unit="cells",
+        )
+
+    return [
+        case("schedule-world", world, 0.4, CELLS),
+        case("schedule-ukraine", ukraine, 0.060, 2_467),
+    ]
+
+
+def _within(result: Result, limit_s: float) -> bool:
+    return result.ours.cpu_s <= limit_s
+
+
+def _warm(make: Any, seed: int) -> None:
+    """Compiles, and lets the scheduler find its cells' neighbourhoods."""
+    slot, scheduler = make(seed)
+    scheduler.schedule(slot)

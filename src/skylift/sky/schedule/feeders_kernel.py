@@ -1,0 +1,146 @@
+"""Which gateway's antenna tracks which satellite: satellites in the order of what they add."""
+
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+import heapq
+import math
+
+import numpy as np
+from numba import njit
+
+from skylift.sky.schedule.levels_kernel import amount_at, pour, urgency
+
+
+@njit(cache=True)
+def gateways_of_satellites(offset, satellite, antennas, feeder_bps, n):
+    """Reach by satellite: offset (n+1,), gateway (J',); the highest feeder first, then the order given."""
+    order = np.argsort(-feeder_bps, kind="mergesort")
+    out_offset = np.zeros(n + 1, np.int64)
+    for g in range(len(antennas)):
+        if antennas[g] > 0 and feeder_bps[g] > 0.0:
+            for j in range(offset[g], offset[g + 1]):
+                out_offset[satellite[j] + 1] += 1
+    for s in range(n):
+        out_offset[s + 1] += out_offset[s]
+    at = out_offset[:-1].copy()
+    gateway = np.empty(out_offset[-1], np.int32)
+    for g in order:
+        if antennas[g] > 0 and feeder_bps[g] > 0.0:
+            for j in range(offset[g], offset[g + 1]):
+                s = satellite[j]
+                gateway[at[s]] = g
+                at[s] += 1
+    return out_offset, gateway
+
+
+@njit(cache=True)
+def seat(new, reach_offset, reach, seat_offset, seat_of, used, closed, first, gateway_of, came_from, queue):
+    """Gives satellite `new` an antenna, moving others along a chain of gateways if need be; whether it could.
+
+    seat_of    satellites by gateway from seat_offset; used (G,) how many
+    closed     (G,) gateways that can never free an antenna: whatever a failed search met
+    first      the gateway to try before all others, or -1
+    came_from, queue  (G,) scratch: which satellite would move to this gateway
+    """
+    head, tail = 0, 0
+    came_from[:] = -1
+    if first >= 0:
+        for j in range(reach_offset[new], reach_offset[new + 1]):
+            if reach[j] == first and not closed[first]:
+                came_from[first] = new
+                queue[tail] = first
+                tail += 1
+    for j in range(reach_offset[new], reach_offset[new + 1]):
+        g = reach[j]
+        if came_from[g] < 0 and not closed[g]:
+            came_from[g] = new
+            queue[tail] = g
+            tail += 1
+    while head < tail:
+        g = queue[head]
+        head += 1
+        if used[g] < seat_offset[g + 1] - seat_offset[g]:
+            while True:
+                mover = came_from[g]
+                old = gateway_of[mover]
+                seat_of[seat_offset[g] + used[g]] = mover
+                used[g] += 1
+                gateway_of[mover] = g
+                if mover == new:
+                    return True
+                for i in range(seat_offset[old], seat_offset[old] + used[old]):
+                    if seat_of[i] == mover:
+                        seat_of[i] = seat_of[seat_offset[old] + used[old] - 1]
+                        break
+                used[old] -= 1
+                g = old
+        for i in range(seat_offset[g], seat_offset[g + 1]):
+            other = seat_of[i]
+            for j in range(reach_offset[other], reach_offset[other + 1]):
+                there = reach[j]
+                if came_from[there] < 0 and not closed[there]:
+                    came_from[there] = other
+                    queue[tail] = there
+                    tail += 1
+    for i in range(tail):
+        closed[queue[i]] = True
+    return False
+
+
+@njit(cache=True)
+def assign_feeders(
+    reach_offset, reach, antennas, feeder_bps, cell_offset, cells, rates, steps, beams, previous, keep_level,
+    gateway_of,
+):  # fmt: skip
+    """Fills gateway_of (N,); -1 for satellites without an antenna or without use.
+
+    reach_offset, reach     gateways by satellite; cell_offset, cells, rates  cells by satellite
+    previous                (N,) gateways of the slot before, -1 for none
+
+    Lazy: what a satellite adds can only fall while others pour, so a stale worth is an upper bound.
+    """
+    n, gateways = len(gateway_of), len(antennas)
+    gateway_of[:] = -1
+    seat_offset = np.zeros(gateways + 1, np.int64)
+    for g in range(gateways):
+        seat_offset[g + 1] = seat_offset[g] + antennas[g]
+    seat_of = np.full(seat_offset[-1], -1, np.int32)
+    used = np.zeros(gateways, np.int64)
+    closed = np.zeros(gateways, np.bool_)
+    came_from = np.full(gateways, -1, np.int32)
+    queue = np.empty(gateways, np.int64)
+    got = np.zeros(len(steps))
+    bonus = math.exp(4.0 * keep_level)
+    best_feeder = np.zeros(n)
+    heap = [(0.0, 0) for _ in range(0)]
+    for s in range(n):
+        if beams[s] <= 0 or cell_offset[s] == cell_offset[s + 1] or reach_offset[s] == reach_offset[s + 1]:
+            continue
+        best_feeder[s] = feeder_bps[reach[reach_offset[s]]]
+        # Better than any: it is looked at when it comes to the top.
+        heap.append((-np.inf, s))
+    while len(heap) > 0:
+        stale, s = heapq.heappop(heap)
+        a, b = cell_offset[s], cell_offset[s + 1]
+        open_ = False
+        for j in range(reach_offset[s], reach_offset[s + 1]):
+            open_ = open_ or not closed[reach[j]]
+        if not open_:
+            continue
+        level, poured = pour(cells[a:b], rates[a:b], steps, got, float(beams[s]), best_feeder[s])
+        worth = -urgency(poured, level) * (bonus if previous[s] >= 0 else 1.0)
+        if stale == -np.inf or (worth > stale and len(heap) > 0 and (worth, s) > heap[0]):
+            heapq.heappush(heap, (worth, s))
+            continue
+        taken = seat(
+            s, reach_offset, reach, seat_offset, seat_of, used, closed, previous[s], gateway_of, came_from,
+            queue,
+        )  # fmt: skip
+        if not taken:
+            continue
+        for i in range(a, b):
+            want = amount_at(steps[cells[i]], level)
+            if want > got[cells[i]]:
+                got[cells[i]] = want

@@ -1,0 +1,202 @@
+"""What a slot's schedule is made from, and what it is. Arrays only; nothing here knows a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from skylift.base.errors import Refused
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int32]
+Offsets = npt.NDArray[np.int64]
+
+# Life and rescue; critical infrastructure; government and aid; everybody.
+CLASSES = 4
+# Channels are told apart by the bits of one word in the kernels.
+MOST_CHANNELS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRules:
+    """Parameters of the schedule.
+
+    channels      of one polarisation; Starlink's user downlink has 8 of 240 MHz (Humphreys et al. 2023)
+    nco           how many satellites may light one cell on one channel, both polarisations together
+                  (1: licence condition of SpaceX's second generation, FCC 22-91)
+    floor_fraction   of what each class wants, served before any class gets more
+    separation_rad   least angle, seen from a satellite, between a beam's axis and a cell that another
+                     satellite serves on the same channel. 2.5 degrees: a beam's footprint is 24 km at nadir
+                     from 550 km and 49 x 116 km at 25 degrees, which is the same cone
+    dish_separation_rad  least angle, seen from a cell, between two satellites that light it on one channel,
+                     where nco is more than 1; assumed: about three beamwidths of a 33 dBi dish
+    keep_level    what a pair used in the slot before is worth, in levels
+    """
+
+    channels: int = 8
+    nco: int = 1
+    floor_fraction: float = 0.02
+    separation_rad: float = np.radians(2.5)
+    dish_separation_rad: float = np.radians(10.0)
+    keep_level: float = 0.02
+
+    def __post_init__(self) -> None:
+        _within("channels", self.channels, 1, MOST_CHANNELS)
+        _within("nco", self.nco, 1, 8)
+        _within("floor_fraction", self.floor_fraction, 0.0, 1.0)
+        _within("separation_rad", self.separation_rad, 0.0, np.radians(20.0))
+        _within("dish_separation_rad", self.dish_separation_rad, 0.0, np.pi)
+        _within("keep_level", self.keep_level, 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """M cells: centres (3, M) Earth-fixed, wanted bps by class (M, 4), barred (M,): 0, or a WhyDown."""
+
+    position_ecef_m: Floats
+    wanted_bps: Floats
+    barred: npt.NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.barred)
+
+
+@dataclass(frozen=True, slots=True)
+class Satellites:
+    """N satellites: positions (3, N) in mid-slot, Earth-fixed; beams int32 (N, 2) by polarisation."""
+
+    position_ecef_m: Floats
+    beams: Ints
+
+    def __len__(self) -> int:
+        return int(self.position_ecef_m.shape[1])
+
+
+@dataclass(frozen=True, slots=True)
+class UserPairs:
+    """K pairs usable for the whole slot, sorted by cell: offset (M+1,), satellite (K,), full_rate_bps (K,).
+
+    full_rate_bps  what one channel in one polarisation carries if it shines on the cell for the whole slot;
+                   a pair of rate 0 (jammed, say) is not used
+    """
+
+    offset: Offsets
+    satellite: Ints
+    full_rate_bps: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Gateways:
+    """G gateways: offset (G+1,) and satellite (J,), which of them each can track for the whole slot;
+    antennas (G,), one satellite each; feeder_bps (G,), the Ka rate of one antenna."""
+
+    offset: Offsets
+    satellite: Ints
+    antennas: Ints
+    feeder_bps: Floats
+
+    def __len__(self) -> int:
+        return len(self.antennas)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """R rows, sorted by cell, then in the order in which they were placed; and what they add up to.
+
+    satellite, polarisation (0, 1), beam, channel, cell, gateway  int32 (R,)
+                beam counts within the satellite's polarisation; it keeps its channel for the slot
+    share_fraction, rate_bps  float64 (R,)
+    gateway_of  int32 (N,): the gateway that tracks each satellite; -1 for none
+    served_bps  (M, 4) by class;  level (M,) as in docs/why/011, 0 to 5; 5 where nothing is wanted
+    """
+
+    satellite: Ints
+    polarisation: Ints
+    beam: Ints
+    channel: Ints
+    cell: Ints
+    gateway: Ints
+    share_fraction: Floats
+    rate_bps: Floats
+    gateway_of: Ints
+    served_bps: Floats
+    level: Floats
+
+    def __len__(self) -> int:
+        return len(self.satellite)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """All that one schedule is made from. Refused where the arrays do not fit or a number is impossible."""
+
+    cells: Cells
+    satellites: Satellites
+    pairs: UserPairs
+    gateways: Gateways
+    rules: ScheduleRules = field(default_factory=ScheduleRules)
+
+    def __post_init__(self) -> None:
+        m, n, k = len(self.cells), len(self.satellites), len(self.pairs.satellite)
+        g, j = len(self.gateways), len(self.gateways.satellite)
+        _shape("cells.position_ecef_m", self.cells.position_ecef_m, (3, m))
+        _shape("cells.wanted_bps", self.cells.wanted_bps, (m, CLASSES))
+        _shape("satellites.beams", self.satellites.beams, (n, 2))
+        _shape("pairs.full_rate_bps", self.pairs.full_rate_bps, (k,))
+        _shape("gateways.feeder_bps", self.gateways.feeder_bps, (g,))
+        _offsets("pairs.offset", self.pairs.offset, m, k)
+        _offsets("gateways.offset", self.gateways.offset, g, j)
+        _indices("pairs.satellite", self.pairs.satellite, n)
+        _indices("gateways.satellite", self.gateways.satellite, n)
+        _amounts("cells.wanted_bps", self.cells.wanted_bps)
+        _amounts("pairs.full_rate_bps", self.pairs.full_rate_bps)
+        _amounts("gateways.feeder_bps", self.gateways.feeder_bps)
+        _amounts("gateways.antennas", self.gateways.antennas)
+        _amounts("satellites.beams", self.satellites.beams)
+        if self.satellites.beams.size and self.satellites.beams.max() > self.rules.channels:
+            raise Refused(
+                "schedule.beams",
+                "satellites.beams",
+                f"one polarisation has at most as many beams as there are channels ({self.rules.channels})",
+                "raise rules.channels, or give the satellite fewer beams in a polarisation",
+            )
+
+
+def _within(name: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise Refused(
+            "schedule.rule", name, f"it must lie between {least:g} and {most:g}", "correct the parameter"
+        )
+
+
+def _shape(name: str, array: npt.NDArray[np.generic], shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise Refused(
+            "schedule.shape", name, f"its shape must be {shape}, not {array.shape}", "make the arrays fit"
+        )
+
+
+def _offsets(name: str, offset: Offsets, rows: int, total: int) -> None:
+    _shape(name, offset, (rows + 1,))
+    if offset[0] != 0 or offset[-1] != total or (np.diff(offset) < 0).any():
+        raise Refused(
+            "schedule.offset", name, f"it must rise from 0 to {total}", "sort the pairs and count them anew"
+        )
+
+
+def _indices(name: str, index: Ints, count: int) -> None:
+    if index.size and (index.min() < 0 or index.max() >= count):
+        raise Refused(
+            "schedule.index", name, f"it must lie between 0 and {count - 1}", "use indices into the catalogue"
+        )
+
+
+def _amounts(name: str, amount: npt.NDArray[np.generic]) -> None:
+    # nan compares false, so it is caught as well.
+    if (
+        not bool(np.all(np.asarray(amount, dtype=np.float64) >= 0))
+        or not np.isfinite(amount.astype(np.float64)).all()
+    ):
+        raise Refused("schedule.amount", name, "it must be finite and not negative", "correct the array")
