@@ -1,4 +1,4 @@
-"""Lowest-delay search (routing.search_kernel, routing.search_four_kernel) against SciPy's dijkstra and the enumeration of every path."""
+"""Lowest-delay search (routing.search_kernel, routing.search_four_kernel) against SciPy and every path."""
 
 from __future__ import annotations
 
