@@ -175,6 +175,8 @@ def separation_breaches(slot: Slot, f: int, users: list[tuple[int, int]]) -> lis
     to = cell_m[served][np.newaxis] - sat_m[sats][:, np.newaxis]
     cosine = np.einsum("uj,usj->us", axis, to) / np.linalg.norm(to, axis=2)
     near = np.arccos(np.clip(cosine, -1, 1)) < rules.separation_rad - 1e-9
+    # What lies beyond the horizon is hidden by the Earth.
+    near &= np.einsum("usj,sj->us", to, cell_m[served]) < 0
     near |= cells[:, np.newaxis] == served[np.newaxis]
     for i, cell in enumerate(served):
         covering = sorted(set(sats[near[:, i]].tolist()))

@@ -50,10 +50,11 @@ def _hand_over(c, s, p, f, donor, full_rate, steps, book):
 
 
 @njit(cache=True)
-def exchange(order, offset, satellite, full_rate, steps, least_gap, top, book, rules):
+def exchange(order, offset, satellite, full_rate, steps, least_gap, top, asleep, book, rules):
     """One round: each cell asks its satellites; how many took time from one at least `least_gap` higher.
 
-    top  (N,) of highest_users: an upper bound, since nobody rises above the one it takes from
+    top     (N,) of highest_users: an upper bound, since nobody rises above the one it takes from
+    asleep  bool (M,): cells to leave alone; those that found nothing are put among them
     Returns -1 if `near` reaches too short.
     """
     free, free_of, _, _, feeder_left, got = book[:6]
@@ -61,6 +62,8 @@ def exchange(order, offset, satellite, full_rate, steps, least_gap, top, book, r
     fresh = rules[8]
     takers = 0
     for c in order:
+        if asleep[c]:
+            continue
         at = level_at(steps[c], got[c])
         took = False
         for k in range(offset[c], offset[c + 1]):
@@ -106,6 +109,7 @@ def exchange(order, offset, satellite, full_rate, steps, least_gap, top, book, r
                 at = level_at(steps[c], got[c])
                 took = True
         takers += took
+        asleep[c] = not took
     return takers
 
 

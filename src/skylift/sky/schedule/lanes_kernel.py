@@ -218,10 +218,15 @@ def place_parts(order, satellite, full_rate, steps, level, pair_of, part_of, cei
 
 
 @njit(cache=True)
-def top_up(order, offset, satellite, full_rate, steps, target, book, rules):
-    """Lets each cell below the level `target` seek the rest where time is left; False as in `place`."""
+def top_up(order, offset, satellite, full_rate, steps, target, stuck, book, rules):
+    """Lets each cell below the level `target` seek the rest where time is left; False as in `place`.
+
+    stuck  bool (M,): cells that have asked in vain: while time is only given out, they need not ask again
+    """
     free_of, feeder_left, got = book[1], book[4], book[5]
     for c in order:
+        if stuck[c]:
+            continue
         goal = amount_at(steps[c], min(target, float(STEPS)))
         for k in range(offset[c], offset[c + 1]):
             if got[c] >= goal * FULL:
@@ -234,4 +239,5 @@ def top_up(order, offset, satellite, full_rate, steps, target, book, rules):
                 and not place(c, s, rate, goal - got[c], book, rules)
             ):
                 return False
+        stuck[c] = got[c] < goal * FULL
     return True

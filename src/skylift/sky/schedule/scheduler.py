@@ -45,7 +45,9 @@ TARGETS = (
     5.0,
 )
 # Levels that a cell must stand above another on one lane to hand time over, by round.
-EXCHANGE_GAP = (0.1, 0.05, *(0.02,) * 10)
+EXCHANGE_GAP = (0.1, 0.05, *(0.02,) * 24)
+# If no more than this found no place, exchanges mend it, and nothing is placed anew class by class.
+FEW_MISSING = 0.005
 # Cells within this are held as neighbours; enough for 2.5 degrees from 550 km at 25 degrees of elevation.
 _REACH_M = 150_000.0
 _WIDEST_REACH_M = 1_500_000.0
@@ -148,6 +150,10 @@ class BeamScheduler:
         for softness in SOFTNESS:
             if join(*given, softness, order, pair_of, part_of, time, rate) == 0:
                 break
+            satellite_levels(time, rate, beams, feeder, level)
+            # Everybody is full: no other choice could serve more.
+            if level.min(initial=STEPS) >= STEPS:
+                break
         satellite_levels(time, rate, beams, feeder, level)
         for gap in LEAST_GAP:
             if divide(*given, gap, pair_of, part_of, time, rate, level) == 0:
@@ -159,7 +165,10 @@ class BeamScheduler:
         desk = _Desk(slot, balanced, self._near, self._order)
         if not desk.place(float(STEPS)):
             return None
-        if not desk.all_placed():
+        missing = desk.missing_fraction()
+        if 0.0 < missing <= FEW_MISSING and not desk.top_up(list(TARGETS)):
+            return None
+        if missing > FEW_MISSING:
             # Begin anew, class by class, so that what low classes take blocks no higher one.
             desk = _Desk(slot, balanced, self._near, self._order)
             for ceiling in range(1, STEPS + 1):
@@ -209,6 +218,7 @@ class _Desk:
             np.empty(room),
             np.zeros(1, dtype=np.int64),
         )
+        self._stuck = np.zeros(m, dtype=np.bool_)
         most = int(np.diff(near[0]).max(initial=0)) + 1
         self._rules = (
             slot.satellites.beams, rules.nco, rules.separation_rad, rules.dish_separation_rad,
@@ -226,28 +236,35 @@ class _Desk:
         )  # fmt: skip
 
     def top_up(self, targets: list[float]) -> bool:
-        return all(top_up(*self._pairs(), target, self._book, self._rules) for target in targets)
+        return all(top_up(*self._pairs(), target, self._stuck, self._book, self._rules) for target in targets)
 
     def exchange(self) -> bool:
-        top = np.empty(len(self._slot.satellites))
+        top, asleep = np.empty(len(self._slot.satellites)), np.zeros(len(self._slot.cells), dtype=np.bool_)
+        takers, before = 0, np.inf
         for gap in EXCHANGE_GAP:
+            # Nobody found any more, or a smaller gap will do: all ask again, for much has changed hands.
+            woken = takers == 0 or gap < before
+            before = gap
+            if woken:
+                asleep[:] = False
             highest_users(self._balanced.steps, self._book, top)
-            takers = exchange(*self._pairs(), gap, top, self._book, self._rules)
+            takers = exchange(*self._pairs(), gap, top, asleep, self._book, self._rules)
             if takers < 0 or refresh(self._book, self._rules) < 0:
                 return False
-            if takers == 0 and gap == EXCHANGE_GAP[-1]:
+            if takers == 0 and woken and gap == EXCHANGE_GAP[-1]:
                 break
         return True
 
-    def all_placed(self) -> bool:
-        """Whether every cell has what the balance gave it, to a millionth."""
+    def missing_fraction(self) -> float:
+        """How much of what the balance gave the cells found no lane; 0 up to a millionth in each cell."""
         b, satellite = self._balanced, self._slot.pairs.satellite
         level = np.minimum(np.append(b.level, 0.0)[np.append(satellite, -1)[b.pair_of]], STEPS)
         whole = np.concatenate([np.zeros((len(b.steps), 1)), np.cumsum(b.steps, axis=1)], axis=1)
         step = np.minimum(level.astype(np.int64), STEPS - 1)
         base = np.take_along_axis(whole, step, axis=1)
         due = (b.part_of * (base + (level - step) * np.take_along_axis(b.steps, step, axis=1))).sum(axis=1)
-        return bool((self._book[5] >= due * (1.0 - 1e-6)).all())
+        short = np.maximum(due * (1.0 - 1e-6) - self._book[5], 0.0)
+        return float(short.sum() / max(due.sum(), 1.0))
 
     def rows(self) -> tuple[Ints, Floats, Floats]:
         """Satellite, polarisation, channel, cell, beam (R, 5), shares, full rates; sorted by cell, lane."""
