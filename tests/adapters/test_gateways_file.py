@@ -285,3 +285,35 @@ def test_a_name_has_a_stable_id(name: str, expected: str) -> None:
 @given(st.text(max_size=30))
 def test_a_slug_is_its_own_slug(name: str) -> None:
     assert slug(slug(name)) == slug(name)
+
+
+TWO_TIMES = """
+[[gateway]]
+name = "Somewhere"
+latitude_deg = 12.5
+longitude_deg = 34.25
+source = "made up for this test"
+antennas = 8
+{until}
+[[gateway]]
+name = "Somewhere"
+latitude_deg = 12.5
+longitude_deg = 34.25
+source = "made up for this test"
+antennas = 20
+since = 2024-01-01
+"""
+
+
+@pytest.mark.parametrize(
+    ("at", "antennas"), [("2023-12-31T23:59:59Z", 8), ("2024-01-01T00:00:00Z", 20), ("2026-01-01", 20)]
+)
+def test_a_site_has_the_antennas_of_its_year(at: str, antennas: int) -> None:
+    text = TWO_TIMES.format(until="until = 2024-01-01")
+    assert [g.antennas for g in ground_segment(text, parse_instant(at)).gateways] == [antennas]
+
+
+@pytest.mark.parametrize("until", ["", "until = 2024-01-02"])
+def test_a_site_does_not_stand_twice_at_one_time(until: str) -> None:
+    with pytest.raises(Refused, match="somewhere"):
+        ground_segment(TWO_TIMES.format(until=until))

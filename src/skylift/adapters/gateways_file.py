@@ -10,7 +10,7 @@ import re
 import tomllib
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from importlib import resources
@@ -412,17 +412,27 @@ def _pop(site: _Site) -> Pop:
     )
 
 
+def _refuse_twice(kind: str, sites: Sequence[Gateway] | Sequence[Pop], thing: str) -> None:
+    """One site may stand there several times for different years, as when its antennas became more."""
+    periods: dict[str, list[tuple[float, float]]] = {}
+    for site in sites:
+        since = -math.inf if site.since_us is None else float(site.since_us)
+        until = math.inf if site.until_us is None else float(site.until_us)
+        for other_since, other_until in periods.setdefault(str(site.id), []):
+            if since < other_until and other_since < until:
+                raise Refused(
+                    "gateways.duplicate",
+                    f"{thing}: {kind} {site.id}",
+                    "a name may stand only once in a list, or once for each time (since, until)",
+                    "take out or rename the other one, or give them times that do not overlap",
+                )
+        periods[str(site.id)].append((since, until))
+
+
 def _checked(gateways: list[Gateway], pops: list[Pop], thing: str) -> GroundSegment:
-    """Every id once, and every gateway's PoP there."""
-    for kind, ids in (("gateway", [g.id for g in gateways]), ("PoP", [p.id for p in pops])):
-        twice = [id_ for id_, count in Counter(map(str, ids)).items() if count > 1]
-        if twice:
-            raise Refused(
-                "gateways.duplicate",
-                f"{thing}: {kind} {twice[0]}",
-                "a name may stand only once in a list",
-                "take out or rename the other one",
-            )
+    """Every id once at any time, and every gateway's PoP there."""
+    _refuse_twice("gateway", gateways, thing)
+    _refuse_twice("PoP", pops, thing)
     known = {p.id for p in pops}
     for gateway in gateways:
         if gateway.pop is not None and known and gateway.pop not in known:
