@@ -78,6 +78,7 @@ class Case:
     work, unit  how many units one call does: the table shows the rate per CPU second
     rounds      how often each side is timed; 1 for what takes minutes, and then without a warm-up
     peak_of     peak memory told by our output, where more than one process shares the work
+    unfinished  of a part that no command uses yet: measured only when it is asked for by its id
     """
 
     id: str
@@ -95,6 +96,7 @@ class Case:
     unit: str = ""
     rounds: int = ROUNDS
     peak_of: Callable[[Any], int] | None = None
+    unfinished: bool = False
 
 
 def child_environment(threads: int) -> dict[str, str]:

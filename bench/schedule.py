@@ -136,6 +136,7 @@ def cases(seed: int) -> list[Case]:
             prepare=lambda: _warm(make, seed),
             work=cells,
             unit="cells",
+            unfinished=True,
         )
 
     return [

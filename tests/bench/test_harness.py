@@ -122,3 +122,9 @@ def test_the_file_is_whole_and_a_miss_is_exit_code_one(
         assert set(written) == {"schema", "commit", "machine", "results"}
         assert written["schema"] == 1
         assert [line["ok"] for line in written["results"]] == [ok]
+
+
+def test_unfinished_parts_are_named_and_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    whole, part = case(id="whole"), case(id="part", unfinished=True)
+    assert command.finished([whole, part]) == [whole]
+    assert capsys.readouterr().err == "left out, its part is unfinished: part (--only part measures it)\n"
