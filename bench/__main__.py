@@ -159,7 +159,8 @@ def main() -> int:
 
 def finished(cases: Iterable[Case]) -> list[Case]:
     """All cases but the unfinished ones, which are named, so that nobody takes them for passed."""
-    whole, left_out = [], []
+    whole: list[Case] = []
+    left_out: list[Case] = []
     for case in cases:
         (left_out if case.unfinished else whole).append(case)
     for case in left_out:
