@@ -12,6 +12,8 @@ import pytest
 from skylift.adapters.scenario_files import Sources, load_world
 from skylift.adapters.simulate import Options, run
 from skylift.base.errors import Refused
+from skylift.base.instants import parse_instant
+from skylift.twin.world import working_at
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = """
@@ -144,3 +146,45 @@ def test_a_pop_that_the_list_does_not_have_comes_from_the_packaged_table(tmp_pat
     loaded = load_world(Sources(written(tmp_path), gateways=listed))
     assert [p.id for p in loaded.world.ground.pops] == ["warsaw-poland", "frankfurt"]
     assert any("Frankfurt" in warning for warning in loaded.warnings)
+
+
+def with_lasers(folder: Path, preset: str) -> Path:
+    text = SCENARIO.format(latitude=50.45, longitude=30.52, ground="").replace("oneweb", preset)
+    path = folder / "lasers.toml"
+    path.write_text(text.replace("[ground]", '[links]\nlasers = "as-flown"\n[ground]', 1))
+    return path
+
+
+def test_lasers_are_not_matched_where_a_constellation_has_none(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="no lasers"):
+        load_world(Sources(with_lasers(tmp_path, "oneweb")))
+
+
+TWO_SHELLS = """
+name = "two"
+[[shell]]
+name = "BARE"
+planes = 1
+satellites_per_plane = 20
+altitude_km = 550
+inclination_deg = 53
+phasing = 0
+lasers = false
+[[shell]]
+name = "LINKED"
+planes = 1
+satellites_per_plane = 20
+altitude_km = 600
+inclination_deg = 53
+phasing = 0
+"""
+
+
+def test_shells_without_lasers_stay_without_where_others_are_matched(tmp_path: Path) -> None:
+    (tmp_path / "two.toml").write_text(TWO_SHELLS)
+    path = with_lasers(tmp_path, "two")
+    path.write_text(path.read_text().replace('preset = "two"', 'constellation_file = "two.toml"'))
+    world = load_world(Sources(path)).world
+    lasers = working_at(world, parse_instant("2022-02-26T12:00:12Z")).lasers
+    assert [name.split()[0] for name in world.catalogue.name] == ["BARE"] * 20 + ["LINKED"] * 20
+    assert lasers.tolist() == [False] * 20 + [True] * 20

@@ -166,10 +166,15 @@ def _generated(made: Constellation, scenario: Scenario) -> tuple[Catalogue, npt.
     catalogue = generate(made.shells, scenario.start_us if made.epoch_us is None else made.epoch_us)
     asked = int(scenario.laser_numbers.get("per_satellite", made.lasers_per_satellite))
     per_satellite = min(asked, made.lasers_per_satellite, 4)
-    if per_satellite < 2:
-        return catalogue, None
-    neighbour = plus_grid(made.shells, LaserPattern(made.laser_pattern), per_satellite)
-    return catalogue, neighbour if (neighbour >= 0).any() else None
+    if per_satellite >= 2:
+        neighbour = plus_grid(made.shells, LaserPattern(made.laser_pattern), per_satellite)
+        if (neighbour >= 0).any():
+            return catalogue, neighbour
+    if scenario.laser_mode == "as-flown":
+        raise scenario.root.refused(
+            "links", "this constellation has no lasers to match", 'write lasers = "none", or take another'
+        )
+    return catalogue, None
 
 
 def _ground(scenario: Scenario, sources: Sources, reader: _Reader) -> GroundSegment:

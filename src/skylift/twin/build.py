@@ -25,7 +25,7 @@ from skylift.sky.routing.delay import DelayTerms
 from skylift.sky.routing.ground import Gateway, GroundSegment, Pop
 from skylift.sky.routing.lasers import LaserRules
 from skylift.twin.scenario import FailurePlan, FleetPlan, Scenario, TerminalPlan
-from skylift.twin.world import Failure, LaserPlan, ServicePeriod, Terminal, Timeline, World
+from skylift.twin.world import Failure, LaserPlan, Period, ServicePeriod, Terminal, Timeline, World
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ def build_world(scenario: Scenario, parts: Parts) -> tuple[World, tuple[str, ...
                 )
                 for s in scenario.service
             ),
-            failures=tuple(_failure(f, catalogue, ground) for f in scenario.failures),
+            failures=(*(_failure(f, catalogue, ground) for f in scenario.failures), *_without_lasers(parts)),
         ),
         gateway_antenna=_named(parts.antennas, scenario.ground.antenna, "antenna", scenario.root, "ground"),
         delay=replace(DelayTerms(), **scenario.delay_numbers),
@@ -250,6 +250,14 @@ def _failure(plan: FailurePlan, catalogue: Catalogue, ground: GroundSegment) -> 
         gateways=tuple(_named(gateways, g, "gateway", plan.line, "gateways") for g in plan.gateways),
         lasers=satellites(plan.lasers_of, "lasers_of"),
     )
+
+
+def _without_lasers(parts: Parts) -> tuple[Failure, ...]:
+    """Satellites of generated shells without lasers never have any, also where lasers are matched."""
+    if parts.neighbour is None:
+        return ()
+    bare = np.flatnonzero((parts.neighbour < 0).all(axis=1))
+    return (Failure(Period(), lasers=tuple(int(i) for i in bare)),) if len(bare) else ()
 
 
 def _lasers(scenario: Scenario, parts: Parts) -> LaserPlan | None:
