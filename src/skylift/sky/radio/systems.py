@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from skylift.base.errors import Refused
 from skylift.base.strict import Document, StrictTable, read_toml
 from skylift.sky.radio.antenna_pattern import directivity_dbi
 from skylift.sky.radio.noise import g_over_t_db_k
@@ -15,7 +16,8 @@ from skylift.sky.radio.waveform import Ofdm, SingleCarrier, Waveform
 MODCOD_TABLES = ("dvb-s2x", "qam")
 _MASK_NAMES = ("none", *MASKS, "17.7-19.3 GHz")
 
-_SYSTEM_KEYS = ("name", "year", "source", "altitude_km", "minimum_elevation_deg", "link")
+_SYSTEM_KEYS = ("name", "year", "source", "altitude_km", "minimum_elevation_deg", "satellite", "link")
+_SATELLITE_KEYS = ("source", "beams_per_polarisation")
 LINK_KEYS = (
     "source",
     "ground_antenna",
@@ -111,13 +113,28 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class RadioSystem:
-    """One system in one year; `links` by direction (down, up, gateway-up, gateway-down, ...)."""
+    """One system in one year; `links` by direction (down, up, gateway-up, gateway-down, ...).
+
+    beams_per_polarisation  of one satellite toward users, at once; one channel is lit once in a polarisation
+    """
 
     name: str
     year: int
     source: str
     minimum_elevation_deg: float
     links: Mapping[str, Link]
+    beams_per_polarisation: tuple[int, int]
+
+    def link(self, direction: str) -> Link:
+        """One of its links. Raises Refused with the directions that there are."""
+        if direction not in self.links:
+            raise Refused(
+                "radio.direction",
+                f"{self.name} {self.year}",
+                f"it has no link {direction!r}, only {', '.join(self.links)}",
+                "add it to the system's file",
+            )
+        return self.links[direction]
 
 
 def radio_system(text: str, source: str) -> RadioSystem:
@@ -136,7 +153,27 @@ def radio_system(text: str, source: str) -> RadioSystem:
         source=root.text("source"),
         minimum_elevation_deg=root.number("minimum_elevation_deg", minimum=0, maximum=90),
         links=links,
+        beams_per_polarisation=_beams(root, links),
     )
+
+
+def _beams(root: StrictTable, links: Mapping[str, Link]) -> tuple[int, int]:
+    """Beams of a satellite in either polarisation; without a table as many as the downlink has channels."""
+    table = root.table("satellite", _SATELLITE_KEYS)
+    down = links.get("down")
+    most = down.channels if down else 1
+    table.text("source", "")
+    if not table.has("beams_per_polarisation"):
+        return most, most if down and down.polarisations == 2 else 0
+    beams = table.numbers("beams_per_polarisation", minimum=0, maximum=1000)
+    whole = all(float(n).is_integer() for n in beams)
+    if len(beams) != 2 or not whole or max(beams) > most or sum(beams) == 0:
+        raise table.refused(
+            "beams_per_polarisation",
+            f"it is two whole numbers, each at most the downlink's channels ({most}), and not both 0",
+            "write for example [8, 8]",
+        )
+    return int(beams[0]), int(beams[1])
 
 
 def overridden(link: Link, settings: Mapping[str, Any], source: str) -> Link:
