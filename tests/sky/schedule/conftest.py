@@ -45,10 +45,14 @@ def make_slot(
     rules: ScheduleRules | None = None,
     barred: float = 0.0,
     even_rates: bool = False,
+    jammed: float = 0.0,
+    rain: bool = False,
 ) -> Slot:
     """Cells spread over a patch about 49 N 31 E, satellites at 550 km that it sees, gateways around.
 
-    load  what is wanted over what all beams can carry, about
+    load    what is wanted over what all beams can carry, about
+    jammed  part of the pairs' channels that are barred
+    rain    feeders differ from satellite to satellite, by up to four
     """
     random = random_stream(seed, "tests/schedule")
     lat, lon = (
@@ -75,6 +79,8 @@ def make_slot(
     wanted *= load * satellites * beams * 2 * 650e6 / max(wanted.sum(), 1e-9)
     reach = sines(gate_m, sat_m) >= math.sin(math.radians(25.0))
     _, tracked = np.nonzero(reach)
+    words = (random.uniform(size=(len(cell), 32)) < jammed) @ (1 << np.arange(32)) if jammed else None
+    pair_feeder = feeder_bps * random.uniform(0.25, 1.0, len(tracked)) if rain else None
     return Slot(
         Cells(cell_m, wanted, np.where(random.uniform(size=cells) < barred, 5, 0).astype(np.uint8)),
         Satellites(sat_m, np.full((satellites, 2), beams, dtype=np.int32)),
@@ -82,12 +88,14 @@ def make_slot(
             np.concatenate([[0], np.cumsum(usable.sum(axis=1))]).astype(np.int64),
             satellite.astype(np.int32),
             rate,
+            None if words is None else words.astype(np.uint32),
         ),
         Gateways(
             np.concatenate([[0], np.cumsum(reach.sum(axis=1))]).astype(np.int64),
             tracked.astype(np.int32),
             np.full(gateways, antennas, dtype=np.int32),
             np.full(gateways, feeder_bps),
+            pair_feeder,
         ),
         rules or ScheduleRules(),
     )
@@ -127,7 +135,7 @@ def find_breaches(slot: Slot, s: Schedule) -> list[str]:
         if len(tracked) > antennas:
             found.append(f"gateway {g}: {len(tracked)} satellites")
     for sat, x in carried.items():
-        feeder = min(float(slot.gateways.feeder_bps[g]) for g in one_of["gateway of satellite", sat])
+        feeder = min(feeder_of(slot, g, sat) for g in one_of["gateway of satellite", sat])
         if x > feeder * (1 + 1e-6):
             found.append(f"satellite {sat}: {x:.3g} bps over a feeder of {feeder:.3g}")
     for c in range(len(slot.cells)):
@@ -140,20 +148,28 @@ def find_breaches(slot: Slot, s: Schedule) -> list[str]:
     return found
 
 
+def feeder_of(slot: Slot, g: int, sat: int) -> float:
+    """The Ka rate from a gateway to a satellite; 0 where it cannot track it."""
+    gates = slot.gateways
+    for j in range(gates.offset[g], gates.offset[g + 1]):
+        if gates.satellite[j] == sat:
+            return float(gates.feeder_bps[g] if gates.pair_feeder_bps is None else gates.pair_feeder_bps[j])
+    return 0.0
+
+
 def row_breaches(slot: Slot, s: Schedule, r: int, row: tuple[int, ...]) -> list[str]:
     sat, p, b, f, c, g = row
     share, rate = float(s.share_fraction[r]), float(s.rate_bps[r])
     offset, tracks = slot.pairs.offset, slot.gateways.offset
-    full = [
-        float(slot.pairs.full_rate_bps[k])
-        for k in range(offset[c], offset[c + 1])
-        if slot.pairs.satellite[k] == sat
-    ]
+    here = [k for k in range(offset[c], offset[c + 1]) if slot.pairs.satellite[k] == sat]
+    full = [float(slot.pairs.full_rate_bps[k]) for k in here]
+    words = slot.pairs.barred_channels
     rules = {
         "the cell cannot use the satellite": len(full) == 1 and full[0] > 0,
         "share": 0 < share <= 1 + 1e-9,
         "rate is not share times full rate": abs(rate - share * sum(full)) <= 1e-6 * rate,
         "barred": slot.cells.barred[c] == 0,
+        "the channel is jammed": words is None or all(not int(words[k]) >> f & 1 for k in here),
         "polarisation": 0 <= p < 2,
         "channel": 0 <= f < slot.rules.channels,
         "beam": 0 <= b < slot.satellites.beams[sat, p],
@@ -212,6 +228,8 @@ def best_levels(slot: Slot, feeders: npt.NDArray[np.int32] | None = None) -> npt
     wanted = np.where(slot.cells.barred[:, np.newaxis] != 0, 0.0, slot.cells.wanted_bps) / 1e9
     floor = slot.rules.floor_fraction
     beams, feeder = slot.satellites.beams.sum(axis=1), slot.gateways.feeder_bps[gate] / 1e9
+    if slot.gateways.pair_feeder_bps is not None:
+        feeder = slot.gateways.pair_feeder_bps / 1e9
     # Columns: time of each pair, fraction of each feeder, and the common level.
     width = k + j + 1
     most = np.ones(j) if feeders is None else (feeders[tracked] == gate).astype(float)
@@ -320,11 +338,14 @@ def find_unfair(slot: Slot, s: Schedule, tolerance: float = 0.05) -> list[str]:
         for k in range(slot.pairs.offset[c], slot.pairs.offset[c + 1]):
             sat = int(slot.pairs.satellite[k])
             for lane in [lane for lane in lanes if lane[0] == sat]:
-                feeder = slot.gateways.feeder_bps[s.gateway_of[sat]]
+                feeder = feeder_of(slot, int(s.gateway_of[sat]), sat)
                 spare = idle[lane] > 1e-4 and carried[sat] < feeder * (1 - 1e-4)
                 donors = [r for r in lanes[lane] if s.share_fraction[r] > 1e-4]
                 rich = [r for r in donors if falls_to(slot, s, int(s.cell[r])) > s.level[c] + tolerance]
                 f = int(lane[2])
+                words = slot.pairs.barred_channels
+                if words is not None and int(words[k]) >> f & 1:
+                    continue
                 if (spare or rich) and not separation_breaches(slot, f, sorted(users[f] | {(sat, int(c))})):
                     found.append(f"cell {c} at {s.level[c]:.3f} could rise on lane {lane}")
     return found

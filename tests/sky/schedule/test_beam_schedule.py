@@ -24,6 +24,8 @@ MAKE: dict[str, dict[str, Any]] = {
     "wide separation": {"rules": ScheduleRules(separation_rad=np.radians(6.0))},
     "three channels": {"rules": ScheduleRules(channels=3, nco=3), "beams": 2},
     "spare": {"load": 0.2},
+    "jammed channels": {"jammed": 0.5},
+    "rain on feeders": {"rain": True, "feeder_bps": 8e9},
 }
 
 
@@ -56,6 +58,12 @@ def test_the_checker_sees_each_breach(
     wide = replace(slot, rules=replace(slot.rules, separation_rad=np.radians(15.0)))
     none = replace(slot, satellites=replace(slot.satellites, beams=0 * slot.satellites.beams))
     deaf = replace(slot, pairs=replace(slot.pairs, full_rate_bps=0 * slot.pairs.full_rate_bps))
+    jammed = replace(
+        slot,
+        pairs=replace(slot.pairs, barred_channels=np.full(len(slot.pairs.satellite), 1, dtype=np.uint32)),
+    )
+    rain = np.full(len(slot.gateways.satellite), 1e8)
+    wet = replace(slot, gateways=replace(slot.gateways, pair_feeder_bps=rain))
     untracked = np.where(np.arange(len(slot.satellites)) == sat, -1, made.gateway_of)
     for case, schedule_, word in [
         (barred, made, "barred"),
@@ -64,6 +72,8 @@ def test_the_checker_sees_each_breach(
         (wide, made, "covered by"),
         (none, made, "beam"),
         (deaf, made, "cannot use"),
+        (jammed, made, "jammed"),
+        (wet, made, "feeder"),
         (slot, damaged(made, share_fraction=2 * made.share_fraction), "shares add up"),
         (slot, damaged(made, rate_bps=2 * made.rate_bps), "rate is not"),
         (slot, damaged(made, channel=np.zeros_like(made.channel)), "covered by"),
@@ -168,6 +178,26 @@ def test_barred_cells_take_nothing_from_others(slot_of: Callable[..., Slot]) -> 
     np.testing.assert_array_equal(one.served_bps, two.served_bps)
 
 
+def test_a_pair_is_used_on_its_open_channels_only(slot_of: Callable[..., Slot]) -> None:
+    slot = slot_of(6, load=0.6)
+    words = np.full(len(slot.pairs.satellite), 0b11111011, dtype=np.uint32)
+    third = schedule(replace(slot, pairs=replace(slot.pairs, barred_channels=words)))
+    assert set(third.channel.tolist()) == {2}
+    words[:] = 0xFF
+    assert len(schedule(replace(slot, pairs=replace(slot.pairs, barred_channels=words)))) == 0
+    # Bits beyond the last channel say nothing.
+    words[:] = 0xFFFFFF00
+    beyond = schedule(replace(slot, pairs=replace(slot.pairs, barred_channels=words)))
+    np.testing.assert_array_equal(beyond.served_bps, schedule(slot).served_bps)
+
+
+def test_one_rate_for_all_of_a_gateway_is_that_rate_for_each(slot_of: Callable[..., Slot]) -> None:
+    slot = slot_of(6, feeder_bps=5e9)
+    each = np.full(len(slot.gateways.satellite), 5e9)
+    told = replace(slot, gateways=replace(slot.gateways, pair_feeder_bps=each))
+    np.testing.assert_array_equal(schedule(told).served_bps, schedule(slot).served_bps)
+
+
 def test_higher_classes_come_first(slot_of: Callable[..., Slot]) -> None:
     """No class of a cell gets more than the floor before class 1 has all it wants."""
     slot = slot_of(4, load=6.0, cells=150)
@@ -197,6 +227,19 @@ def test_impossible_input_is_refused_with_its_name(
     with pytest.raises(Refused, match=word) as refusal:
         replace(slot, **{part: replace(getattr(slot, part), **{name: broken})})
     assert name in refusal.value.thing
+
+
+def test_feeders_and_jammed_channels_that_do_not_fit_are_refused(slot_of: Callable[..., Slot]) -> None:
+    slot = slot_of(0)
+    k, j = len(slot.pairs.satellite), len(slot.gateways.satellite)
+    for feeders in (np.zeros(j + 1), np.full(j, np.nan), np.full(j, -1.0)):
+        with pytest.raises(Refused) as refusal:
+            replace(slot, gateways=replace(slot.gateways, pair_feeder_bps=feeders))
+        assert refusal.value.thing == "gateways.pair_feeder_bps"
+    for words in (np.zeros(k + 1, dtype=np.uint32), np.zeros(k)):
+        with pytest.raises(Refused) as refusal:
+            replace(slot, pairs=replace(slot.pairs, barred_channels=words))
+        assert refusal.value.thing == "pairs.barred_channels"
 
 
 @pytest.mark.parametrize(

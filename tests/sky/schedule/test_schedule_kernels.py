@@ -19,7 +19,11 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from skylift.sky.schedule.balance_kernel import PARTS, divide, join, satellite_levels
 from skylift.sky.schedule.cones_kernel import cone, neighbours
 from skylift.sky.schedule.exchange_kernel import highest_users
-from skylift.sky.schedule.feeders_kernel import assign_feeders, gateways_of_satellites
+from skylift.sky.schedule.feeders_kernel import (
+    assign_feeders,
+    feeders_of_satellites,
+    gateways_of_satellites,
+)
 from skylift.sky.schedule.lanes_kernel import put
 from skylift.sky.schedule.levels_kernel import affordable, amount_at, level_at, level_below
 from skylift.sky.schedule.problem import Slot
@@ -89,12 +93,12 @@ def test_antennas_serve_as_many_satellites_as_can_be(seed: int, satellites: int,
     antennas = random.integers(0, 4, gateways).astype(np.int32)
     offset = np.concatenate([[0], np.cumsum(reach.sum(axis=1))]).astype(np.int64)
     by_satellite = gateways_of_satellites(
-        offset, np.nonzero(reach)[1].astype(np.int32), antennas, np.full(gateways, 1e9), satellites
+        offset, np.nonzero(reach)[1].astype(np.int32), antennas, np.full(reach.sum(), 1e9), satellites
     )
     gateway_of = np.empty(satellites, dtype=np.int32)
     own = np.arange(satellites, dtype=np.int32)
     assign_feeders(
-        *by_satellite, antennas, np.full(gateways, 1e9), np.arange(satellites + 1), own,
+        *by_satellite, antennas, np.arange(satellites + 1), own,
         np.full(satellites, 1e8), np.full((satellites, 5), 1e7), np.ones(satellites, dtype=np.int32),
         np.full(satellites, -1, dtype=np.int32), 0.0, gateway_of,
     )  # fmt: skip
@@ -104,6 +108,30 @@ def test_antennas_serve_as_many_satellites_as_can_be(seed: int, satellites: int,
     for s, g in enumerate(gateway_of):
         assert g < 0 or reach[g, s]
     assert (np.bincount(gateway_of[gateway_of >= 0], minlength=gateways) <= antennas).all()
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10_000))
+def test_reach_is_turned_around_with_the_best_feeder_first(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    reach = random.uniform(size=(5, 7)) < 0.6
+    antennas = random.integers(0, 3, 5).astype(np.int32)
+    bps = random.integers(0, 4, (5, 7)).astype(np.float64)
+    gateway_offset = np.concatenate([[0], np.cumsum(reach.sum(axis=1))]).astype(np.int64)
+    offset, gateway, rate = gateways_of_satellites(
+        gateway_offset, np.nonzero(reach)[1].astype(np.int32), antennas, bps[reach], 7
+    )
+    for s in range(7):
+        want = [g for g in range(5) if reach[g, s] and antennas[g] > 0 and bps[g, s] > 0]
+        want.sort(key=lambda g: -bps[g, s])
+        assert gateway[offset[s] : offset[s + 1]].tolist() == want
+        assert rate[offset[s] : offset[s + 1]].tolist() == [bps[g, s] for g in want]
+        taken, got = np.full(7, -1, dtype=np.int32), np.empty(7)
+        if want:
+            taken[s] = want[-1]
+        feeders_of_satellites(offset, gateway, rate, taken, got)
+        assert got[s] == (bps[want[-1], s] if want else 0.0)
+        assert got.sum() == got[s]
 
 
 def test_loads_are_the_sums_of_parts(slot_of: Callable[..., Slot]) -> None:

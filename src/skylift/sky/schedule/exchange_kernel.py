@@ -50,7 +50,7 @@ def _hand_over(c, s, p, f, donor, full_rate, steps, book):
 
 
 @njit(cache=True)
-def exchange(order, offset, satellite, full_rate, steps, least_gap, top, asleep, book, rules):
+def exchange(order, offset, satellite, full_rate, barred, steps, least_gap, top, asleep, book, rules):
     """One round: each cell asks its satellites; how many took time from one at least `least_gap` higher.
 
     top     (N,) of highest_users: an upper bound, since nobody rises above the one it takes from
@@ -74,14 +74,14 @@ def exchange(order, offset, satellite, full_rate, steps, least_gap, top, asleep,
                 continue
             if free_of[s] > 1e-6 and feeder_left[s] > 1e-6 * rate:
                 before = got[c]
-                if not place(c, s, rate, steps[c].sum() - got[c], book, rules):
+                if not place(c, s, rate, barred[k], steps[c].sum() - got[c], book, rules):
                     return -1
                 if got[c] > before:
                     at = level_at(steps[c], got[c])
                     top[s] = max(top[s], at)
             if top[s] < at + least_gap:
                 continue
-            n = survey(c, s, book, rules, True)
+            n = survey(c, s, barred[k], book, rules, True)
             if n < 0:
                 return -1
             if n == 0:

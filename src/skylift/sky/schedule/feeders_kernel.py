@@ -15,24 +15,41 @@ from skylift.sky.schedule.levels_kernel import amount_at, pour, urgency
 
 @njit(cache=True)
 def gateways_of_satellites(offset, satellite, antennas, feeder_bps, n):
-    """Reach by satellite: offset (n+1,), gateway (J',); the highest feeder first, then the order given."""
-    order = np.argsort(-feeder_bps, kind="mergesort")
+    """Reach by satellite: offset (n+1,), gateway and bps (J',); the highest feeder first, then as given.
+
+    feeder_bps  (J,) by pair
+    """
     out_offset = np.zeros(n + 1, np.int64)
     for g in range(len(antennas)):
-        if antennas[g] > 0 and feeder_bps[g] > 0.0:
-            for j in range(offset[g], offset[g + 1]):
+        for j in range(offset[g], offset[g + 1]):
+            if antennas[g] > 0 and feeder_bps[j] > 0.0:
                 out_offset[satellite[j] + 1] += 1
     for s in range(n):
         out_offset[s + 1] += out_offset[s]
-    at = out_offset[:-1].copy()
+    end = out_offset[:-1].copy()
     gateway = np.empty(out_offset[-1], np.int32)
-    for g in order:
-        if antennas[g] > 0 and feeder_bps[g] > 0.0:
-            for j in range(offset[g], offset[g + 1]):
+    rate = np.empty(out_offset[-1])
+    for g in range(len(antennas)):
+        for j in range(offset[g], offset[g + 1]):
+            if antennas[g] > 0 and feeder_bps[j] > 0.0:
                 s = satellite[j]
-                gateway[at[s]] = g
-                at[s] += 1
-    return out_offset, gateway
+                at = end[s]
+                while at > out_offset[s] and rate[at - 1] < feeder_bps[j]:
+                    gateway[at], rate[at] = gateway[at - 1], rate[at - 1]
+                    at -= 1
+                gateway[at], rate[at] = g, feeder_bps[j]
+                end[s] += 1
+    return out_offset, gateway, rate
+
+
+@njit(cache=True)
+def feeders_of_satellites(reach_offset, reach, reach_bps, gateway_of, out):
+    """The rate of the feeder that each satellite has been given, (N,) bps; 0 without one."""
+    for s in range(len(gateway_of)):
+        out[s] = 0.0
+        for j in range(reach_offset[s], reach_offset[s + 1]):
+            if reach[j] == gateway_of[s]:
+                out[s] = reach_bps[j]
 
 
 @njit(cache=True)
@@ -91,12 +108,12 @@ def seat(new, reach_offset, reach, seat_offset, seat_of, used, closed, first, ga
 
 @njit(cache=True)
 def assign_feeders(
-    reach_offset, reach, antennas, feeder_bps, cell_offset, cells, rates, steps, beams, previous, keep_level,
+    reach_offset, reach, reach_bps, antennas, cell_offset, cells, rates, steps, beams, previous, keep_level,
     gateway_of,
 ):  # fmt: skip
     """Fills gateway_of (N,); -1 for satellites without an antenna or without use.
 
-    reach_offset, reach     gateways by satellite; cell_offset, cells, rates  cells by satellite
+    reach_offset, reach, reach_bps  gateways by satellite; cell_offset, cells, rates  cells by satellite
     previous                (N,) gateways of the slot before, -1 for none
 
     Lazy: what a satellite adds can only fall while others pour, so a stale worth is an upper bound.
@@ -118,7 +135,7 @@ def assign_feeders(
     for s in range(n):
         if beams[s] <= 0 or cell_offset[s] == cell_offset[s + 1] or reach_offset[s] == reach_offset[s + 1]:
             continue
-        best_feeder[s] = feeder_bps[reach[reach_offset[s]]]
+        best_feeder[s] = reach_bps[reach_offset[s]]
         # Better than any: it is looked at when it comes to the top.
         heap.append((-np.inf, s))
     while len(heap) > 0:

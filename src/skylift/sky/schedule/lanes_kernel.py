@@ -76,9 +76,10 @@ def _may_begin(c, f, s, book, rules):
 
 
 @njit(cache=True)
-def survey(c, s, book, rules, with_full):
+def survey(c, s, barred, book, rules, with_full):
     """Cells that a beam from s to c would cover anew on each channel, into `fresh`; -1 where it may not be.
 
+    barred     word of the pair's barred channels
     with_full  also channels whose lanes have no time left
     Returns how many cells of the cone stand in `scratch`, 0 without a channel, -1 if `near` is too short.
     """
@@ -88,6 +89,8 @@ def survey(c, s, book, rules, with_full):
     some = False
     for f in range(channels):
         fresh[f] = -1
+        if (barred >> np.uint32(f)) & np.uint32(1):
+            continue
         open_ = False
         for p in range(2):
             if beam_of[s, p, f] >= 0:
@@ -154,14 +157,14 @@ def put(c, s, p, f, share, full_rate, book):
 
 
 @njit(cache=True)
-def place(c, s, full_rate, want, book, rules):
+def place(c, s, full_rate, barred, want, book, rules):
     """Gives cell c up to `want` bps of satellite s's time that is left; False if `near` reaches too short."""
     free, free_of, beam_of, lit, feeder_left = book[:5]
     beams, fresh = rules[0], rules[8]
     left = min(want, feeder_left[s])
     if left <= CRUMB * full_rate or free_of[s] <= CRUMB:
         return True
-    n = survey(c, s, book, rules, False)
+    n = survey(c, s, barred, book, rules, False)
     if n <= 0:
         return n == 0
     while left > CRUMB * full_rate:
@@ -188,7 +191,7 @@ def place(c, s, full_rate, want, book, rules):
 
 
 @njit(cache=True)
-def place_parts(order, satellite, full_rate, steps, level, pair_of, part_of, ceiling, book, rules):
+def place_parts(order, satellite, full_rate, barred, steps, level, pair_of, part_of, ceiling, book, rules):
     """Places each cell's parts as balanced, up to the level `ceiling`; False as in `place`.
 
     level  (N,) of the satellites: a part carries its fraction of the cell's curve up to it
@@ -211,14 +214,16 @@ def place_parts(order, satellite, full_rate, steps, level, pair_of, part_of, cei
             if (
                 k >= 0
                 and already < 1.0
-                and not place(c, satellite[k], full_rate[k], held[p] * (1.0 - already), book, rules)
+                and not place(
+                    c, satellite[k], full_rate[k], barred[k], held[p] * (1.0 - already), book, rules
+                )
             ):
                 return False
     return True
 
 
 @njit(cache=True)
-def top_up(order, offset, satellite, full_rate, steps, target, stuck, book, rules):
+def top_up(order, offset, satellite, full_rate, barred, steps, target, stuck, book, rules):
     """Lets each cell below the level `target` seek the rest where time is left; False as in `place`.
 
     stuck  bool (M,): cells that have asked in vain: while time is only given out, they need not ask again
@@ -236,7 +241,7 @@ def top_up(order, offset, satellite, full_rate, steps, target, stuck, book, rule
                 rate > 0.0
                 and free_of[s] > CRUMB
                 and feeder_left[s] > CRUMB * rate
-                and not place(c, s, rate, goal - got[c], book, rules)
+                and not place(c, s, rate, barred[k], goal - got[c], book, rules)
             ):
                 return False
         stuck[c] = got[c] < goal * FULL

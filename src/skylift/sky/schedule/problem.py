@@ -12,6 +12,7 @@ from skylift.base.errors import Refused
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint32]
 
 # Life and rescue; critical infrastructure; government and aid; everybody.
 CLASSES = 4
@@ -80,25 +81,39 @@ class UserPairs:
 
     full_rate_bps  what one channel in one polarisation carries if it shines on the cell for the whole slot;
                    a pair of rate 0 (jammed, say) is not used
+    barred_channels  uint32 (K,): where bit f is set the pair must not use channel f (jammed there); bits
+                   beyond the last channel say nothing. None: none is barred
     """
 
     offset: Offsets
     satellite: Ints
     full_rate_bps: Floats
+    barred_channels: Words | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Gateways:
     """G gateways: offset (G+1,) and satellite (J,), which of them each can track for the whole slot;
-    antennas (G,), one satellite each; feeder_bps (G,), the Ka rate of one antenna."""
+    antennas (G,), one satellite each; feeder_bps (G,), the Ka rate of one antenna.
+
+    pair_feeder_bps  (J,): that rate for each gateway and satellite, which elevation and rain tell apart;
+                     None: feeder_bps for all of a gateway's satellites; otherwise it is not looked at
+    """
 
     offset: Offsets
     satellite: Ints
     antennas: Ints
     feeder_bps: Floats
+    pair_feeder_bps: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.antennas)
+
+    def feeders_bps(self) -> Floats:
+        """The Ka rate of each gateway's antenna to each satellite that it can track, (J,)."""
+        if self.pair_feeder_bps is not None:
+            return self.pair_feeder_bps
+        return np.repeat(self.feeder_bps, np.diff(self.offset))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +170,12 @@ class Slot:
         _amounts("gateways.feeder_bps", self.gateways.feeder_bps)
         _amounts("gateways.antennas", self.gateways.antennas)
         _amounts("satellites.beams", self.satellites.beams)
+        if self.gateways.pair_feeder_bps is not None:
+            _shape("gateways.pair_feeder_bps", self.gateways.pair_feeder_bps, (j,))
+            _amounts("gateways.pair_feeder_bps", self.gateways.pair_feeder_bps)
+        if self.pairs.barred_channels is not None:
+            _shape("pairs.barred_channels", self.pairs.barred_channels, (k,))
+            _words("pairs.barred_channels", self.pairs.barred_channels)
         if self.satellites.beams.size and self.satellites.beams.max() > self.rules.channels:
             raise Refused(
                 "schedule.beams",
@@ -190,6 +211,13 @@ def _indices(name: str, index: Ints, count: int) -> None:
     if index.size and (index.min() < 0 or index.max() >= count):
         raise Refused(
             "schedule.index", name, f"it must lie between 0 and {count - 1}", "use indices into the catalogue"
+        )
+
+
+def _words(name: str, word: npt.NDArray[np.generic]) -> None:
+    if word.dtype != np.uint32:
+        raise Refused(
+            "schedule.word", name, f"it must be of uint32, not {word.dtype}", "give one bit per channel"
         )
 
 

@@ -12,10 +12,10 @@ from skylift.base.errors import Refused
 from skylift.sky.schedule.balance_kernel import PARTS, divide, join, mark_previous, satellite_levels
 from skylift.sky.schedule.cones_kernel import neighbours
 from skylift.sky.schedule.exchange_kernel import exchange, highest_users, refresh
-from skylift.sky.schedule.feeders_kernel import assign_feeders, gateways_of_satellites
+from skylift.sky.schedule.feeders_kernel import assign_feeders, feeders_of_satellites, gateways_of_satellites
 from skylift.sky.schedule.lanes_kernel import place_parts, top_up
 from skylift.sky.schedule.levels_kernel import STEPS, by_class, cells_of_satellites, demand_curves
-from skylift.sky.schedule.problem import CLASSES, Floats, Ints, Schedule, Slot
+from skylift.sky.schedule.problem import CLASSES, Floats, Ints, Schedule, Slot, Words
 
 # A better rate counts first much, then little: efficient first, level at the end. Levels per e-fold of rate.
 SOFTNESS = (10.0, 10.0, 10.0, 3.0, 3.0, 3.0, 1.0, 1.0)
@@ -64,6 +64,8 @@ class _Balanced:
 
     gateway_of: Ints
     feeder_bps: Floats
+    full_rate_bps: Floats
+    barred_channels: Words
     steps: Floats
     pair_of: npt.NDArray[np.int64]
     part_of: Floats
@@ -118,21 +120,23 @@ class BeamScheduler:
         if previous is not None:
             mark_previous(pairs.offset, pairs.satellite, previous.cell, previous.satellite, kept)
             gateway_before = previous.gateway_of
+        full_rate, barred = _open(slot)
         gateway_of = np.empty(n, dtype=np.int32)
+        reach = gateways_of_satellites(
+            gateways.offset, gateways.satellite, gateways.antennas, gateways.feeders_bps(), n
+        )
         assign_feeders(
-            *gateways_of_satellites(
-                gateways.offset, gateways.satellite, gateways.antennas, gateways.feeder_bps, n
-            ),
+            *reach,
             gateways.antennas,
-            gateways.feeder_bps,
-            *cells_of_satellites(pairs.offset, pairs.satellite, pairs.full_rate_bps, steps, n),
+            *cells_of_satellites(pairs.offset, pairs.satellite, full_rate, steps, n),
             steps,
             beams,
             gateway_before,
             rules.keep_level,
             gateway_of,
         )
-        feeder = np.where(gateway_of >= 0, np.append(gateways.feeder_bps, 0.0)[gateway_of], 0.0)
+        feeder = np.empty(n)
+        feeders_of_satellites(*reach, gateway_of, feeder)
         pair_of, part_of = np.full((m, PARTS), -1, dtype=np.int64), np.zeros((m, PARTS))
         time, rate, level = np.zeros((n, STEPS)), np.zeros((n, STEPS)), np.empty(n)
         wants = np.flatnonzero(steps.sum(axis=1) > 0)
@@ -140,7 +144,7 @@ class BeamScheduler:
         given = (
             pairs.offset,
             pairs.satellite,
-            pairs.full_rate_bps,
+            full_rate,
             steps,
             beams,
             feeder,
@@ -158,7 +162,7 @@ class BeamScheduler:
         for gap in LEAST_GAP:
             if divide(*given, gap, pair_of, part_of, time, rate, level) == 0:
                 break
-        return _Balanced(gateway_of, feeder, steps, pair_of, part_of, level)
+        return _Balanced(gateway_of, feeder, full_rate, barred, steps, pair_of, part_of, level)
 
     def _place(self, slot: Slot, balanced: _Balanced) -> _Desk | None:
         """The desk after placing; None where the neighbours held do not reach as far as a beam does."""
@@ -230,8 +234,8 @@ class _Desk:
         pairs, b = self._slot.pairs, self._balanced
         return bool(
             place_parts(
-                self._order, pairs.satellite, pairs.full_rate_bps, b.steps, b.level, b.pair_of, b.part_of,
-                ceiling, self._book, self._rules,
+                self._order, pairs.satellite, b.full_rate_bps, b.barred_channels, b.steps, b.level, b.pair_of,
+                b.part_of, ceiling, self._book, self._rules,
             )
         )  # fmt: skip
 
@@ -281,8 +285,17 @@ class _Desk:
         return rows[kept], shares[kept], full_rate[kept]
 
     def _pairs(self) -> tuple[Any, ...]:
-        pairs = self._slot.pairs
-        return self._order, pairs.offset, pairs.satellite, pairs.full_rate_bps, self._balanced.steps
+        pairs, b = self._slot.pairs, self._balanced
+        return self._order, pairs.offset, pairs.satellite, b.full_rate_bps, b.barred_channels, b.steps
+
+
+def _open(slot: Slot) -> tuple[Floats, Words]:
+    """Rates (K,), 0 where all channels of a pair are barred, and the words of barred channels (K,)."""
+    pairs, every = slot.pairs, np.uint32((1 << slot.rules.channels) - 1)
+    if pairs.barred_channels is None:
+        return pairs.full_rate_bps, np.zeros(len(pairs.satellite), dtype=np.uint32)
+    barred = pairs.barred_channels & every
+    return np.where(barred == every, 0.0, pairs.full_rate_bps), barred
 
 
 def _along_a_curve(position_m: Floats) -> npt.NDArray[np.int64]:
