@@ -185,6 +185,17 @@ def rain_along(cells: Sequence[RainCell], at_us: int, paths: RainPaths) -> RainA
     return RainAlong(paths.latitude_rad.size, near, rates, piece_km, wet.elevation_rad)
 
 
+def sites_near_rain(cells: Sequence[RainCell], at_us: int, paths: RainPaths) -> npt.NDArray[np.bool_]:
+    """Which of M sites have rain within reach at this instant, (M,).
+
+    paths  one for each site, at the lowest elevation that any of its satellites has; azimuths do not matter
+    """
+    falling = [cell for cell in cells if cell.from_us <= at_us < cell.until_us and cell.peak_mm_per_h > 0.0]
+    touches = np.zeros(paths.latitude_rad.shape, dtype=bool)
+    touches[_near(falling, [cell.centre_at(at_us) for cell in falling], paths)] = True
+    return touches
+
+
 def _near(cells: Sequence[RainCell], centres: Sequence[Floats], paths: RainPaths) -> npt.NDArray[np.int64]:
     """The paths that may touch a cell: the others cost nothing more."""
     sites = geodetic_up(paths.latitude_rad, paths.longitude_rad)
