@@ -1,0 +1,67 @@
+"""What a room of the service keeps: one kind of thing, its events, and what lists are searched by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from skylift.base.events import Event
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """What lists of things are filtered, found and sorted by. None of it is personal or an exact place.
+
+    status   the state of the life cycle
+    region   the region it belongs to; "" where it belongs to none
+    owner    the account that it belongs to; "" where it belongs to none
+    keys     names that are unique among things of the kind, by what they are: {"serial": "KIT-0001"}
+    words    other words that a search finds it by
+    """
+
+    status: str
+    region: str = ""
+    owner: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Room(Generic[T]):
+    """One kind of thing.
+
+    kind     "region"; prefix "rgn" begins its ids
+    state    the frozen dataclass of it
+    empty    (id) -> the thing before its first event
+    apply    (thing, event) -> the thing after it; raises Refused where the life cycle has no such step
+    facets   (thing) -> Facets
+    events   every type of event that `apply` takes
+    """
+
+    kind: str
+    prefix: str
+    state: type[T]
+    empty: Callable[[str], T]
+    apply: Callable[[T, Event], T]
+    facets: Callable[[T], Facets]
+    events: tuple[type[Event], ...]
+
+    def to_plain(self, thing: T) -> dict[str, Any]:
+        """The state as plain JSON values; the same state gives the same values."""
+        plain: dict[str, Any] = msgspec.to_builtins(thing)
+        return plain
+
+    def from_plain(self, plain: Mapping[str, Any]) -> T:
+        return msgspec.convert(plain, self.state)
+
+    def replayed(self, subject_id: str, events: tuple[Event, ...]) -> T:
+        """What a thing is after all that happened to it."""
+        thing = self.empty(subject_id)
+        for event in events:
+            thing = self.apply(thing, event)
+        return thing

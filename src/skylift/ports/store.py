@@ -1,0 +1,131 @@
+"""The service's store as a port: things with versions, an append-only journal, rows that can be erased."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from skylift.base.errors import Refused
+from skylift.base.events import Event
+from skylift.base.things import Room
+
+T = TypeVar("T")
+
+
+class Conflict(Refused):
+    """Somebody else was faster: 409. The caller reads again and decides again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[T]):
+    """A thing as it stands, and its version: 1 after its first change."""
+
+    id: str
+    thing: T
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which things of a list, and from where on; "" and None do not choose.
+
+    words  each must be among the id, the keys and the words of a thing, as a part
+    after  the id that the page before ended with
+    """
+
+    status: str = ""
+    region: str = ""
+    owner: str = ""
+    words: tuple[str, ...] = ()
+    after: str = ""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """One event as it is kept; `hash` is over all the others and the hash of the row before."""
+
+    sequence: int
+    event: Event
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What a check of the journal found.
+
+    first_bad_row  sequence number of the first row that is not as it was written, or is missing
+    differing      (kind, id) of things whose state is not what their events make of them
+    """
+
+    rows: int
+    valid: bool
+    first_bad_row: int | None
+    head: str
+    why: str = ""
+    differing: tuple[tuple[str, str], ...] = ()
+
+
+class Transaction(Protocol):
+    """All of it happens, or nothing. Reads see what it has written itself."""
+
+    def get(self, room: Room[T], id: str) -> Stored[T] | None: ...
+
+    def find(self, room: Room[T], key: str, value: str) -> Stored[T] | None:
+        """The thing with a unique key, such as the terminal with a serial."""
+        ...
+
+    def list(self, room: Room[T], wanted: Wanted) -> Sequence[Stored[T]]:
+        """Ascending by id."""
+        ...
+
+    def commit(self, room: Room[T], stored: Stored[T], events: Sequence[Event]) -> Stored[T]:
+        """Write a thing with the events that made it so. `stored.version` is the version that it was read at.
+
+        Raises Conflict where it has another version by now, or where a key belongs to another thing.
+        """
+        ...
+
+    def personal(self, subject_id: str) -> Mapping[str, Any]:
+        """What is kept about a person or a place and can be erased."""
+        ...
+
+    def keep_personal(self, subject_id: str, fields: Mapping[str, Any]) -> None:
+        """Set these fields; None removes one."""
+        ...
+
+    def erase_personal(self, subject_id: str) -> bool:
+        """Remove all of it; whether there was any. What was there stands in no file afterwards."""
+        ...
+
+
+class Store(Protocol):
+    """Where the service's facts live."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]: ...
+
+    def journal(self, after: int = 0, limit: int = 1000) -> Sequence[JournalRow]:
+        """Rows after a sequence number; who wants to know reads here, so that nothing is lost."""
+        ...
+
+    def head(self) -> tuple[int, str]:
+        """Sequence number and hash of the last row; (0, "") before the first."""
+        ...
+
+    def verify(self, head: str | None = None, progress: Callable[[int], None] | None = None) -> Audit:
+        """Check every hash, that the chain holds `head`, and that state is what the events made of it."""
+        ...
+
+    def things(self, room: Room[T]) -> Iterator[Stored[T]]:
+        """Every thing of a kind."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Ids(Protocol):
+    """Gives ids that nobody can guess."""
+
+    def new(self, prefix: str) -> str: ...

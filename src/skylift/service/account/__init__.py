@@ -1,0 +1,1 @@
+"""Organisations, sites, people and what they may do; plans and what they allow."""

@@ -1,0 +1,1 @@
+"""What needs two people: the exact change, and who agreed to it."""

@@ -1,0 +1,1 @@
+"""Where service is allowed, by which papers, and in which cells it is on."""

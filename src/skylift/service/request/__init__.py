@@ -1,0 +1,1 @@
+"""A call for help, from whoever and through whatever channel, until it is answered."""

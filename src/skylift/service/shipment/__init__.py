@@ -1,0 +1,1 @@
+"""Consignments on their way: legs, papers, receipts, discrepancies; stock by depot."""

@@ -1,0 +1,1 @@
+"""The public word, drafted from recorded facts and refused when it contradicts them."""
