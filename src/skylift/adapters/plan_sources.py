@@ -1,8 +1,13 @@
-"""What `skylift plan` reads: region, catalogue, gateways, system, weather; resolved into a CapacityCase."""
+"""What `skylift plan` reads: region, catalogue, gateways, system, weather; resolved into a CapacityCase.
+
+inputs = load_plan(PlanSources("UA", only=("Wola Krobowska, Poland",)))
+result = bearing(inputs.case, hourly(inputs.start_us, 24))
+"""
 
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,27 +18,40 @@ import numpy as np
 from skylift.adapters.antennas import packaged_antenna
 from skylift.adapters.catalogue_files import read_catalogue
 from skylift.adapters.gateways_file import packaged_ground_segment, read_ground_segment, slug
-from skylift.adapters.outlines import country_outline, read_outline
+from skylift.adapters.outlines import country_outline, packaged_area, read_outline
 from skylift.adapters.packaged import constellation_preset
+from skylift.adapters.plan_demand import read_demand
+from skylift.adapters.plan_disturbances import air_over, read_rain
 from skylift.adapters.radio_files import modcods_of, read_system
 from skylift.base.errors import Refused
 from skylift.base.geodesy import Place
-from skylift.base.instants import SlotClock
+from skylift.base.instants import SlotClock, format_instant, parse_instant
 from skylift.base.link import WhyDown
-from skylift.base.places import Outline, cells_of
-from skylift.base.units import US_PER_S
+from skylift.base.places import Outline, cells_area_km2, cells_of, contains
+from skylift.base.units import US_PER_DAY, US_PER_S, WGS72_A_M, WGS72_MU_M3_PER_S2
 from skylift.sky.orbit.catalogue import Catalogue
 from skylift.sky.orbit.walker import generate
+from skylift.sky.radio.systems import RadioSystem
 from skylift.sky.routing.ground import Gateway
-from skylift.sky.schedule.problem import CLASSES, ScheduleRules
-from skylift.sky.schedule.supply import Radio
-from skylift.study.capacity import CapacityCase, Demand, Region
+from skylift.sky.schedule.problem import ScheduleRules
+from skylift.sky.schedule.supply import Disturbances, Radio
+from skylift.study.bearing import SATURATING_BPS_PER_KM2
+from skylift.study.capacity import EVERYBODY, CapacityCase, Demand, Region, even_demand
 from skylift.twin.build import sites_by_name
 from skylift.twin.scenario import DEFAULT_GATEWAY_ANTENNA
 
+__all__ = ["EVERYBODY", "PlanInputs", "PlanSources", "hourly", "load_plan", "resolve_gateways"]
+
 DEFAULT_PRESET = "starlink-as-flown"
+# The day of the elements that most of it was fitted to.
+DEFAULT_START_US = parse_instant("2022-12-01T12:00:00Z")
+# Most satellites in orbit were of the first kind until V2 mini outnumbered them; launches of these began in
+# February 2023, and by 2024 hardly another kind was launched (planet4589.org, Starlink statistics).
+FIRST_YEAR_OF_2026 = 2024
 DEFAULT_SYSTEM = "starlink-2022"
-EVERYBODY = CLASSES - 1
+LATER_SYSTEM = "starlink-2026"
+# Elements this old say where the planes are and no longer where in them the satellites are.
+SHIFT_BEYOND_US = 7 * US_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +59,12 @@ class PlanSources:
     """What a planner names. None and () stand for the packaged defaults.
 
     region   an ISO code, an English name, or a GeoJSON file
-    at_us    start of the study; None: the middle of the catalogue's epochs
+    system   a packaged radio system or a .toml; None: by the year of the study
+    at_us    start of the study; None: the middle of the catalogue's epochs. If it is more than a week from
+             that, all epochs are shifted by one constant, and a note says so
+    demand   CSV: cell, or latitude_deg and longitude_deg; wanted_mbps; class. None: the same everywhere
+    left_out a packaged area or a GeoJSON file in which service is not allowed
+    beams    of a satellite in each polarisation it uses; antennas: of each gateway; None: as the files say
     """
 
     region: str
@@ -50,11 +73,18 @@ class PlanSources:
     gateways: Path | None = None
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
-    system: str = DEFAULT_SYSTEM
+    system: str | None = None
     resolution: int = 5
     at_us: int | None = None
-    demand_mbps_per_km2: float = 1.0
+    demand_mbps_per_km2: float = SATURATING_BPS_PER_KM2 / 1e6
     rules: ScheduleRules | None = None
+    demand: Path | None = None
+    left_out: str | None = None
+    rain: Path | None = None
+    jam: Path | None = None
+    beams: int | None = None
+    antennas: int | None = None
+    ka_fraction: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +94,37 @@ class PlanInputs:
     case: CapacityCase
     start_us: int
     notes: tuple[str, ...] = field(default=())
+    system: str = DEFAULT_SYSTEM
+    outline: Outline | None = None
 
 
 def load_plan(sources: PlanSources) -> PlanInputs:
     """Read and resolve. Raises Refused; writes nothing."""
-    system = read_system(sources.system)
+    notes: list[str] = []
+    outline = _outline(sources.region)
+    region = _region(outline, sources.resolution)
+    catalogue, start_us = _catalogue(sources, notes)
+    name = sources.system or _system_of(start_us)
+    system = _with_beams(read_system(name), sources.beams)
     radio = Radio(system, {name: modcods_of(link) for name, link in system.links.items()})
     down = system.link("down")
-    catalogue, notes = _catalogue(sources)
-    at_us = int(np.median(catalogue.epoch_us)) if sources.at_us is None else sources.at_us
-    start_us = int(SlotClock().start(at_us))
-    region = _region(sources)
-    rules = sources.rules or ScheduleRules(channels=down.channels)
-    wanted = np.zeros((len(region), CLASSES))
-    wanted[:, EVERYBODY] = sources.demand_mbps_per_km2 * 1e6 * region.area_km2
+    _warn_of_altitude(catalogue, system, name, notes)
+    gateways = _with_antennas(_gateways(sources, start_us, notes), sources.antennas)
     case = CapacityCase(
         catalogue=catalogue,
         region=region,
-        demand=Demand(wanted, np.full(len(region), WhyDown.UP, dtype=np.uint8)),
-        gateways=_gateways(sources, start_us, notes),
+        demand=_demand(sources, region, notes),
+        gateways=gateways,
         radio=radio,
         user_antenna=replace(
             packaged_antenna(down.ground_antenna), minimum_elevation_deg=system.minimum_elevation_deg
         ),
         gateway_antenna=packaged_antenna(DEFAULT_GATEWAY_ANTENNA),
-        rules=rules,
+        rules=_rules(sources, down.channels),
+        disturbances=_disturbances(sources, region, gateways),
+        ka_fraction=_amount("--ka-fraction", sources.ka_fraction, 0.0, 100.0),
     )
-    return PlanInputs(case, start_us, tuple(notes))
+    return PlanInputs(case, start_us, tuple(notes), name, outline)
 
 
 def hourly(start_us: int, hours: int) -> list[int]:
@@ -98,34 +132,128 @@ def hourly(start_us: int, hours: int) -> list[int]:
     return [int(SlotClock().start(start_us + hour * 3600 * US_PER_S)) for hour in range(hours)]
 
 
-def _catalogue(sources: PlanSources) -> tuple[Catalogue, list[str]]:
+def _disturbances(sources: PlanSources, region: Region, gateways: Sequence[Gateway]) -> Disturbances:
+    rain = read_rain(sources.rain)
+    return Disturbances(
+        user_air=air_over(region.places, rain), gateway_air=air_over([g.place for g in gateways], rain)
+    )
+
+
+def _amount(option: str, value: float, least: float, most: float) -> float:
+    # Written so that nan fails as well.
+    if not (math.isfinite(value) and least <= value <= most):
+        raise Refused("plan.amount", option, f"it is a number from {least:g} to {most:g}", "correct it")
+    return value
+
+
+def _rules(sources: PlanSources, channels: int) -> ScheduleRules:
+    # Rules of the caller's own come from flags; the channels are the system's.
+    return replace(sources.rules, channels=channels) if sources.rules else ScheduleRules(channels=channels)
+
+
+def _with_beams(system: RadioSystem, beams: int | None) -> RadioSystem:
+    if beams is None:
+        return system
+    most = system.link("down").channels
+    if not 0 <= beams <= most:
+        raise Refused(
+            "plan.beams",
+            "--beams",
+            f"a polarisation has 0 to {most} beams, one for each channel",
+            "correct it",
+        )
+    first, second = (beams if n else 0 for n in system.beams_per_polarisation)
+    return replace(system, beams_per_polarisation=(first, second))
+
+
+def _with_antennas(gateways: tuple[Gateway, ...], antennas: int | None) -> tuple[Gateway, ...]:
+    if antennas is None:
+        return gateways
+    if not 0 <= antennas <= 1000:
+        raise Refused("plan.antennas", "--antennas-per-gateway", "a gateway has 0 to 1,000", "correct it")
+    return tuple(replace(g, antennas=antennas) for g in gateways)
+
+
+def _system_of(start_us: int) -> str:
+    return LATER_SYSTEM if int(format_instant(start_us)[:4]) >= FIRST_YEAR_OF_2026 else DEFAULT_SYSTEM
+
+
+def _warn_of_altitude(catalogue: Catalogue, system: RadioSystem, name: str, notes: list[str]) -> None:
+    """A system whose satellites fly elsewhere is most likely that of another catalogue."""
+    axis_m = np.cbrt(WGS72_MU_M3_PER_S2 / np.median(catalogue.mean_motion_rad_per_s) ** 2)
+    flown_km = float(axis_m - WGS72_A_M) / 1e3
+    meant_km = system.link("down").altitude_m / 1e3
+    if not 2 / 3 <= flown_km / meant_km <= 3 / 2:
+        notes.append(
+            f"the catalogue's satellites fly at {flown_km:,.0f} km and {name} is for {meant_km:,.0f} km: "
+            "is it the right --system?"
+        )
+
+
+def _catalogue(sources: PlanSources, notes: list[str]) -> tuple[Catalogue, int]:
+    """The catalogue, its epochs shifted if need be, and the slot in which the study begins."""
     if sources.catalogue is None:
         made = constellation_preset(DEFAULT_PRESET)
-        return generate(made.shells, made.epoch_us or 0), [f"constellation: packaged {DEFAULT_PRESET}"]
-    read = read_catalogue(sources.catalogue, sources.lenient)
-    return read.catalogue, [f"{len(read.skipped)} bad records were skipped"] if read.skipped else []
+        begins_us = made.epoch_us if made.epoch_us is not None else (sources.at_us or DEFAULT_START_US)
+        catalogue = generate(made.shells, begins_us)
+        notes.append(f"constellation: packaged {DEFAULT_PRESET}, {len(catalogue):,} satellites")
+    else:
+        read = read_catalogue(sources.catalogue, sources.lenient)
+        catalogue = read.catalogue
+        if read.skipped:
+            notes.append(f"{len(read.skipped)} bad records were skipped")
+    middle_us = int(np.median(catalogue.epoch_us))
+    at_us = middle_us if sources.at_us is None else sources.at_us
+    if abs(at_us - middle_us) > SHIFT_BEYOND_US:
+        catalogue = catalogue.shifted(at_us - middle_us)
+        days = (at_us - middle_us) / US_PER_DAY
+        notes.append(
+            f"all epochs of the catalogue shifted by {days:+.2f} days: the grid as it was, not who was where"
+        )
+    return catalogue, int(SlotClock().start(at_us))
 
 
-def _region(sources: PlanSources) -> Region:
-    outline = _outline(sources.region)
-    cells = cells_of(outline, sources.resolution)
+def _region(outline: Outline, resolution: int) -> Region:
+    cells = cells_of(outline, resolution)
     if not cells:
         raise Refused(
-            "plan.no-cells", outline.name, f"no cell of resolution {sources.resolution} has its centre in it",
+            "plan.no-cells", outline.name, f"no cell of resolution {resolution} has its centre in it",
             "take a finer --resolution",
         )  # fmt: skip
     return Region(
         name=outline.name,
         cells=tuple(cells),
         places=tuple(Place(*h3.cell_to_latlng(cell)) for cell in cells),
-        area_km2=np.array([h3.cell_area(cell, unit="km^2") for cell in cells]),
+        area_km2=np.array([cells_area_km2([cell]) for cell in cells]),
     )
 
 
+def _demand(sources: PlanSources, region: Region, notes: list[str]) -> Demand:
+    barred = np.full(len(region), WhyDown.UP, dtype=np.uint8)
+    if sources.left_out is not None:
+        area = _left_out(sources.left_out)
+        inside = [contains(area, p.latitude_deg, p.longitude_deg) for p in region.places]
+        barred[inside] = WhyDown.REGION_NOT_ACTIVE
+        notes.append(
+            f"{int(np.sum(inside)):,} cells lie in {area.name}, where service is not allowed: "
+            "what is wanted there is not served"
+        )
+    if sources.demand is not None:
+        return read_demand(sources.demand, region, barred, sources.resolution, notes)
+    density = _amount("--demand-mbps-per-km2", sources.demand_mbps_per_km2, 1e-6, 1e6)
+    return even_demand(region, barred, density * 1e6)
+
+
+def _left_out(area: str) -> Outline:
+    return read_outline(Path(area)) if _is_geojson(area) else packaged_area(area)
+
+
+def _is_geojson(text: str) -> bool:
+    return text.lower().endswith((".json", ".geojson"))
+
+
 def _outline(region: str) -> Outline:
-    if region.lower().endswith((".json", ".geojson")):
-        return read_outline(Path(region))
-    return country_outline(region)
+    return read_outline(Path(region)) if _is_geojson(region) else country_outline(region)
 
 
 def _gateways(sources: PlanSources, at_us: int, notes: list[str]) -> tuple[Gateway, ...]:

@@ -15,5 +15,3 @@ def register(app: typer.Typer) -> None:
     for module in QUESTIONS:
         import_module(f"skylift.cli.{module}").register(plan)
     app.add_typer(plan, name="plan", no_args_is_help=True)
-
-

@@ -1,14 +1,17 @@
-"""What a region can bear: served and unserved demand by cell, hour by hour, and what limits it.
+"""What a region can bear: served and unserved demand by cell, hour by hour.
 
     study = CapacityStudy(case)
     for hour in study.hours(instants):
         hour.served_bps.sum(), hour.schedule.level
+
+What limits it: skylift.study.limits. All of it in one result: skylift.study.bearing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +27,10 @@ from skylift.sky.routing.ground import Gateway
 from skylift.sky.schedule.problem import Cells, Floats, Schedule, ScheduleRules
 from skylift.sky.schedule.scheduler import BeamScheduler
 from skylift.sky.schedule.supply import Disturbances, Offer, Radio, SlotGeometry, Supply
+
+# In the order in which the schedule serves them; the names are those of --demand and of --json.
+CLASS_NAMES = ("life_and_rescue", "critical_infrastructure", "government_and_aid", "everybody")
+EVERYBODY = len(CLASS_NAMES) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +48,41 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """wanted_bps (M, 4) by class; barred uint8 (M,): 0, or a WhyDown: wanted there is not served."""
+    """wanted_bps (M, 4) by class; barred uint8 (M,): 0, or a WhyDown: wanted there is not served.
+
+    even         everybody wants the same of each square kilometre that may be served
+    outside_bps  wanted by places that are in no cell of the region: not served either
+    """
 
     wanted_bps: Floats
     barred: npt.NDArray[np.uint8]
+    even: bool = False
+    outside_bps: float = 0.0
+
+    @property
+    def allowed(self) -> npt.NDArray[np.bool_]:
+        """(M,) which cells may be served."""
+        return np.asarray(self.barred == 0)
+
+    @property
+    def barred_bps(self) -> float:
+        """Wanted where it may not be served."""
+        return float(self.wanted_bps[~self.allowed].sum()) + self.outside_bps
+
+
+def even_demand(region: Region, barred: npt.NDArray[np.uint8], bps_per_km2: float) -> Demand:
+    """The same wanted by everybody of each square kilometre, barred or not."""
+    wanted = np.zeros((len(region), len(CLASS_NAMES)))
+    wanted[:, EVERYBODY] = bps_per_km2 * region.area_km2
+    return Demand(wanted, barred, even=True)
 
 
 @dataclass(frozen=True, slots=True)
 class CapacityCase:
-    """All that a capacity study is made from, read and resolved."""
+    """All that a capacity study is made from, read and resolved.
+
+    ka_fraction  of what the links between gateways and satellites carry, 1 for all
+    """
 
     catalogue: Catalogue
     region: Region
@@ -62,6 +95,7 @@ class CapacityCase:
     disturbances: Disturbances = field(default_factory=Disturbances)
     slots: SlotClock = field(default_factory=SlotClock)
     earth: EarthOrientation | None = None
+    ka_fraction: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +117,44 @@ class CapacityStudy:
 
     def __init__(self, case: CapacityCase) -> None:
         self.case = case
-        users = sites_of(case.region.places, [case.user_antenna] * len(case.region))
-        gateways = sites_of([g.place for g in case.gateways], [_model(case, g) for g in case.gateways])
-        antennas = np.array([g.antennas for g in case.gateways], dtype=np.int32)
-        self._supply = Supply(users, gateways, antennas, case.radio, case.disturbances)
+        self._ground = _Ground(case)
         self._propagator = Propagator(case.catalogue)
-        self._users, self._gateways = UsableFinder(users), UsableFinder(gateways)
+        users = self._ground.users
         self._scheduler = BeamScheduler(users.position_ecef_m)
         self.cells = Cells(users.position_ecef_m, case.demand.wanted_bps, case.demand.barred)
 
-    def offer(self, at_us: int) -> Offer:
-        """What the slot that begins at `at_us` has to give."""
+    @cached_property
+    def _ground_without_arc(self) -> _Ground:
+        # Looked for only where somebody asks what the arc takes away.
+        case = self.case
+        return _Ground(
+            replace(
+                case,
+                user_antenna=replace(case.user_antenna, arc_separation_deg=0.0),
+                gateway_antenna=replace(case.gateway_antenna, arc_separation_deg=0.0),
+            )
+        )
+
+    def offer(self, at_us: int, arc: bool = True) -> Offer:
+        """What the slot that begins at `at_us` has to give; arc False: as if no geostationary arc stood there."""
         half_us = self.case.slots.length_us // 2
         edges = np.array([at_us, at_us + half_us, at_us + 2 * half_us], dtype=np.int64)
         positions = self._propagator.ephemeris(edges, frame="itrs", earth=self.case.earth).position_ecef_m
-        return self._supply.offer(
-            SlotGeometry(at_us, positions[1], self._users.find(positions), self._gateways.find(positions))
+        ground = self._ground if arc else self._ground_without_arc
+        offer = ground.supply.offer(
+            SlotGeometry(
+                at_us, positions[1], ground.user_finder.find(positions), ground.gateway_finder.find(positions)
+            )
         )
+        feeders = offer.gateways.feeders_bps() * self.case.ka_fraction
+        return replace(offer, gateways=replace(offer.gateways, pair_feeder_bps=feeders))
 
-    def schedule(self, offer: Offer, rules: ScheduleRules | None = None) -> Schedule:
-        """The schedule of an offer, which a caller may have changed."""
-        return self._scheduler.schedule(offer.slot(self.cells, rules or self.case.rules))
+    def schedule(
+        self, offer: Offer, rules: ScheduleRules | None = None, wanted_bps: Floats | None = None
+    ) -> Schedule:
+        """The schedule of an offer, which a caller may have changed. wanted_bps (M, 4); None: the case's."""
+        cells = self.cells if wanted_bps is None else replace(self.cells, wanted_bps=wanted_bps)
+        return self._scheduler.schedule(offer.slot(cells, rules or self.case.rules))
 
     def hours(self, slot_starts_us: Sequence[int]) -> Iterator[Hour]:
         """One result for each slot; slots know nothing of one another, for they lie far apart."""
@@ -112,7 +163,16 @@ class CapacityStudy:
             yield Hour(at_us, offer, self.schedule(offer))
 
 
-def _model(case: CapacityCase, gateway: Gateway) -> AntennaModel:
-    from dataclasses import replace
+class _Ground:
+    """Cells and gateways as sites, with what finds their satellites and what their links carry."""
 
+    def __init__(self, case: CapacityCase) -> None:
+        self.users = sites_of(case.region.places, [case.user_antenna] * len(case.region))
+        gateways = sites_of([g.place for g in case.gateways], [_model(case, g) for g in case.gateways])
+        antennas = np.array([g.antennas for g in case.gateways], dtype=np.int32)
+        self.supply = Supply(self.users, gateways, antennas, case.radio, case.disturbances)
+        self.user_finder, self.gateway_finder = UsableFinder(self.users), UsableFinder(gateways)
+
+
+def _model(case: CapacityCase, gateway: Gateway) -> AntennaModel:
     return replace(case.gateway_antenna, minimum_elevation_deg=gateway.minimum_elevation_deg)

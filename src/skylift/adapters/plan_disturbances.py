@@ -1,0 +1,38 @@
+"""Weather and jamming over a region and its gateways, from files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from skylift.adapters.atmosphere_maps import packaged_atmosphere
+from skylift.base.errors import Refused
+from skylift.base.geodesy import Place
+from skylift.base.units import RAD_PER_DEG
+from skylift.sky.radio.air_over import Air
+from skylift.sky.radio.atmosphere import climate_at
+from skylift.sky.radio.rain_field import RainCell, rain_field
+
+
+def read_rain(path: Path | None) -> tuple[RainCell, ...]:
+    """Cells of rain from a file of docs/reference/rain-file.md; none without a file."""
+    return () if path is None else rain_field(_text(path, "plan.rain"), path.name)
+
+
+def air_over(places: Sequence[Place], rain: tuple[RainCell, ...]) -> Air:
+    """Gases and clouds at their median over places, and the rain that passes there."""
+    maps = packaged_atmosphere()
+    latitude_rad = np.array([p.latitude_deg for p in places]) * RAD_PER_DEG
+    longitude_rad = np.array([p.longitude_deg for p in places]) * RAD_PER_DEG
+    return Air(maps, climate_at(maps, latitude_rad, longitude_rad), rain)
+
+
+def _text(path: Path, code: str) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise Refused(code, path.name, f"it cannot be read ({error.strerror})", "check the path") from None
+    except UnicodeDecodeError:
+        raise Refused(code, path.name, "it is not UTF-8 text", "save it as UTF-8") from None
