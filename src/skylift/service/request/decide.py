@@ -1,0 +1,149 @@
+"""What may be done with a call for help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from skylift.base.errors import Refused
+from skylift.base.events import Who
+from skylift.base.instants import InstantUs
+from skylift.service.request.events import (
+    AskerVerified,
+    Channel,
+    RefusalReason,
+    RequestAccepted,
+    RequestAcknowledged,
+    RequestAnswered,
+    RequestClosed,
+    RequestEvent,
+    RequestMerged,
+    RequestPlaced,
+    RequestReceived,
+    RequestRefused,
+    RequestReopened,
+    RequestSeparated,
+    SiteKind,
+)
+from skylift.service.request.state import CYCLE, Request
+
+MOST_TERMINALS = 100_000
+MOST_PEOPLE = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a call says, without anything personal; None and "" where it does not say."""
+
+    channel: Channel
+    site_kind: SiteKind
+    asked_at: InstantUs
+    people: int = 0
+    terminals_wanted: int = 1
+    cell: str = ""
+    region: str = ""
+    needed_by: InstantUs | None = None
+
+
+def received(request: Request, who: Who, call: Call) -> tuple[RequestEvent, ...]:
+    CYCLE.after(request.id, request.state, RequestReceived)
+    if call.asked_at > who.at:
+        raise Refused(
+            "request.from-the-future", "asked_at", "nobody asks after they were heard", "check the time zone"
+        )
+    _counted("people", call.people, 0, MOST_PEOPLE)
+    _counted("terminals_wanted", call.terminals_wanted, 1, MOST_TERMINALS)
+    if call.needed_by is not None and call.needed_by < call.asked_at:
+        raise Refused(
+            "request.needed-by", "needed_by", "it is before the call itself", "give a later time, or none"
+        )
+    return (
+        RequestReceived(
+            who.at, who.by, request.id, who.cause_id, call.channel, call.site_kind, call.asked_at,
+            call.people, call.terminals_wanted, call.cell, call.region, call.needed_by,
+        ),
+    )  # fmt: skip
+
+
+def acknowledged(request: Request, who: Who) -> tuple[RequestEvent, ...]:
+    CYCLE.after(request.id, request.state, RequestAcknowledged)
+    return (RequestAcknowledged(who.at, who.by, request.id, who.cause_id),)
+
+
+def placed(request: Request, who: Who, cell: str, region: str) -> tuple[RequestEvent, ...]:
+    CYCLE.after(request.id, request.state, RequestPlaced)
+    return (RequestPlaced(who.at, who.by, request.id, who.cause_id, cell, region),)
+
+
+def verified(request: Request, who: Who, authority: str, how: str) -> tuple[RequestEvent, ...]:
+    """`authority` is one of the known ones: whoever calls has looked it up."""
+    CYCLE.after(request.id, request.state, AskerVerified)
+    if not authority:
+        raise Refused(
+            "request.no-authority", "authority", "somebody known vouches for an asker", "name the authority"
+        )
+    return (AskerVerified(who.at, who.by, request.id, who.cause_id, authority, how),)
+
+
+def merged(request: Request, who: Who, into: Request) -> tuple[RequestEvent, ...]:
+    """Found by a person, never by a program alone."""
+    CYCLE.after(request.id, request.state, RequestMerged)
+    if into.id == request.id or into.merged_into:
+        raise Refused(
+            "request.merge",
+            f"request {into.id}",
+            "it is the same one" if into.id == request.id else f"it is itself part of {into.merged_into}",
+            "merge into one that stands for itself",
+        )
+    if not into.is_open:
+        raise Refused("request.merge", f"request {into.id}", f"it is {into.state.value}", "reopen it first")
+    return (RequestMerged(who.at, who.by, request.id, who.cause_id, into.id),)
+
+
+def separated(request: Request, who: Who) -> tuple[RequestEvent, ...]:
+    CYCLE.after(request.id, request.state, RequestSeparated)
+    return (RequestSeparated(who.at, who.by, request.id, who.cause_id),)
+
+
+def accepted(request: Request, who: Who, terminals: int) -> tuple[RequestEvent, ...]:
+    CYCLE.after(request.id, request.state, RequestAccepted)
+    if not request.verified_by:
+        raise Refused(
+            "request.not-verified",
+            f"request {request.id}",
+            "its asker is not verified",
+            "verify the asker with a known authority first",
+        )
+    if not request.cell:
+        raise Refused(
+            "request.no-place", f"request {request.id}", "nobody knows for where it is", "place it first"
+        )
+    _counted("terminals", terminals, 1, MOST_TERMINALS)
+    return (RequestAccepted(who.at, who.by, request.id, who.cause_id, terminals),)
+
+
+def refused(request: Request, who: Who, reason: RefusalReason) -> tuple[RequestEvent, ...]:
+    CYCLE.after(request.id, request.state, RequestRefused)
+    return (RequestRefused(who.at, who.by, request.id, who.cause_id, reason),)
+
+
+def answered(request: Request, who: Who, terminals: int, shipment: str = "") -> tuple[RequestEvent, ...]:
+    CYCLE.after(request.id, request.state, RequestAnswered)
+    _counted("terminals", terminals, 1, MOST_TERMINALS)
+    return (RequestAnswered(who.at, who.by, request.id, who.cause_id, terminals, shipment),)
+
+
+def reopened(request: Request, who: Who) -> tuple[RequestEvent, ...]:
+    CYCLE.after(request.id, request.state, RequestReopened)
+    return (RequestReopened(who.at, who.by, request.id, who.cause_id),)
+
+
+def closed(request: Request, who: Who) -> tuple[RequestEvent, ...]:
+    CYCLE.after(request.id, request.state, RequestClosed)
+    return (RequestClosed(who.at, who.by, request.id, who.cause_id),)
+
+
+def _counted(name: str, number: int, least: int, most: int) -> None:
+    if not least <= number <= most:
+        raise Refused(
+            "request.number", name, f"it is a whole number from {least} to {most:,}", "correct the number"
+        )
