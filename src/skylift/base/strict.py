@@ -189,6 +189,28 @@ class StrictTable:
         self._within(key, value, minimum, maximum)
         return value
 
+    def whole_or(
+        self, key: str, word: str, *, minimum: int | None = None, maximum: int | None = None
+    ) -> int | None:
+        """A whole number, minimum <= value <= maximum, or the text `word`, which is None."""
+        value = self._value(key, _REQUIRED)
+        if value == word:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int):
+            rule = f"{key} is a whole number, or {word!r}"
+            raise self.refused(key, rule, f'write {key} = 1, or {key} = "{word}"', code="type")
+        self._within(key, value, minimum, maximum)
+        return value
+
+    def wholes(self, key: str, *, minimum: int | None = None, maximum: int | None = None) -> tuple[int, ...]:
+        """A list of whole numbers, each minimum <= value <= maximum."""
+        items = _items(self._value(key, _REQUIRED))
+        if any(isinstance(item, bool) or not isinstance(item, int) for item in items):
+            raise self.refused(key, f"{key} is a list of whole numbers", f"write {key} = [0, 1]", code="type")
+        for item in items:
+            self._within(key, item, minimum, maximum)
+        return items
+
     def number(
         self,
         key: str,
