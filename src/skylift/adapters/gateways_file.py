@@ -110,11 +110,14 @@ def packaged_ground_segment(at_us: int | None = None) -> GroundSegment:
     return ground_segment(text, at_us)
 
 
-def read_ground_segment(path: Path | str, at_us: int | None = None) -> GroundSegment:
+def read_ground_segment(
+    path: Path | str, at_us: int | None = None, any_status: bool = False
+) -> GroundSegment:
     """Gateways and PoPs of a file: JSON, CSV, GeoJSON or skylift's own TOML, told apart by content.
 
-    Sites that are not in operation are left out and counted in `skipped`. A file without PoPs gets those of
-    the packaged table, and says so in `notes`. Errors name the record, never its coordinates.
+    Sites that are not in operation are left out and counted in `skipped`, unless any_status (for sites that
+    are only thought of). A file without PoPs gets those of the packaged table, and says so in `notes`.
+    Errors name the record, never its coordinates.
     """
     path = Path(path)
     thing = f"gateway list {path.name}"
@@ -122,7 +125,7 @@ def read_ground_segment(path: Path | str, at_us: int | None = None) -> GroundSeg
     if path.suffix.lower() == ".toml":
         segment = ground_segment(text, at_us, thing)
     else:
-        segment = _listed(_records(text, thing), thing)
+        segment = _listed(_records(text, thing), thing, any_status)
         segment = segment if at_us is None else segment.at(at_us)
     if not segment.gateways:
         raise Refused(
@@ -264,8 +267,8 @@ def _first(record: Record, key: str, default: Any = None) -> Any:
     return next((record[name] for name in _ALIASES[key] if record.get(name) is not None), default)
 
 
-def _listed(records: Iterable[Record], thing: str) -> GroundSegment:
-    """Gateways and PoPs of a list; what is not in operation is counted, not taken."""
+def _listed(records: Iterable[Record], thing: str, any_status: bool = False) -> GroundSegment:
+    """Gateways and PoPs of a list; what is not in operation is counted, not taken, unless any_status."""
     gateways, pops = [], []
     skipped: Counter[str] = Counter()
     assumed = silent = total = 0
@@ -273,7 +276,7 @@ def _listed(records: Iterable[Record], thing: str) -> GroundSegment:
         site = _site(record, f"{thing}, record {index}")
         total += 1
         silent += _first(record, "status") is None
-        status = _status(record)
+        status = None if any_status else _status(record)
         if status is not None:
             skipped[status] += 1
             continue
