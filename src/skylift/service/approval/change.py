@@ -1,4 +1,4 @@
-"""The exact change that people agree to, as one hash: whatever is altered afterwards needs a new agreement."""
+"""The exact change that people agree to, as one hash: whatever is altered later needs a new agreement."""
 
 from __future__ import annotations
 
