@@ -1,6 +1,6 @@
 """An agreement of several people to one exact change.
 
-Who proposes is the first of them. People count, not accounts or tokens: `person` is whoever is behind a login.
+Who proposes is the first. People count, not accounts or tokens: `person` is whoever stands behind a login.
 An agreement is used once, for the change with the same hash, before it lapses.
 """
 
