@@ -47,6 +47,7 @@ def test_stored_reasons_never_change_their_number_or_name() -> None:
         "region_not_active": 5,
         "terminal_off": 6,
         "no_ephemeris": 7,
+        "no_capacity": 8,
     }
     now = {reason.label: int(reason) for reason in WhyDown}
     assert {name: now.get(name) for name in stored} == stored

@@ -12,11 +12,13 @@ import numpy.typing as npt
 
 from skylift import __version__
 from skylift.adapters.antennas import packaged_antennas
+from skylift.adapters.atmosphere_maps import packaged_atmosphere
 from skylift.adapters.catalogue_files import read_catalogue, read_text
 from skylift.adapters.earth_orientation_file import read_earth_orientation
 from skylift.adapters.gateways_file import packaged_ground_segment, read_ground_segment
 from skylift.adapters.outlines import country_of, country_outline, packaged_area, read_outline
 from skylift.adapters.packaged import constellation_preset, packaged_bytes, packaged_text
+from skylift.adapters.radio_files import modcods_of, read_system
 from skylift.base.errors import Refused
 from skylift.base.geodesy import Place
 from skylift.base.places import Outline, contains
@@ -25,10 +27,13 @@ from skylift.sky.orbit.catalogue import Catalogue
 from skylift.sky.orbit.constellation import Constellation, constellation_from_toml
 from skylift.sky.orbit.earth_orientation import EarthOrientation
 from skylift.sky.orbit.walker import generate
+from skylift.sky.radio.rain_field import RainCell, rain_field
 from skylift.sky.routing.grid import LaserPattern, plus_grid
 from skylift.sky.routing.ground import GroundSegment
-from skylift.twin.build import Parts, build_world, sites_by_name
+from skylift.sky.schedule.supply import Radio
+from skylift.twin.build import CapacityParts, Parts, build_world, sites_by_name
 from skylift.twin.scenario import RegionPlan, Scenario, read_scenario
+from skylift.twin.scenario_capacity import CapacityScenario
 from skylift.twin.world import World
 
 DEFAULT_SCENARIO = "scenarios/default.toml"
@@ -39,7 +44,10 @@ COAST_MARGIN_M = 5_000.0
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Files and switches of a run. scenario None: the packaged default."""
+    """Files and switches of a run. scenario None: the packaged default.
+
+    with_capacity  rates are asked for: a scenario without [capacity] gets the defaults
+    """
 
     scenario: Path | None = None
     catalogue: Path | None = None
@@ -47,6 +55,7 @@ class Sources:
     lenient: bool = False
     strict_epoch: bool = False
     earth_orientation: Path | None = None
+    with_capacity: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +118,9 @@ def load_world(sources: Sources, default_start_us: int | None = None) -> Loaded:
         reader.note_file("scenario", sources.scenario)
         text, name = _text(sources.scenario), sources.scenario.name
     scenario = read_scenario(text, name, default_start_us)
+    if sources.with_capacity and scenario.capacity is None:
+        scenario = replace(scenario, capacity=CapacityScenario())
+        reader.notes.append(f"the scenario has no [capacity]: rates are those of {CapacityScenario().system}")
     reader.note_packaged("antennas", "antennas/antennas.toml")
     catalogue, neighbour = _catalogue(scenario, sources, reader)
     regions = {region.id: _region(region, reader) for region in scenario.regions}
@@ -121,6 +133,7 @@ def load_world(sources: Sources, default_start_us: int | None = None) -> Loaded:
         strictly_inside=lambda region, place: _inside(regions[region], place, 0.0),
         bounds=lambda region: _bounds(regions[region][0]),
         earth=_earth(sources, reader),
+        capacity=_capacity(scenario.capacity, reader),
     )
     world, reach = build_world(scenario, parts)
     ages = _ages(world.catalogue, scenario, sources.strict_epoch)
@@ -198,6 +211,26 @@ def _with_named_pops(segment: GroundSegment, scenario: Scenario, reader: _Reader
         names = ", ".join(p.name for p in added)
         reader.notes.append(f"not in the list of gateways, taken from the packaged table: PoP {names}")
     return replace(segment, pops=(*segment.pops, *added))
+
+
+def _capacity(wish: CapacityScenario | None, reader: _Reader) -> CapacityParts | None:
+    if wish is None:
+        return None
+    own = wish.system.endswith(".toml")
+    if own:
+        system = read_system(str(reader.note_file("system", reader.beside(wish.system))))
+    else:
+        system = read_system(wish.system)
+        reader.note_packaged("system", f"radio/systems/{wish.system}.toml")
+    radio = Radio(system, {name: modcods_of(link) for name, link in system.links.items()})
+    for table in sorted({link.modcod_table for link in system.links.values()}):
+        reader.note_packaged(f"modcod {table}", f"radio/modcod-{table}.csv")
+    reader.note_packaged("atmosphere", "atmosphere/atmosphere.npz")
+    rain: tuple[RainCell, ...] = ()
+    if wish.rain_file is not None:
+        path = reader.note_file("rain", reader.beside(wish.rain_file))
+        rain = rain_field(read_text(path, "rain"), path.name)
+    return CapacityParts(radio, packaged_atmosphere(), rain)
 
 
 def _region(plan: RegionPlan, reader: _Reader) -> tuple[Outline, Outline | None]:

@@ -1,4 +1,4 @@
-"""The two tables that the streets exchange: what may be served (Ask) and what is served (LinkTable)."""
+"""The tables that streets exchange: what may be served (Ask), what is served (LinkTable), by which beams."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ class WhyDown(enum.IntEnum):
     """Stowed, radio off, asleep or booting."""
     NO_EPHEMERIS = 7
     """No satellite of the catalogue has a valid position at this instant."""
+    NO_CAPACITY = 8
+    """A usable satellite has a route, but the beam schedule has no share left for the terminal."""
 
     @property
     def label(self) -> str:
@@ -52,6 +54,26 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class BeamTable:
+    """The beam schedule of one slot, a row for each share of a beam's time, as columns (R,).
+
+    satellite, gateway     indices into the catalogue and the gateways
+    polarisation (0, 1), beam (within it), channel
+    cell                   uint64, the H3 index of the cell that the beam shines on
+    share_fraction         of the slot; rate_bps  what these shares carry down to the cell
+    """
+
+    satellite: npt.NDArray[np.int32]
+    polarisation: npt.NDArray[np.int32]
+    beam: npt.NDArray[np.int32]
+    channel: npt.NDArray[np.int32]
+    cell: npt.NDArray[np.uint64]
+    gateway: npt.NDArray[np.int32]
+    share_fraction: Floats
+    rate_bps: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class LinkTable:
     """All terminals' links in one slot, as columns (M,) in the order of the terminals.
 
@@ -60,7 +82,8 @@ class LinkTable:
     delays      one-way microseconds; *_end at the end of the slot, along the same path; nan where down
     propagation_us, propagation_end_us  geometric path length / c; fibre_us  gateway to PoP;
                 what remains of delay_up_us and delay_down_us are the named access and processing terms
-    rates and loss  nan: not modelled before the radio and schedule rooms are
+    rates and loss  what a terminal gets, nan where down; nan throughout where capacity is not modelled
+    beams       the schedule behind the rates; None where capacity is not modelled
     """
 
     at_us: int
@@ -83,6 +106,7 @@ class LinkTable:
     loss_fraction: Floats
     handover: npt.NDArray[np.bool_]
     why_down: npt.NDArray[np.uint8]
+    beams: BeamTable | None = None
 
     def path_of(self, row: int) -> npt.NDArray[np.int32]:
         return self.path[self.path_offset[row] : self.path_offset[row + 1]]

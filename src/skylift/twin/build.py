@@ -21,11 +21,23 @@ from skylift.base.units import EARTH_MEAN_RADIUS_M, RAD_PER_DEG, WGS72_MU_M3_PER
 from skylift.sky.coverage.sites import AntennaModel
 from skylift.sky.orbit.catalogue import Catalogue
 from skylift.sky.orbit.earth_orientation import EarthOrientation
+from skylift.sky.radio.atmosphere import AtmosphereMaps
+from skylift.sky.radio.rain_field import RainCell
 from skylift.sky.routing.delay import DelayTerms
 from skylift.sky.routing.ground import Gateway, GroundSegment, Pop
 from skylift.sky.routing.lasers import LaserRules
+from skylift.sky.schedule.supply import Radio
 from skylift.twin.scenario import FailurePlan, FleetPlan, Scenario, TerminalPlan
-from skylift.twin.world import Failure, LaserPlan, Period, ServicePeriod, Terminal, Timeline, World
+from skylift.twin.world import (
+    CapacityPlan,
+    Failure,
+    LaserPlan,
+    Period,
+    ServicePeriod,
+    Terminal,
+    Timeline,
+    World,
+)
 
 T = TypeVar("T")
 
@@ -36,6 +48,15 @@ Bounds = Callable[[str], Sequence[tuple[float, float, float, float]]]
 
 # So many places in a row outside a region, and it is taken to be empty.
 MOST_MISSES = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityParts:
+    """What adapters have read for a scenario with rates."""
+
+    radio: Radio
+    maps: AtmosphereMaps | None = None
+    rain: tuple[RainCell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +76,7 @@ class Parts:
     strictly_inside: Inside
     bounds: Bounds
     earth: EarthOrientation | None = None
+    capacity: CapacityParts | None = None
 
 
 def build_world(scenario: Scenario, parts: Parts) -> tuple[World, tuple[str, ...]]:
@@ -80,6 +102,7 @@ def build_world(scenario: Scenario, parts: Parts) -> tuple[World, tuple[str, ...
         policy=scenario.policy,
         lasers=_lasers(scenario, parts),
         earth=parts.earth,
+        capacity=_capacity(scenario, parts),
         memory_us=scenario.memory_us,
     )
     return world, (*_reach_warnings(scenario, world), *_service_warnings(world))
@@ -165,6 +188,7 @@ def _terminals(scenario: Scenario, parts: Parts, ground: GroundSegment) -> tuple
             _nearest(place, places_m)
             if plan.pop is None
             else _named(pops, plan.pop, "PoP", plan.line, "pop"),
+            plan.need,
         )
         for name, place, plan in placed
     )
@@ -276,6 +300,20 @@ def _lasers(scenario: Scenario, parts: Parts) -> LaserPlan | None:
             'write lasers = "as-flown" or "none", or take another preset',
         )
     return LaserPlan(rules, parts.neighbour)
+
+
+def _capacity(scenario: Scenario, parts: Parts) -> CapacityPlan | None:
+    if scenario.capacity is None or parts.capacity is None:
+        return None
+    radio = parts.capacity.radio
+    return CapacityPlan(
+        radio=radio,
+        rules=scenario.capacity.rules(radio.system.link("down").channels),
+        resolution=scenario.capacity.resolution,
+        laser_bps=scenario.laser_bps,
+        maps=parts.capacity.maps,
+        rain=parts.capacity.rain,
+    )
 
 
 def _reach_warnings(scenario: Scenario, world: World) -> tuple[str, ...]:

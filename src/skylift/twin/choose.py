@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,13 @@ from skylift.base.units import LIGHT_SPEED_M_PER_S, US_PER_S
 from skylift.sky.routing.lasers import laser_hops
 from skylift.sky.routing.matcher import LaserMatcher
 from skylift.sky.routing.search import lowest_delay, path_lengths_us, paths
+from skylift.sky.schedule.problem import Schedule
 from skylift.twin.antennas_kernel import assign_for_terminals, assign_the_rest, transpose
+from skylift.twin.capacity import Allocator, Given, Reach, trimmed
 from skylift.twin.choose_kernel import candidate_cost_us
 from skylift.twin.look import Sky
-from skylift.twin.policy import POLICIES, Candidates
+from skylift.twin.policy import DETOUR_US, POLICIES, Candidates
+from skylift.twin.rates import Sharer, Ways
 from skylift.twin.world import Asks, Working, World
 
 US_PER_M = US_PER_S / LIGHT_SPEED_M_PER_S
@@ -30,11 +33,12 @@ KEEP_BONUS = 1.25
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What one slot hands to the next: terminals' satellites, satellites' gateways, the lasers' state."""
+    """What one slot hands to the next: terminals' satellites, satellites' gateways, lasers and beams."""
 
     satellite: Ints
     gateway_of: Ints
     matcher: LaserMatcher | None = None
+    schedule: Schedule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,10 @@ class Chooser:
         self._least_fibre_us = (
             self._fibre_us[:, self._used_pops].min(axis=1) if used else np.zeros(len(self._antennas))
         )
+        self._beams: tuple[Allocator, Sharer] | None = None
+        if world.capacity is not None:
+            allocator = Allocator(world, world.capacity)
+            self._beams = allocator, Sharer(world.capacity.radio, allocator, world.gateway_sites())
 
     def forget(self) -> Memory:
         """The memory at the beginning of a window: none."""
@@ -80,15 +88,93 @@ class Chooser:
 
     def choose(self, memory: Memory, sky: Sky, asks: Asks, working: Working) -> tuple[LinkTable, Memory]:
         """The links of one slot, and the memory for the next."""
-        routes = self._routes(memory, sky, asks, working)
+        if self._beams is not None:
+            return self._choose_beams(memory, sky, asks, working)
+        routes = self._routes(memory, sky, working, self._assign_antennas(memory, sky, asks, working))
         users = sky.users
         candidates = Candidates(
             offset=users.site_offset,
             satellite=users.satellite,
             elevation_rad=users.elevation_rad,
-            cost_us=np.empty(len(users.satellite)),
+            cost_us=self._cost_us(sky, routes),
             previous=memory.satellite,
         )
+        pair = POLICIES[self.world.policy](candidates)
+        pair[asks.barred != WhyDown.UP] = -1
+        links = self._links(pair, sky, routes, memory, self._why_down(pair, sky, asks))
+        return links, Memory(links.satellite, routes.gateway_of, routes.matcher)
+
+    def _choose_beams(
+        self, memory: Memory, sky: Sky, asks: Asks, working: Working
+    ) -> tuple[LinkTable, Memory]:
+        """As `choose`, where the beam schedule decides who talks over which satellite."""
+        assert self._beams is not None
+        allocator, sharer = self._beams
+        bent_pipe, before = self.world.lasers is None, (memory.schedule, memory.satellite)
+        if bent_pipe:
+            given = allocator.give(before, sky, asks, working, None)
+            tracked = given.schedule.gateway_of, _tracked_pairs(given.schedule.gateway_of, sky)
+            routes = self._routes(memory, sky, working, tracked)
+            cost_us = self._cost_us(sky, routes)
+        else:
+            routes = self._routes(memory, sky, working, self._assign_antennas(memory, sky, asks, working))
+            cost_us = self._cost_us(sky, routes)
+            given = allocator.give(before, sky, asks, working, self._reach(sky, routes, cost_us, sharer))
+        pair = _pairs_of(given, sky)
+        rates = sharer.rates(given, sky, asks, self._ways(pair, sky, routes))
+        up = np.flatnonzero(pair >= 0)
+        unserved = rates.down_bps <= 0.0
+        pair[up[unserved]] = -1
+        why = self._why_down(pair, sky, asks)
+        routed = np.bincount(_sites(sky.users.site_offset), np.isfinite(cost_us), minlength=len(pair)) > 0
+        why[(why == WhyDown.NO_GATEWAY) & routed] = WhyDown.NO_CAPACITY
+        walled = (asks.needs.obstructed_fraction >= 1.0) & (why == WhyDown.NO_CAPACITY)
+        why[walled] = WhyDown.OBSTRUCTED
+        links = self._links(pair, sky, routes, memory, why)
+        schedule = trimmed(given, rates.taken_bps)
+        links = replace(
+            links,
+            down_bps=_filled(len(pair), up[~unserved], rates.down_bps[~unserved], np.nan),
+            up_bps=_filled(len(pair), up[~unserved], rates.up_bps[~unserved], np.nan),
+            loss_fraction=np.where(pair >= 0, asks.needs.obstructed_fraction, np.nan),
+            beams=allocator.beams(given, schedule, _landing(links, routes)),
+        )
+        return links, Memory(links.satellite, routes.gateway_of, routes.matcher, schedule)
+
+    def _reach(self, sky: Sky, routes: Routes, cost_us: Floats, sharer: Sharer) -> Reach:
+        """Ways over lasers: those of terminals that are no detour, and what each satellite's can carry."""
+        assert self._beams is not None
+        assert routes.next_hop is not None
+        users = sky.users
+        site = _sites(users.site_offset)
+        least_us = np.full(len(users.above_count), np.inf)
+        np.minimum.at(least_us, site, cost_us)
+        allowed = np.isfinite(cost_us) & (cost_us <= least_us[site] + 2.0 * DETOUR_US)
+        feeder_bps = np.zeros(routes.cost_us.shape[1])
+        # Of the ways to several PoPs, the first one's: they differ in what is beyond the ground.
+        first = np.unique(users.satellite[allowed])
+        first = first[np.isfinite(routes.cost_us[0, first])]
+        offset, path = paths(routes.next_hop[:1], np.zeros(len(first), dtype=np.int32), first)
+        last = path[offset[1:] - 1]
+        exit_pair, which = np.unique(routes.gateway_pair[last], return_inverse=True)
+        landing_bps = sharer.gateway_bps(sharer.forward, sky, exit_pair)[which.reshape(-1)]
+        laser_bps = np.where(np.diff(offset) > 1, self._beams[0].plan.laser_bps, np.inf)
+        feeder_bps[first] = np.minimum(landing_bps, laser_bps)
+        return Reach(allowed, feeder_bps)
+
+    def _ways(self, pair: npt.NDArray[np.int64], sky: Sky, routes: Routes) -> Ways:
+        up = np.flatnonzero(pair >= 0)
+        first = sky.users.satellite[pair[up]]
+        if routes.next_hop is None:
+            offset, path = np.arange(len(up) + 1, dtype=np.int64), first
+        else:
+            offset, path = paths(routes.next_hop, self._pop[up], first)
+        return Ways(up, pair[up], offset, path, routes.gateway_pair[path[offset[1:] - 1]])
+
+    def _cost_us(self, sky: Sky, routes: Routes) -> Floats:
+        """One-way delay over every pair of a terminal and a satellite to its PoP; inf without a way."""
+        users = sky.users
+        cost_us = np.empty(len(users.satellite))
         candidate_cost_us(
             users.site_offset,
             users.satellite,
@@ -96,16 +182,20 @@ class Chooser:
             self._pop,
             routes.cost_us,
             US_PER_M,
-            candidates.cost_us,
+            cost_us,
         )
-        pair = POLICIES[self.world.policy](candidates)
-        pair[asks.barred != WhyDown.UP] = -1
-        links = self._links(pair, sky, routes, memory, self._why_down(pair, sky, asks))
-        return links, Memory(links.satellite, routes.gateway_of, routes.matcher)
+        return cost_us
 
-    def _routes(self, memory: Memory, sky: Sky, asks: Asks, working: Working) -> Routes:
+    def _routes(
+        self,
+        memory: Memory,
+        sky: Sky,
+        working: Working,
+        tracked_by: tuple[Ints, npt.NDArray[np.int64]],
+    ) -> Routes:
+        """tracked_by (N,), (N,): each satellite's gateway and pair; -1 for none."""
         plan = self.world.lasers
-        gateway_of, gateway_pair = self._assign_antennas(memory, sky, asks, working)
+        gateway_of, gateway_pair = tracked_by
         tracked = np.flatnonzero(gateway_of >= 0)
         seed_us = np.full((len(self._used_pops), len(gateway_of)), np.inf)
         down_us = sky.gateways.range_start_m[gateway_pair[tracked]] * US_PER_M
@@ -241,6 +331,40 @@ class Chooser:
             path_lengths_us(up_offset, path, sky.position_start_m),
             path_lengths_us(up_offset, path, sky.position_end_m),
         )
+
+
+def _sites(offset: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The site of each pair."""
+    return np.repeat(np.arange(len(offset) - 1), np.diff(offset))
+
+
+def _tracked_pairs(gateway_of: Ints, sky: Sky) -> npt.NDArray[np.int64]:
+    """(N,) the pair by which each satellite's gateway tracks it; -1 for none."""
+    pairs = sky.gateways
+    pair_of = np.full(len(gateway_of), -1, dtype=np.int64)
+    tracked = np.flatnonzero(_sites(pairs.site_offset) == gateway_of[pairs.satellite])
+    pair_of[pairs.satellite[tracked]] = tracked
+    return pair_of
+
+
+def _pairs_of(given: Given, sky: Sky) -> npt.NDArray[np.int64]:
+    """(M,) each terminal's pair with the satellite that it was given; -1 for none."""
+    users, n = sky.users, sky.position_mid_m.shape[1]
+    pair = np.full(len(given.group), -1, dtype=np.int64)
+    up = np.flatnonzero(given.group >= 0)
+    wanted = up * n + given.groups.satellite[given.group[up]]
+    pair[up] = np.searchsorted(_sites(users.site_offset) * n + users.satellite, wanted)
+    return pair
+
+
+def _landing(links: LinkTable, routes: Routes) -> Ints:
+    """(N,) the gateway at which each satellite's traffic comes down: over lasers, its first terminal's."""
+    if routes.next_hop is None:
+        return routes.gateway_of
+    gateway_of = np.full(len(routes.gateway_of), -1, dtype=np.int32)
+    up = np.flatnonzero(links.satellite >= 0)[::-1]
+    gateway_of[links.satellite[up]] = links.gateway[up]
+    return gateway_of
 
 
 def _filled(length: int, where: npt.NDArray[np.intp], values: npt.NDArray, empty: float) -> npt.NDArray:  # type: ignore[type-arg]

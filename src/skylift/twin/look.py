@@ -17,13 +17,14 @@ from skylift.twin.world import World, working_at
 class Sky:
     """One slot's geometry.
 
-    position_start_m, position_end_m  (3, N) Earth-fixed, nan where a satellite has no valid position
+    position_start_m, ..._mid_m, ..._end_m  (3, N) Earth-fixed, nan where a satellite has no valid position
     users, gateways                   pairs that hold at slot start, middle and end
     any_valid                         whether the catalogue has any valid position at all
     """
 
     at_us: int
     position_start_m: npt.NDArray[np.float64]
+    position_mid_m: npt.NDArray[np.float64]
     position_end_m: npt.NDArray[np.float64]
     users: UsablePairs
     gateways: UsablePairs
@@ -58,6 +59,7 @@ class Observatory:
             yield Sky(
                 at_us=at_us,
                 position_start_m=three[0],
+                position_mid_m=three[1],
                 position_end_m=three[2],
                 users=self._users.find(three, working.satellites),
                 gateways=self._gateways.find(three, working.satellites),

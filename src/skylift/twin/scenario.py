@@ -11,7 +11,8 @@ from skylift.base.instants import parse_instant
 from skylift.base.strict import StrictTable, read_toml
 from skylift.base.units import US_PER_S
 from skylift.twin.policy import POLICIES
-from skylift.twin.world import FOREVER_US, Period
+from skylift.twin.scenario_capacity import NEED_KEYS, CapacityScenario, read_capacity, read_need
+from skylift.twin.world import FOREVER_US, Need, Period
 
 LASER_MODES = ("none", "plus-grid", "as-flown")
 
@@ -22,7 +23,7 @@ LONGEST_ID = 80
 KNOWN = (
     "title", "start", "end", "duration_h", "seed", "time_shift", "memory_min",
     "catalogue", "links", "lasers", "ground", "delay",
-    "region", "service", "terminal", "fleet", "failure",
+    "region", "service", "terminal", "fleet", "failure", "capacity",
 )  # fmt: skip
 
 
@@ -46,6 +47,7 @@ class TerminalPlan:
     region: str | None
     antenna: str
     pop: str | None
+    need: Need
     line: StrictTable = field(repr=False)
 
 
@@ -58,6 +60,7 @@ class FleetPlan:
     region: str
     antenna: str
     pop: str | None
+    need: Need
     line: StrictTable = field(repr=False)
 
 
@@ -109,6 +112,7 @@ class Scenario:
     policy: str
     laser_mode: str
     laser_numbers: dict[str, float]
+    laser_bps: float
     delay_numbers: dict[str, float]
     ground: GroundPlan
     regions: tuple[RegionPlan, ...]
@@ -116,6 +120,7 @@ class Scenario:
     terminals: tuple[TerminalPlan, ...]
     fleets: tuple[FleetPlan, ...]
     failures: tuple[FailurePlan, ...]
+    capacity: CapacityScenario | None
     root: StrictTable = field(repr=False)
 
 
@@ -135,6 +140,7 @@ def read_scenario(text: str, source: str, default_start_us: int | None = None) -
     catalogue = root.table("catalogue", known=("preset", "file", "constellation_file"))
     _one_of(catalogue, ("preset", "file", "constellation_file"))
     links = root.table("links", known=("policy", "lasers"))
+    lasers = root.table("lasers", known=(*LASER_KEYS, "capacity_gbps"))
     scenario = Scenario(
         source=source,
         title=root.text("title", source),
@@ -149,7 +155,8 @@ def read_scenario(text: str, source: str, default_start_us: int | None = None) -
         constellation_file=_maybe(catalogue, "constellation_file"),
         policy=links.choice("policy", tuple(POLICIES), "sticky"),
         laser_mode=links.choice("lasers", LASER_MODES, "none"),
-        laser_numbers=_numbers(root.table("lasers", known=LASER_KEYS), LASER_KEYS),
+        laser_numbers=_numbers(lasers, LASER_KEYS),
+        laser_bps=lasers.number("capacity_gbps", DEFAULT_LASER_GBPS, minimum=0.001, maximum=100_000.0) * 1e9,
         delay_numbers=_numbers(root.table("delay", known=DELAY_KEYS), DELAY_KEYS),
         ground=_ground(root),
         regions=tuple(_region(t) for t in root.tables("region", known=REGION_KEYS)),
@@ -157,6 +164,7 @@ def read_scenario(text: str, source: str, default_start_us: int | None = None) -
         terminals=tuple(_terminal(t) for t in root.tables("terminal", known=TERMINAL_KEYS)),
         fleets=tuple(_fleet(t) for t in root.tables("fleet", known=FLEET_KEYS)),
         failures=tuple(_failure(t) for t in root.tables("failure", known=FAILURE_KEYS)),
+        capacity=read_capacity(root),
         root=root,
     )
     _check_whole(scenario)
@@ -164,10 +172,12 @@ def read_scenario(text: str, source: str, default_start_us: int | None = None) -
 
 
 REGION_KEYS = ("id", "country", "outline_file", "except_area", "except_file")
-TERMINAL_KEYS = ("id", "latitude_deg", "longitude_deg", "altitude_m", "region", "antenna", "pop")
-FLEET_KEYS = ("id", "count", "region", "antenna", "pop")
+TERMINAL_KEYS = ("id", "latitude_deg", "longitude_deg", "altitude_m", "region", "antenna", "pop", *NEED_KEYS)
+FLEET_KEYS = ("id", "count", "region", "antenna", "pop", *NEED_KEYS)
 FAILURE_KEYS = ("from", "until", "gateways", "satellites", "lasers_of")
 LASER_KEYS = ("per_satellite", "clearance_m", "max_range_m", "cross_plane_max_latitude_deg", "acquisition_s")
+# SpaceX at SPIE Photonics West, January 2024, as reported by PCMag: 100 Gbit/s sustained, 200 at most.
+DEFAULT_LASER_GBPS = 100.0
 DELAY_KEYS = ("route_factor", "access_up_us", "access_down_us", "processing_up_us", "processing_down_us")
 GROUND_KEYS = ("file", "only", "without", "antenna", "antennas_per_gateway", "minimum_elevation_deg")
 DEFAULT_ANTENNA = "starlink-round-2021"
@@ -274,6 +284,7 @@ def _terminal(table: StrictTable) -> TerminalPlan:
         _maybe(table, "region"),
         table.text("antenna", DEFAULT_ANTENNA),
         _maybe(table, "pop"),
+        read_need(table),
         table,
     )
 
@@ -285,6 +296,7 @@ def _fleet(table: StrictTable) -> FleetPlan:
         table.text("region"),
         table.text("antenna", DEFAULT_ANTENNA),
         _maybe(table, "pop"),
+        read_need(table),
         table,
     )
 

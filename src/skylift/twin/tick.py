@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from skylift.base.link import LinkTable
 from skylift.twin.choose import Chooser
 from skylift.twin.look import Observatory, Sky
-from skylift.twin.world import World, asks_at, working_at
+from skylift.twin.world import World, asks_at, needs_of, working_at
 
 # Slots looked at together: positions of 10,000 satellites then take about 20 MB.
 SLOTS_PER_LOOK = 20
@@ -20,6 +20,7 @@ class Twin:
         self.world = world
         self._observatory = Observatory(world)
         self._chooser = Chooser(world)
+        self._needs = needs_of(world.terminals)
 
     def links(self, start_us: int, end_us: int) -> Iterator[tuple[Sky, LinkTable]]:
         """All slots that begin in [start, end), with their links.
@@ -36,7 +37,8 @@ class Twin:
             for sky in self._observatory.look(every[i : i + SLOTS_PER_LOOK]):
                 if sky.at_us == self.world.memory_start(sky.at_us):
                     memory = self._chooser.forget()
-                asks, working = asks_at(self.world, sky.at_us), working_at(self.world, sky.at_us)
+                asks = asks_at(self.world, sky.at_us, self._needs)
+                working = working_at(self.world, sky.at_us)
                 links, memory = self._chooser.choose(memory, sky, asks, working)
                 if sky.at_us >= wanted[0]:
                     yield sky, links

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,11 +16,39 @@ from skylift.base.link import WhyDown
 from skylift.sky.coverage.sites import AntennaModel, Sites, sites_of
 from skylift.sky.orbit.catalogue import Catalogue
 from skylift.sky.orbit.earth_orientation import EarthOrientation
+from skylift.sky.radio.atmosphere import AtmosphereMaps
+from skylift.sky.radio.rain_field import RainCell
 from skylift.sky.routing.delay import DelayTerms, fibre_us
 from skylift.sky.routing.ground import Gateway, GroundSegment, Pop
 from skylift.sky.routing.lasers import LaserRules
+from skylift.sky.schedule.problem import ScheduleRules
+from skylift.sky.schedule.supply import Radio
+
+Floats = npt.NDArray[np.float64]
 
 FOREVER_US = 2**62
+
+
+# The last of the classes 1 to 4, in which everybody is who is nothing else.
+EVERYBODY = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a terminal wants, and may have; it asks for the lesser of the two in each direction.
+
+    wanted_*_bps  100 and 20 Mbit/s: what the FCC calls broadband since March 2024 (FCC 24-27)
+    plan_*_bps    inf: no plan limits it
+    priority      1 to 4, as in base.link.Ask
+    obstructed_fraction  share of the time in which something before the dish breaks the signal
+    """
+
+    wanted_down_bps: float = 100e6
+    wanted_up_bps: float = 20e6
+    plan_down_bps: float = math.inf
+    plan_up_bps: float = math.inf
+    priority: int = EVERYBODY
+    obstructed_fraction: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +59,7 @@ class Terminal:
     place: Place
     antenna: AntennaModel
     pop: int
+    need: Need = Need()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +111,31 @@ class LaserPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class CapacityPlan:
+    """How rates are reckoned.
+
+    resolution  of the H3 cells in which terminals of one model of antenna share beams
+    laser_bps   of one laser link in each direction. 100 Gbit/s sustained, 200 at most: SpaceX at SPIE
+                Photonics West, January 2024, as reported by PCMag (31 Jan 2024)
+    maps        of the air; None: losses are those of the system's links alone
+    rain        where and when it rains
+    """
+
+    radio: Radio
+    rules: ScheduleRules
+    resolution: int = 5
+    laser_bps: float = 100e9
+    maps: AtmosphereMaps | None = None
+    rain: tuple[RainCell, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """All that `look` and `choose` need besides the time.
 
     memory_us  hysteresis is forgotten at whole multiples of this (UTC), so that the state at any slot is
                a function of the scenario and the instant alone, whenever and wherever a run began
+    capacity   None: rates are not modelled
     """
 
     catalogue: Catalogue
@@ -96,6 +147,7 @@ class World:
     policy: str = "sticky"
     lasers: LaserPlan | None = None
     earth: EarthOrientation | None = None
+    capacity: CapacityPlan | None = None
     slots: SlotClock = field(default_factory=SlotClock)
     memory_us: int = 15 * 60 * 1_000_000
 
@@ -134,10 +186,35 @@ def _with_minimum_elevation(model: AntennaModel, minimum_elevation_deg: float) -
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """What all terminals want, as columns (M,).
+
+    down_bps, up_bps     the lesser of what it wants and what its plan allows
+    priority  1 to 4;  obstructed_fraction  0 to 1
+    """
+
+    down_bps: Floats
+    up_bps: Floats
+    priority: npt.NDArray[np.uint8]
+    obstructed_fraction: Floats
+
+
+def needs_of(terminals: Sequence[Terminal]) -> Needs:
+    needs = [t.need for t in terminals]
+    return Needs(
+        down_bps=np.array([min(n.wanted_down_bps, n.plan_down_bps) for n in needs], dtype=np.float64),
+        up_bps=np.array([min(n.wanted_up_bps, n.plan_up_bps) for n in needs], dtype=np.float64),
+        priority=np.array([n.priority for n in needs], dtype=np.uint8),
+        obstructed_fraction=np.array([n.obstructed_fraction for n in needs], dtype=np.float64),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Asks:
-    """Per terminal, as columns (M,): may it be served in this slot (`barred` 0), or the reason why not."""
+    """base.link.Ask as columns (M,): `barred` is 0 where a terminal may be served, or the reason why not."""
 
     barred: npt.NDArray[np.uint8]
+    needs: Needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +226,13 @@ class Working:
     lasers: npt.NDArray[np.bool_]
 
 
-def asks_at(world: World, at_us: int) -> Asks:
+def asks_at(world: World, at_us: int, needs: Needs) -> Asks:
     """Service as it stands at the beginning of the slot: a change takes effect with the next slot."""
     barred = np.full(len(world.terminals), WhyDown.REGION_NOT_ACTIVE, dtype=np.uint8)
     for service in world.timeline.service:
         if service.period.holds_at(at_us):
             barred[list(service.terminals)] = WhyDown.UP
-    return Asks(barred)
+    return Asks(barred, needs)
 
 
 def working_at(world: World, at_us: int) -> Working:
