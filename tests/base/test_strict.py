@@ -152,3 +152,20 @@ def test_lines_are_right_in_any_list_of_tables(keys: list[str], at: int) -> None
     line = text.splitlines().index("wrong_key = 1") + 1
     with pytest.raises(Refused, match=rf"line {line}: shell\[{at + 1}\]\.wrong_key"):
         read_toml(text, "x.toml").table(ROOT).tables("shell", SHELL)
+
+
+def test_a_whole_number_or_a_word_and_lists_of_whole_numbers() -> None:
+    table = read_toml('a = 3\nb = "any"\nc = [1, 2]\nd = 2.5\ne = [1, "x"]\nf = 7\n', "w.toml").table(
+        tuple("abcdefg")
+    )
+    assert table.whole_or("a", "any", minimum=1, maximum=5) == 3
+    assert table.whole_or("b", "any") is None
+    assert table.wholes("c", minimum=0, maximum=2) == (1, 2)
+    for key, hint in (("d", "line 4.*'any'"), ("f", "line 6.*at most 5"), ("g", "needs the key g")):
+        with pytest.raises(Refused, match=hint):
+            table.whole_or(key, "any", maximum=5)
+    with pytest.raises(Refused, match=r"line 2.*'all'"):
+        table.whole_or("b", "all")
+    for key, hint in (("e", "line 5.*list of whole"), ("a", "list of whole"), ("c", "line 3.*at least 2")):
+        with pytest.raises(Refused, match=hint):
+            table.wholes(key, minimum=2)

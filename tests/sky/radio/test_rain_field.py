@@ -24,6 +24,7 @@ from skylift.sky.radio.rain_field import (
     rain_field,
     rain_loss_db,
     rain_rate_mm_per_h,
+    sites_near_rain,
 )
 
 START = parse_instant("2022-02-26T12:00:00Z")
@@ -280,3 +281,16 @@ def test_impossible_cells_and_paths_are_refused() -> None:
         rain_along((SHOWER,), START, paths(50.45, 30.52, 4.0))
     assert isinstance(SHOWER.from_us, int)
     assert InstantUs(SHOWER.from_us) == START
+
+
+@given(st.floats(-60.0, 60.0), st.floats(-60.0, 60.0), st.floats(5.0, 89.0))
+def test_a_site_without_rain_in_reach_has_none_on_any_path(
+    north_km: float, east_km: float, elevation_deg: float
+) -> None:
+    at = (50.45 + north_km / 111.2, 30.52 + east_km / 111.2 / math.cos(math.radians(50.45)))
+    (near,) = sites_near_rain((SHOWER,), START, paths(*at, 5.0))
+    azimuths = np.radians(np.arange(0.0, 360.0, 10.0))
+    round_about = paths(*at, elevation_deg).take(np.zeros(36, dtype=np.int64))
+    wet = rain_loss_db(rain_along((SHOWER,), START, replace(round_about, azimuth_rad=azimuths)), 11.7e9).any()
+    assert near or not wet
+    assert not sites_near_rain((SHOWER,), SHOWER.until_us, paths(*at, 5.0)).any()
