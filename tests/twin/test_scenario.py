@@ -34,6 +34,7 @@ TABLES = {
     "catalogue": "[catalogue]",
     "links": "[links]",
     "lasers": "[lasers]",
+    "capacity": "[capacity]",
     "ground": "[ground]",
     "delay": "[delay]",
     "region": '[[region]]\nid = "x"\ncountry = "UA"',

@@ -158,7 +158,7 @@ def hello(world: World, origin: dict[str, Any]) -> Hello:
             "lasers": world.lasers is not None,
             "slot_length_s": world.slots.length_us / US_PER_S,
             "time_shift_s": catalogue.time_shift_us / US_PER_S,
-            "not_modelled": list(NOT_MODELLED),
+            "not_modelled": list(NOT_MODELLED) if world.capacity is None else [],
         },
     )
 

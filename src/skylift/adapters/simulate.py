@@ -10,6 +10,7 @@ from typing import Any
 
 from skylift.adapters.links_file import Names
 from skylift.adapters.scenario_files import Loaded, Sources, load_world
+from skylift.adapters.schedule_file import put_together
 from skylift.adapters.simulation_files import Folder, finished_summary, windows_of
 from skylift.adapters.simulation_report import slot_columns, summary_of, write_summary
 from skylift.adapters.workers import compute_windows
@@ -24,12 +25,16 @@ PICTURES = ("availability.png", "in_view.png", "delay.png", "map.png")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Where to and how. workers 0: one for each core that this process may use."""
+    """Where to and how. workers 0: one for each core that this process may use.
+
+    schedule  a file for the beam schedule; None: it is not written
+    """
 
     out: Path
     workers: int = 0
     resume: bool = False
     pictures: bool = True
+    schedule: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +68,13 @@ def _run(loaded: Loaded, options: Options, report: Report) -> Outcome:
             "no slot begins between them; slots begin at :12, :27, :42 and :57 of each minute",
             "give a longer duration_h or a later end",
         )
-    if options.resume and (summary := finished_summary(options.out, loaded.fingerprint)) is not None:
+    if (
+        options.resume
+        and (summary := finished_summary(options.out, loaded.fingerprint, options.schedule)) is not None
+    ):
         report(total, total)
         return Outcome(summary, tuple(name for name in PICTURES if (options.out / name).exists()))
-    folder = Folder(options.out, loaded.fingerprint, options.resume)
+    folder = Folder(options.out, loaded.fingerprint, options.resume, options.schedule is not None)
     todo = [(w, folder.part(w)) for w in windows if not folder.has(w)]
     done = total - sum(w.slots for w, _ in todo)
 
@@ -88,6 +96,8 @@ def _finish(loaded: Loaded, folder: Folder, options: Options, total: int, finish
         slot_columns(part, len(world.terminals), names.gateways)
         for part in folder.put_together(windows, names)
     ]
+    if options.schedule is not None:
+        put_together(folder.schedules(windows), names, options.schedule)
     columns = concatenated(parts, len(world.terminals))
     about = {
         "title": scenario.title,

@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -59,24 +60,37 @@ def _check_same_inputs(path: Path, theirs: str, ours: str) -> None:
         )
 
 
-def finished_summary(path: Path, fingerprint: str) -> dict[str, Any] | None:
-    """summary.json of a folder whose run is complete; Refused where it was made from other inputs."""
+def finished_summary(path: Path, fingerprint: str, schedule: Path | None) -> dict[str, Any] | None:
+    """summary.json of a folder whose run is complete; Refused where it was made from other inputs.
+
+    schedule  the file of beams that is asked for as well; None where it is not
+    """
     try:
         summary = json.loads((path / "summary.json").read_text("utf-8"))
         complete, theirs = bool(summary["complete"]), str(summary["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if not complete or not (path / "links.parquet").exists():
+    wanted = [path / "links.parquet", *([] if schedule is None else [schedule])]
+    if not complete or not all(file.exists() for file in wanted):
         return None
     _check_same_inputs(path, theirs, fingerprint)
     return dict(summary)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Where one window's rows go: links, and the beam schedule where it is asked for."""
+
+    links: Path
+    schedule: Path | None
+
+
 class Folder:
     """Where one simulation writes. Parts are renamed into place, so a part that exists is whole."""
 
-    def __init__(self, path: Path, fingerprint: str, resume: bool) -> None:
+    def __init__(self, path: Path, fingerprint: str, resume: bool, with_schedule: bool = False) -> None:
         self.path = path
+        self._with_schedule = with_schedule
         self._parts = path / ".parts"
         if path.exists() and not path.is_dir():
             raise Refused(
@@ -97,11 +111,18 @@ class Folder:
             (path / name).unlink(missing_ok=True)
         plan.write_text(json.dumps({"fingerprint": fingerprint}))
 
-    def part(self, window: Window) -> Path:
-        return self._parts / f"{window.start_us}.parquet"
+    def part(self, window: Window) -> Part:
+        links = self._parts / f"{window.start_us}.parquet"
+        return Part(links, links.with_suffix(".schedule.parquet") if self._with_schedule else None)
 
     def has(self, window: Window) -> bool:
-        return self.part(window).exists()
+        part = self.part(window)
+        return part.links.exists() and (part.schedule is None or part.schedule.exists())
+
+    def schedules(self, windows: list[Window]) -> list[Path]:
+        """Parts of the schedule of the leading finished windows: those that links.parquet holds as well."""
+        finished = [self.part(w).schedule for w in takewhile(self.has, windows)]
+        return [part for part in finished if part is not None]
 
     def put_together(self, windows: list[Window], names: Names) -> Iterator[pa.Table]:
         """Write links.parquet from the leading finished windows; gives each part, mended, as it goes by."""
@@ -127,7 +148,9 @@ class Folder:
             for window in windows:
                 if not self.has(window):
                     break
-                table = _mend_first_handovers(before, pq.read_table(self.part(window)), len(names.terminals))
+                table = _mend_first_handovers(
+                    before, pq.read_table(self.part(window).links), len(names.terminals)
+                )
                 table = table.cast(links_schema(names))
                 before = table.slice(table.num_rows - len(names.terminals))
                 waiting.append(table)

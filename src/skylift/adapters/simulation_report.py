@@ -79,7 +79,7 @@ def summary_of(
             "median": float(np.median(rtt_ms)) if len(rtt_ms) else None,
             "p95": float(np.quantile(rtt_ms, 0.95)) if len(rtt_ms) else None,
         },
-        "not_modelled": ["down_bps", "up_bps", "loss_fraction"],
+        "not_modelled": ["down_bps", "up_bps", "loss_fraction"] if world.capacity is None else [],
         "terminals": {name: dataclasses.asdict(t) for name, t in tallies.items()},
         "inputs": about["inputs"],
         "fingerprint": about["fingerprint"],
@@ -108,7 +108,8 @@ def _markdown(s: dict[str, Any], pictures: Sequence[str]) -> str:
         lines += [f"All epochs of the catalogue are shifted by {s['time_shift_s']:.3f} s.", ""]
     lines += [f"- {warning}" for warning in s["warnings"]] + ([""] if s["warnings"] else [])
     lines += _table(s["terminals"])
-    lines += ["", "Rates and loss are not modelled yet: their columns are null.", ""]
+    if s["not_modelled"]:
+        lines += ["", "Rates and loss are null: the scenario has no [capacity].", ""]
     lines += [f"![{name}]({name})" for name in pictures]
     return "\n".join(lines) + "\n"
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from skylift.adapters.links_file import Names, links_to_arrow
-from skylift.adapters.simulation_files import Window, write_part
+from skylift.adapters.schedule_file import schedule_to_arrow
+from skylift.adapters.simulation_files import Part, Window, write_part
 from skylift.base.errors import Unavailable
 from skylift.base.link import LinkTable
 from skylift.twin.look import Sky
@@ -30,13 +30,15 @@ class Interrupted(Exception):
     """Asked to stop between two slots."""
 
 
-def compute_window(twin: Twin, names: Names, window: Window, target: Path, on_slot: Progress) -> None:
-    """All slots of one window into its part file. `on_slot` is called after each slot and may raise."""
+def compute_window(twin: Twin, names: Names, window: Window, target: Part, on_slot: Progress) -> None:
+    """All slots of one window into its part files. `on_slot` is called after each slot and may raise."""
     slots: list[tuple[Sky, LinkTable]] = []
     for slot in twin.links(window.start_us, window.end_us):
         slots.append(slot)
         on_slot(1)
-    write_part(links_to_arrow(slots, names), target)
+    if target.schedule is not None:
+        write_part(schedule_to_arrow((links for _, links in slots), names), target.schedule)
+    write_part(links_to_arrow(slots, names), target.links)
 
 
 # The place on the shared board that says whether to stop; the others count slots.
@@ -59,7 +61,7 @@ def _leave_with_parent(parent: int) -> None:
     os._exit(1)
 
 
-def _work(place: int, window: Window, target: Path) -> None:
+def _work(place: int, window: Window, target: Part) -> None:
     board = _worker["board"]
 
     def on_slot(count: int) -> None:
@@ -93,7 +95,7 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def compute_windows(world: World, todo: list[tuple[Window, Path]], workers: int, on_slots: Progress) -> bool:
+def compute_windows(world: World, todo: list[tuple[Window, Part]], workers: int, on_slots: Progress) -> bool:
     """Compute all windows; True when done, False when interrupted from the keyboard."""
     try:
         with _stoppable() as stopped:
@@ -105,7 +107,7 @@ def compute_windows(world: World, todo: list[tuple[Window, Path]], workers: int,
 
 
 def _here(
-    world: World, todo: list[tuple[Window, Path]], on_slots: Progress, stopped: Callable[[], bool]
+    world: World, todo: list[tuple[Window, Part]], on_slots: Progress, stopped: Callable[[], bool]
 ) -> bool:
     def on_slot(count: int) -> None:
         on_slots(count)
@@ -120,7 +122,7 @@ def _here(
 
 def _in_processes(
     world: World,
-    todo: list[tuple[Window, Path]],
+    todo: list[tuple[Window, Part]],
     workers: int,
     talk: tuple[Progress, Callable[[], bool]],
 ) -> bool:
@@ -158,7 +160,7 @@ def _in_processes(
     return True
 
 
-def _submitted(pool: ProcessPoolExecutor, todo: list[tuple[Window, Path]]) -> set[Future[None]]:
+def _submitted(pool: ProcessPoolExecutor, todo: list[tuple[Window, Part]]) -> set[Future[None]]:
     # Submitting starts the workers, which inherit a blocked Ctrl-C: it must not strike while they import.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

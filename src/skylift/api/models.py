@@ -39,6 +39,7 @@ WhyDownName = Literal[
     "region_not_active",
     "terminal_off",
     "no_ephemeris",
+    "no_capacity",
 ]
 
 
@@ -63,9 +64,9 @@ class Link(Shape):
     one_way_delay_down_end_us: float | None
     propagation_us: float | None = Field(description="Path length / c, one way.")
     fibre_us: float | None = Field(description="Gateway to PoP, one way.")
-    down_bps: float | None = Field(description="null: not modelled yet.")
-    up_bps: float | None = Field(description="null: not modelled yet.")
-    loss_fraction: float | None = Field(description="null: not modelled yet.")
+    down_bps: float | None = Field(description="null when down, or where the scenario has no [capacity].")
+    up_bps: float | None = Field(description="null as down_bps.")
+    loss_fraction: float | None = Field(description="null as down_bps.")
     handover: bool = Field(description="Another satellite than in the slot before.")
     why_down: WhyDownName | None = Field(description="null when up.")
     satellites_in_view: int

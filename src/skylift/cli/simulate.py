@@ -37,21 +37,29 @@ def simulate(
         False, "--strict-epoch", help="Refuse elements more than 30 days from the simulated time."
     ),
     earth_orientation: Path | None = typer.Option(None, help="IERS finals2000A or CelesTrak EOP file."),
+    schedule: Path | None = typer.Option(
+        None, help="File for the beam schedule, Parquet; see docs/reference/schedule-parquet.md."
+    ),
     pictures: bool = typer.Option(True, "--pictures/--no-pictures", help="Draw the pictures."),
     as_json: bool = typer.Option(False, "--json", help="Print summary.json on stdout."),
 ) -> None:
     """Simulate a scenario: which satellite each terminal uses, slot by slot, over which gateway, how late.
 
-    Writes links.parquet, summary.json, summary.md and pictures. Ctrl-C leaves a valid partial result;
-    --resume goes on with it. The result is the same to the byte for any number of workers.
+    With [capacity] in the scenario, or with --schedule, also how fast. Writes links.parquet, summary.json,
+    summary.md and pictures. Ctrl-C leaves a valid partial result; --resume goes on with it. The result is the
+    same to the byte for any number of workers.
     """
     from skylift.adapters.scenario_files import Sources
     from skylift.adapters.simulate import Options, run
+    from skylift.cli.outputs import check_output
     from skylift.cli.progress import slot_progress
 
-    sources = Sources(scenario, catalogue, gateways, lenient, strict_epoch, earth_orientation)
+    check_output(schedule)
+    sources = Sources(
+        scenario, catalogue, gateways, lenient, strict_epoch, earth_orientation, schedule is not None
+    )
     with slot_progress("simulating") as progress:
-        outcome = run(sources, Options(out, workers, resume, pictures), progress)
+        outcome = run(sources, Options(out, workers, resume, pictures, schedule), progress)
     if as_json:
         typer.echo(json.dumps(outcome.summary, ensure_ascii=False))
     else:

@@ -10,6 +10,7 @@ const WHY = {
   region_not_active: "Service is not switched on here",
   terminal_off: "The terminal is off or stowed",
   no_ephemeris: "The catalogue has no valid position for now",
+  no_capacity: "The beams in view have no time left",
 };
 
 const $ = (id) => document.getElementById(id);
