@@ -13,8 +13,8 @@ _METHODS = {
     "exact": "no other {n} of the candidates have more (of {sets:,} sets {valued:,} were valued in full, the "
     "rest have a limit no higher)",
     "bounded": "the best of {valued:,} sets valued in full, of {sets:,}; no other has more than {bound}",
-    "greedy": "chosen one after the other, {valued:,} of {sets:,} sets valued in full; no {n} of the candidates "
-    "have more than {bound}",
+    "greedy": "chosen one after the other, {valued:,} of {sets:,} sets valued in full; no {n} of the "
+    "candidates have more than {bound}",
 }
 _OF = {
     "capacity": "served_bps, the mean over the slots by this schedule",
@@ -24,7 +24,7 @@ _OF = {
 
 
 def siting_summary(inputs: PlanInputs, result: SitingResult, hours: int) -> dict[str, Any]:
-    """The document that docs/reference/plan-gateways.md describes. It holds names of gateways and no places."""
+    """The document of docs/reference/plan-gateways.md. It holds names of gateways and no places."""
     say = _Say(result.by)
     text = _METHODS[result.method].format(
         n=len(result.chosen), sets=result.sets, valued=result.valued, bound=say(result.bound)

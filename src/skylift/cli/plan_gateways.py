@@ -68,8 +68,9 @@ def gateways(
 ) -> None:
     """Choose the sites, of those in a list, that help a region most, and say how sure the choice is.
 
-    capacity: bits served by the beam schedule. availability: share of what is wanted that stands in cells which
-    see a satellite that some gateway tracks. robustness: the least of both shares when any one gateway is lost.
+    capacity: bits served by the beam schedule. availability: share of what is wanted that stands in cells
+    which see a satellite that some gateway tracks. robustness: the least of both shares when any one gateway
+    is lost.
     """
     from skylift.adapters.candidates_file import load_siting
     from skylift.adapters.plan_sources import PlanSources, hourly
@@ -130,6 +131,7 @@ def _progress() -> Iterator[Callable[[str, int], None]]:
 
 
 def _say(result: SitingResult, summary: dict[str, Any]) -> None:
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -137,9 +139,12 @@ def _say(result: SitingResult, summary: dict[str, Any]) -> None:
     for note in summary["notes"]:
         sys.stderr.write(f"note: {note}\n")
     names = " and ".join(one.gateway.name for one in result.chosen)
-    table = Table(title=escape(f"{summary['region']}: {names}, the best {len(result.chosen)} by {result.by}"))
-    table.add_column("gateways")
-    for heading in ("available", "least hour", "served Gbit/s", "least hour", "robust"):
+    table = Table(
+        box=SIMPLE,
+        title=escape(f"{summary['region']}: {names}, the best {len(result.chosen)} by {result.by}"),
+    )
+    table.add_column("gateways", overflow="fold")
+    for heading in ("available", "least", "Gbit/s", "least", "robust"):
         table.add_column(heading, justify="right")
     _add(table, "as they are", result.before)
     _add(table, "with those chosen", result.after)

@@ -1,0 +1,161 @@
+"""skylift plan terminals: how many terminals a list of sites needs, what they get, what stays unserved."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from skylift.cli.outputs import check_output
+from skylift.cli.progress import slot_progress
+
+if TYPE_CHECKING:
+    from skylift.study.terminals import TerminalPlan
+
+MOST_ROWS = 40
+
+
+def register(plan: typer.Typer) -> None:
+    plan.command("terminals")(terminals)
+
+
+def terminals(
+    sites: Annotated[
+        Path, typer.Option(help="CSV or JSON: id, latitude and longitude or cell, kind, people.")
+    ],
+    region: Annotated[
+        str, typer.Option(help="Country or GeoJSON in which everybody else wants something, too.")
+    ] = "",
+    background_mbps_per_km2: Annotated[
+        float, typer.Option(min=0.0, max=1e6, help="What everybody else in the region wants.")
+    ] = 0.0,
+    terminal_mbps: Annotated[float, typer.Option(help="Counted on from one terminal.")] = 60.0,
+    people_per_terminal: Annotated[int, typer.Option(help="That share one terminal.")] = 100,
+    spare: Annotated[float, typer.Option(help="Share of terminals kept in store.")] = 0.2,
+    catalogue: Annotated[Path | None, typer.Option(help="A catalogue: TLE or OMM.")] = None,
+    gateways: Annotated[Path | None, typer.Option(help="Own list of gateways.")] = None,
+    gateway: Annotated[list[str] | None, typer.Option(help="Only this one; again for more.")] = None,
+    without: Annotated[list[str] | None, typer.Option(help="Not this gateway; again for more.")] = None,
+    system: Annotated[
+        str | None, typer.Option(help="A packaged radio system, or a .toml. Without it: by the year.")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(help="Start, ISO 8601. Without it: the catalogue's middle epoch.")
+    ] = None,
+    hours: Annotated[int, typer.Option(min=1, max=168, help="One slot of each hour.")] = 24,
+    left_out: Annotated[
+        str | None, typer.Option("--except", help="Not allowed there: a packaged area, or a GeoJSON file.")
+    ] = None,
+    rain: Annotated[Path | None, typer.Option(help="Cells of rain, TOML.")] = None,
+    resolution: Annotated[int, typer.Option(help="H3 resolution of the cells; 5 has about 253 km2.")] = 5,
+    antennas_per_gateway: Annotated[
+        int | None, typer.Option(help="Satellites that a gateway talks to.")
+    ] = None,
+    lenient: Annotated[bool, typer.Option("--lenient", help="Skip bad records of the catalogue.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", "--output", help="Write the JSON document, for you alone.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Terminals for a list of sites: how many, what each site gets with them, and why some get less.
+
+    Sites are told by their ids and cells alone. Keep the list, and what comes of it, as you would keep the
+    sites themselves.
+    """
+    from skylift.adapters.plan_sources import PlanSources, hourly
+    from skylift.adapters.sites_file import load_sites
+    from skylift.adapters.terminals_report import terminals_summary, write_privately
+    from skylift.base.instants import parse_instant
+    from skylift.study.terminals import TerminalRules, TerminalStudy
+
+    check_output(out)
+    rules = TerminalRules(terminal_mbps * 1e6, people_per_terminal, spare)
+    _check(region, background_mbps_per_km2)
+    sources = PlanSources(
+        region,
+        catalogue=catalogue,
+        lenient=lenient,
+        gateways=gateways,
+        only=tuple(gateway or ()),
+        without=tuple(without or ()),
+        system=system,
+        resolution=resolution,
+        at_us=None if at is None else parse_instant(at, "--at"),
+        left_out=left_out,
+        rain=rain,
+        antennas=antennas_per_gateway,
+    )
+    loaded = load_sites(sources, sites, background_mbps_per_km2)
+    with slot_progress("scheduling") as progress:
+        study = TerminalStudy(loaded.inputs.case, loaded.sites, rules)
+        plan = study.plan(hourly(loaded.inputs.start_us, hours), progress)
+    summary = terminals_summary(loaded, plan, rules)
+    text = json.dumps(summary, ensure_ascii=False)
+    if out is not None:
+        write_privately(out, text + "\n")
+    if as_json:
+        typer.echo(text)
+    else:
+        _say(summary, plan)
+
+
+def _check(region: str, background: float) -> None:
+    from skylift.base.errors import Refused
+
+    if background > 0.0 and not region:
+        raise Refused(
+            "plan.background",
+            "--background-mbps-per-km2",
+            "it needs a region in which everybody else is",
+            "name it with --region",
+        )
+
+
+def _say(summary: dict[str, Any], plan: TerminalPlan) -> None:
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    for note in summary["notes"]:
+        sys.stderr.write(f"note: {note}\n")
+    table = Table(box=SIMPLE, title=escape(f"Terminals, over {plan.slots} slots from {summary['at']}"))
+    for heading in ("site", "class"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("wants", "terminals", "least", "median", "short"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("why")
+    # Who is shortest comes first: that is where something is to be done.
+    rows = sorted(summary["sites"], key=lambda s: (-s["unserved_bps"] / max(s["wanted_bps"], 1.0), s["id"]))
+    for row in rows[:MOST_ROWS]:
+        table.add_row(
+            escape(row["id"]),
+            row["class"].partition("_")[0],
+            _mbps(row["wanted_bps"]),
+            f"{row['terminals']:,}",
+            _mbps(row["gets_bps"]["least"]),
+            _mbps(row["gets_bps"]["median"]),
+            _mbps(row["unserved_bps"]),
+            (row["why"] or "").replace("_", " "),
+        )
+    console = Console()
+    console.print(table)
+    if len(rows) > MOST_ROWS:
+        console.print(f"and {len(rows) - MOST_ROWS:,} more, none shorter of what it wants")
+    totals = summary["totals"]
+    console.print(
+        f"Rates in Mbit/s. {totals['terminals']:,} terminals and {totals['spares']:,} spares for "
+        f"{totals['sites']:,} sites; {totals['sites_short']:,} sites get less than they want in some hour."
+    )
+    if totals["power_w"]:
+        least, most = totals["power_w"]["least"] / 1e3, totals["power_w"]["most"] / 1e3
+        console.print(
+            f"Power: {least:,.1f} to {most:,.1f} kW for {escape(totals['antenna'])}, spares not on."
+        )
+
+
+def _mbps(bps: float) -> str:
+    return f"{bps / 1e6:,.1f}"
