@@ -168,7 +168,8 @@ def rain_along(cells: Sequence[RainCell], at_us: int, paths: RainPaths) -> RainA
         )
     falling = [cell for cell in cells if cell.from_us <= at_us < cell.until_us and cell.peak_mm_per_h > 0.0]
     centres = [cell.centre_at(at_us) for cell in falling]
-    near = _near(falling, centres, paths)
+    touches = _touches(falling, centres, paths)
+    near = np.flatnonzero(touches.any(axis=0))
     wet = paths.take(near)
     deep_m = _deep_m(falling, wet)
     pieces = _pieces(falling, deep_m, wet)
@@ -177,10 +178,12 @@ def rain_along(cells: Sequence[RainCell], at_us: int, paths: RainPaths) -> RainA
     points = _points(wet, (number + 0.5) / pieces * deep_m)
     # Above the rain height a path has pieces without thickness; 1 m keeps the division away from zero.
     thick_m = np.maximum(deep_m, 1.0) / pieces
-    for cell, centre in zip(falling, centres, strict=True):
+    for cell, centre, touch in zip(falling, centres, touches[:, near], strict=True):
+        # Of hundreds of showers a path meets a few: the others are not worth a cosine.
+        here = np.flatnonzero(touch)
         # The piece that the rain height cuts counts by the part of it that is in the rain.
-        inside = np.clip((cell.top_m(wet) - wet.altitude_m) / thick_m - number, 0.0, 1.0)
-        rates += inside * cell.rate_mm_per_h(_distance_m(points, centre))
+        inside = np.clip(((cell.top_m(wet) - wet.altitude_m) / thick_m)[here] - number, 0.0, 1.0)
+        rates[:, here] += inside * cell.rate_mm_per_h(_distance_m(points[..., here], centre))
     piece_km = deep_m / np.sin(wet.elevation_rad) / pieces / 1e3
     return RainAlong(paths.latitude_rad.size, near, rates, piece_km, wet.elevation_rad)
 
@@ -191,19 +194,19 @@ def sites_near_rain(cells: Sequence[RainCell], at_us: int, paths: RainPaths) -> 
     paths  one for each site, at the lowest elevation that any of its satellites has; azimuths do not matter
     """
     falling = [cell for cell in cells if cell.from_us <= at_us < cell.until_us and cell.peak_mm_per_h > 0.0]
-    touches = np.zeros(paths.latitude_rad.shape, dtype=bool)
-    touches[_near(falling, [cell.centre_at(at_us) for cell in falling], paths)] = True
-    return touches
+    touches = _touches(falling, [cell.centre_at(at_us) for cell in falling], paths)
+    return np.asarray(touches.any(axis=0))
 
 
-def _near(cells: Sequence[RainCell], centres: Sequence[Floats], paths: RainPaths) -> npt.NDArray[np.int64]:
-    """The paths that may touch a cell: the others cost nothing more."""
+def _touches(cells: Sequence[RainCell], centres: Sequence[Floats], paths: RainPaths) -> npt.NDArray[np.bool_]:
+    """Which paths may touch which cell, (C, M): the others cost nothing more."""
     sites = geodetic_up(paths.latitude_rad, paths.longitude_rad)
-    touches = np.zeros(paths.latitude_rad.shape, dtype=bool)
-    for cell, centre in zip(cells, centres, strict=True):
-        reach_m = np.maximum(cell.top_m(paths) - paths.altitude_m, 0.0) / np.tan(paths.elevation_rad)
-        touches |= _distance_m(sites, centre) <= cell.radius_m + reach_m
-    return np.flatnonzero(touches)
+    touches = np.zeros((len(cells), paths.latitude_rad.size), dtype=bool)
+    flatness = 1.0 / np.tan(paths.elevation_rad)
+    for cell, centre, touch in zip(cells, centres, touches, strict=True):
+        reach_m = np.maximum(cell.top_m(paths) - paths.altitude_m, 0.0) * flatness
+        touch[:] = _distance_m(sites, centre) <= cell.radius_m + reach_m
+    return touches
 
 
 def _deep_m(cells: Sequence[RainCell], paths: RainPaths) -> Floats:
