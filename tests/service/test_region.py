@@ -80,6 +80,8 @@ def test_the_whole_chain_of_papers_is_needed(left_out: Paper) -> None:
     ("paper", "validity", "code"),
     [
         (Paper.SPECTRUM, (5, 5), "region.validity"),
+        (Paper.SPECTRUM, (-5, 10**12), "region.validity"),
+        (Paper.SPECTRUM, (0, 10**18), "region.validity"),
         (Paper.SPECTRUM, (0, 900), "region.expired"),
         (Paper.TEMPORARY, (0, 181 * DAY_US), "region.too-long"),
     ],

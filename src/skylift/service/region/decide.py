@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from skylift.base.errors import Refused
 from skylift.base.events import Who
-from skylift.base.instants import InstantUs, format_instant
+from skylift.base.instants import InstantUs, format_instant, parse_instant
 from skylift.service.region.events import (
     CellMode,
     CellsRemoved,
@@ -30,6 +30,7 @@ from skylift.service.region.events import (
 )
 from skylift.service.region.state import CYCLE, Region
 
+LATEST_US = int(parse_instant("2200-01-01"))
 # An emergency authorisation ends by itself: what is needed for longer is an ordinary licence.
 LONGEST_TEMPORARY_US = 180 * 86_400 * 1_000_000
 
@@ -60,8 +61,13 @@ def granted(
     """`validity`: from and until."""
     CYCLE.after(region.id, region.state, PaperGranted)
     valid_from, valid_until = validity
-    if not valid_from < valid_until:
-        raise Refused("region.validity", "validity", "it ends after it begins", "give a later end")
+    if not 0 <= valid_from < valid_until <= LATEST_US:
+        raise Refused(
+            "region.validity",
+            "validity",
+            "it ends after it begins, and within the years 1970 to 2199",
+            "give a later end; nothing is granted for ever",
+        )
     if valid_until <= who.at:
         raise Refused(
             "region.expired", paper.value, f"it ran out at {format_instant(valid_until)}", "ask for a new one"
