@@ -13,7 +13,6 @@ from skylift.base.life_cycle import LifeCycle
 from skylift.base.things import Facets, Room
 from skylift.service.statement.drafting import Claims, Kind, RecordedFacts, refuse_contradictions, texts
 
-
 _NOTHING = Claims(Kind.SERVICE_ACTIVE, "")
 
 
