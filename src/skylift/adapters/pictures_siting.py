@@ -28,7 +28,8 @@ Box = tuple[float, float, float, float]
 SEA, LAND, BORDER, REGION = "#E8F0F5", "#FAF8F2", "#B8B2A5", "#CFE3F1"
 INK, EXISTING, CANDIDATE, CHOSEN, LOST = "#1b2733", "#666666", "#0072B2", "#D55E00", "#9aa5ae"
 MOST_NAMED, MOST_LOST = 24, 9
-# Further from the region's edge no gateway shares a satellite with it: two radii of 940 km (550 km, 25 degrees).
+# No gateway further from the region's edge shares a satellite with it: two radii of 940 km (550 km up, seen
+# at 25 degrees).
 NEAR_DEG = 17.0
 
 
@@ -116,9 +117,14 @@ def _names(
 def _bars(axes: Any, result: SitingResult) -> None:
     """Three shares: of what is wanted in cells with service, of it served, and the least after a loss."""
     before, after = result.before, result.after
-    rows = [
+    rows: list[tuple[str, float, float, str]] = [
         ("available", before.availability, after.availability, ""),
-        ("served", *(f.served_bps / result.wanted_bps for f in (before, after)), "of what is wanted"),
+        (
+            "served",
+            before.served_bps / result.wanted_bps,
+            after.served_bps / result.wanted_bps,
+            "of what is wanted",
+        ),
         ("robust", before.robustness, after.robustness, "the least with any one lost"),
     ]
     for row, (name, first, second, why) in enumerate(rows):
@@ -132,7 +138,7 @@ def _bars(axes: Any, result: SitingResult) -> None:
         )  # fmt: skip
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_yticks([])
-    axes.set_xlim(0.0, 1.18 * max(1e-9, *(v for row in rows for v in row[1:3])))
+    axes.set_xlim(0.0, 1.18 * max(1e-9, *(max(row[1], row[2]) for row in rows)))
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:.0%}")
     axes.set_title("before (grey) and after (orange)", loc="left", fontsize=10, color=INK)
     _bare(axes)
@@ -168,12 +174,12 @@ def _near(places: Floats, cells: Floats, squeeze: float) -> npt.NDArray[np.bool_
     (west, south), (east, north) = cells.min(axis=0), cells.max(axis=0)
     away_x = np.maximum(np.maximum(west - places[:, 0], places[:, 0] - east), 0.0) * squeeze
     away_y = np.maximum(np.maximum(south - places[:, 1], places[:, 1] - north), 0.0)
-    return np.hypot(away_x, away_y) <= NEAR_DEG
+    return np.asarray(np.hypot(away_x, away_y) <= NEAR_DEG)
 
 
 def _box(points: Floats) -> Box:
     (west, south), (east, north) = points.min(axis=0), points.max(axis=0)
-    margin = max(1.5, 0.06 * max(east - west, north - south))
+    margin = max(2.5, 0.06 * max(east - west, north - south))
     return west - margin, max(-90.0, south - margin), east + margin, min(90.0, north + margin)
 
 
