@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,16 +17,16 @@ from skylift.adapters.atmosphere_maps import packaged_atmosphere
 from skylift.adapters.radio_files import modcods_of, packaged_system
 from skylift.base.errors import Refused
 from skylift.base.geodesy import Place
-from skylift.base.instants import InstantUs
+from skylift.base.instants import InstantUs, parse_instant
 from skylift.sky.coverage.sites import Sites, sites_of
 from skylift.sky.radio.air_over import Air, PairRates, ReturnLink, pair_rates
 from skylift.sky.radio.antenna_pattern import off_boresight_rad
 from skylift.sky.radio.atmosphere import SlantPaths, clear_air_db, climate_at
-from skylift.sky.radio.jam_field import Against, GroundJammer, JamField, JamRow
+from skylift.sky.radio.jam_field import Against, GroundJammer, JamField, JamRow, jam_field
 from skylift.sky.radio.jam_view import JamPairs, JamView, jam_view
 from skylift.sky.radio.link_budget import Surroundings, link_budget
 from skylift.sky.radio.path_loss import slant_range_m
-from skylift.sky.radio.rain_field import RainCell, RainPaths, rain_along, rain_loss_db
+from skylift.sky.radio.rain_field import RainCell, RainPaths, rain_along, rain_field, rain_loss_db
 from skylift.sky.radio.systems import Link
 
 SYSTEM = packaged_system("starlink-2022")
@@ -298,3 +299,27 @@ def test_low_satellites_and_links_of_too_many_channels_are_refused() -> None:
 def test_no_pairs_are_no_rates() -> None:
     got = rates(pairs(8, 0), air=air(SHOWER), jam=view(), satellite=satellites(0), back=BACK)
     assert got.rate_bps.shape == got.barred_channels.shape == got.atmosphere_loss_db.shape == (0,)
+
+
+def test_the_files_of_the_examples_rain_and_disturb() -> None:
+    folder = Path(__file__).resolve().parents[3] / "examples" / "disturbances"
+    rain = rain_field((folder / "storms.toml").read_text("utf-8"), "storms.toml")
+    field = jam_field((folder / "jamming.toml").read_text("utf-8"), "jamming.toml")
+    noon = parse_instant("2026-05-30T12:00:00Z")
+    assert [cell.from_us <= noon < cell.until_us for cell in rain] == [True] * 3 + [False]
+    near = [cell.centre for cell in rain] + [jammer.place for jammer in field.jammers]
+    here = sites_of(near, [packaged_antenna(DOWN.ground_antenna)] * 7)
+    maps = packaged_atmosphere()
+    over = Air(maps, climate_at(maps, here.latitude_rad, here.longitude_rad), rain)
+    north = (np.arange(7), np.full(7, 1.0), np.zeros(7), np.full(7, 650e3))
+    modcods = modcods_of(DOWN)
+    calm = pair_rates(DOWN, modcods, here, *north)
+    got = pair_rates(
+        DOWN, modcods, here, *north, air=over, at_us=noon, jam=jam_view(field, here, NORAD), back=BACK
+    )
+    assert (got.atmosphere_loss_db[:3] > 0.2).all()
+    assert got.answers is not None
+    assert got.barred_channels[4] == 0b1100
+    assert got.rate_bps[4] > 0.0
+    assert (got.rate_bps[5:] == 0.0).all()
+    assert calm.rate_bps.all()
