@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from skylift.adapters.atmosphere_maps import packaged_atmosphere
 from skylift.base.errors import Refused
 from skylift.base.geodesy import Place
 from skylift.base.units import RAD_PER_DEG
+from skylift.sky.coverage.sites import Sites
 from skylift.sky.radio.air_over import Air
 from skylift.sky.radio.atmosphere import climate_at
+from skylift.sky.radio.jam_field import jam_field
+from skylift.sky.radio.jam_view import JamView, jam_view
 from skylift.sky.radio.rain_field import RainCell, rain_field
 
 
@@ -27,6 +31,11 @@ def air_over(places: Sequence[Place], rain: tuple[RainCell, ...]) -> Air:
     latitude_rad = np.array([p.latitude_deg for p in places]) * RAD_PER_DEG
     longitude_rad = np.array([p.longitude_deg for p in places]) * RAD_PER_DEG
     return Air(maps, climate_at(maps, latitude_rad, longitude_rad), rain)
+
+
+def jam_over(path: Path | None, sites: Sites, norad: npt.NDArray[np.int32]) -> JamView | None:
+    """Disturbances from a file of docs/reference/jam-file.md as these sites meet them; None: no file."""
+    return None if path is None else jam_view(jam_field(_text(path, "plan.jam"), path.name), sites, norad)
 
 
 def _text(path: Path, code: str) -> str:

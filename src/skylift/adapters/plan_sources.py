@@ -21,7 +21,7 @@ from skylift.adapters.gateways_file import packaged_ground_segment, read_ground_
 from skylift.adapters.outlines import country_outline, packaged_area, read_outline
 from skylift.adapters.packaged import constellation_preset
 from skylift.adapters.plan_demand import read_demand
-from skylift.adapters.plan_disturbances import air_over, read_rain
+from skylift.adapters.plan_disturbances import air_over, jam_over, read_rain
 from skylift.adapters.radio_files import modcods_of, read_system
 from skylift.base.errors import Refused
 from skylift.base.geodesy import Place
@@ -29,6 +29,7 @@ from skylift.base.instants import SlotClock, format_instant, parse_instant
 from skylift.base.link import WhyDown
 from skylift.base.places import Outline, cells_area_km2, cells_of, contains
 from skylift.base.units import US_PER_DAY, US_PER_S, WGS72_A_M, WGS72_MU_M3_PER_S2
+from skylift.sky.coverage.sites import sites_of
 from skylift.sky.orbit.catalogue import Catalogue
 from skylift.sky.orbit.walker import generate
 from skylift.sky.radio.systems import RadioSystem
@@ -110,21 +111,21 @@ def load_plan(sources: PlanSources) -> PlanInputs:
     down = system.link("down")
     _warn_of_altitude(catalogue, system, name, notes)
     gateways = _with_antennas(_gateways(sources, start_us, notes), sources.antennas)
+    user_antenna = replace(
+        packaged_antenna(down.ground_antenna), minimum_elevation_deg=system.minimum_elevation_deg
+    )
     case = CapacityCase(
         catalogue=catalogue,
         region=region,
         demand=_demand(sources, region, notes),
         gateways=gateways,
         radio=radio,
-        user_antenna=replace(
-            packaged_antenna(down.ground_antenna), minimum_elevation_deg=system.minimum_elevation_deg
-        ),
+        user_antenna=user_antenna,
         gateway_antenna=packaged_antenna(DEFAULT_GATEWAY_ANTENNA),
         rules=_rules(sources, down.channels),
-        disturbances=_disturbances(sources, region, gateways),
         ka_fraction=_amount("--ka-fraction", sources.ka_fraction, 0.0, 100.0),
     )
-    return PlanInputs(case, start_us, tuple(notes), name, outline)
+    return PlanInputs(_disturbances(sources, case), start_us, tuple(notes), name, outline)
 
 
 def hourly(start_us: int, hours: int) -> list[int]:
@@ -132,11 +133,16 @@ def hourly(start_us: int, hours: int) -> list[int]:
     return [int(SlotClock().start(start_us + hour * 3600 * US_PER_S)) for hour in range(hours)]
 
 
-def _disturbances(sources: PlanSources, region: Region, gateways: Sequence[Gateway]) -> Disturbances:
+def _disturbances(sources: PlanSources, case: CapacityCase) -> CapacityCase:
+    """The case under its weather and whatever disturbs its links."""
     rain = read_rain(sources.rain)
-    return Disturbances(
-        user_air=air_over(region.places, rain), gateway_air=air_over([g.place for g in gateways], rain)
+    places = case.region.places
+    disturbances = Disturbances(
+        user_air=air_over(places, rain),
+        gateway_air=air_over([g.place for g in case.gateways], rain),
+        jam=jam_over(sources.jam, sites_of(places, [case.user_antenna] * len(places)), case.catalogue.norad),
     )
+    return replace(case, disturbances=disturbances)
 
 
 def _amount(option: str, value: float, least: float, most: float) -> float:

@@ -7,7 +7,7 @@ from importlib import import_module
 import typer
 
 # Each has `register(plan)`.
-QUESTIONS = ("plan_capacity", "plan_gateways", "plan_terminals")
+QUESTIONS = ("plan_capacity", "plan_compare", "plan_gateways", "plan_terminals")
 
 
 def register(app: typer.Typer) -> None:

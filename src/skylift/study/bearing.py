@@ -16,9 +16,10 @@ import numpy.typing as npt
 from skylift.sky.schedule.problem import Floats
 from skylift.sky.schedule.supply import Offer
 from skylift.study.capacity import CapacityCase, CapacityStudy, Hour, even_demand
+from skylift.study.less import most_served
 from skylift.study.limits import RESOURCES, lifted
 
-# More than a region can be served with, so that what is served is what it can bear: whole countries get 0.1 to 2
+# More than a region can be served with, so that what is served is what it can bear: countries get 0.1 to 2
 # Mbit/s/km2, and a satellite that gives a small one all of its 13 Gbit/s reaches 10 over 1,300 km2.
 SATURATING_BPS_PER_KM2 = 10e6
 # Rates a planner asks for, Mbit/s.
@@ -51,8 +52,8 @@ class CapacityResult:
     cell_served_bps   (H, M)
     class_served_bps  (H, 4)
     gateway_satellites, gateway_served_bps  (G,) means over the slots
-    limited_by        by how much the mean over `limited_at` rises with each resource lifted, bps;
-                      negative where the schedule, which is greedy, makes less of more
+    limited_by        by how much the mean over `limited_at` rises with each resource lifted, bps; 0 where
+                      the schedule, which is greedy, would make less of more: then the one of before stands
     limited_at        indices of the slots that were scheduled anew for it
     bearable_bps      (H', M): what each cell gets where everybody asks for more than there is
     """
@@ -92,10 +93,11 @@ class CapacityResult:
         return self.served_bps / 1e6 / self.allowed_km2 if self.allowed_km2 else 0.0
 
     def terminals_at(self, mbps: float) -> int:
-        """How many terminals, spread evenly, could get so much each at the same time in the least slot.
+        """How many terminals could get so much each at the same time, in the slot that can bear least.
 
-        Beam time moves freely between neighbours, so whole terminals are counted in groups of about seven
-        cells (the parents in H3), not cell by cell.
+        They stand where the region's even share of the rate lies (`bearable_bps`). Beam time moves freely
+        between neighbours, so whole terminals are counted in groups of about seven cells (the parents in H3),
+        not cell by cell.
         """
         region = self.case.region
         parents = [h3.cell_to_parent(c, max(h3.get_resolution(c) - 1, 0)) for c in region.cells]
@@ -132,7 +134,9 @@ def bearing(
     served, classes, tallies, bearable = [], [], [], []
     satellites, through = np.zeros(len(case.gateways)), np.zeros(len(case.gateways))
     gains: dict[str, list[float]] = {resource: [] for resource in RESOURCES}
-    for index, hour in enumerate(study.hours(slot_starts_us)):
+    for index, at_us in enumerate(slot_starts_us):
+        offer = study.offer(at_us)
+        hour = Hour(at_us, offer, most_served(study, offer))
         counter.step()
         served.append(hour.served_bps)
         classes.append(hour.schedule.served_bps.sum(axis=0))
@@ -143,8 +147,9 @@ def bearing(
         if index in again or (not every and index == 0):
             bearable.append(_bearable(study, hour))
         for resource in RESOURCES if index in again else ():
-            more = lifted(study, hour.offer, resource).served_bps.sum() - hour.served_bps.sum()
-            gains[resource].append(float(more))
+            more = lifted(study, offer, resource).served_bps.sum() - hour.served_bps.sum()
+            # What is possible with less is possible with more: at worst the schedule of before stands.
+            gains[resource].append(max(float(more), 0.0))
             counter.step()
     count = max(len(tallies), 1)
     return CapacityResult(
@@ -171,11 +176,11 @@ class _Counter:
 
 
 def _saturated(case: CapacityCase, served: Sequence[Floats]) -> bool:
-    """Whether everybody asks for the same and nobody gets all of it: then what is served is all there is."""
-    wanted = case.demand.wanted_bps.sum(axis=1)
-    return case.demand.even and all(
-        bool((got[case.demand.allowed] < 0.999 * wanted[case.demand.allowed]).all()) for got in served
-    )
+    """Whether what is served is all there is: all want the same, and too much of it or more than they get."""
+    demand, allowed = case.demand, case.demand.allowed
+    wanted = demand.wanted_bps.sum(axis=1)[allowed]
+    too_much = bool((wanted >= SATURATING_BPS_PER_KM2 * case.region.area_km2[allowed] * 0.999).all())
+    return demand.even and (too_much or all(bool((got[allowed] < 0.999 * wanted).all()) for got in served))
 
 
 def _bearable(study: CapacityStudy, hour: Hour) -> Floats:
@@ -183,7 +188,7 @@ def _bearable(study: CapacityStudy, hour: Hour) -> Floats:
     if _saturated(case, [hour.served_bps]):
         return hour.served_bps
     most = even_demand(case.region, case.demand.barred, SATURATING_BPS_PER_KM2)
-    return np.asarray(study.schedule(hour.offer, wanted_bps=most.wanted_bps).served_bps.sum(axis=1))
+    return np.asarray(most_served(study, hour.offer, most.wanted_bps).served_bps.sum(axis=1))
 
 
 def _tally(case: CapacityCase, hour: Hour) -> HourTally:

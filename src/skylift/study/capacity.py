@@ -136,7 +136,7 @@ class CapacityStudy:
         )
 
     def offer(self, at_us: int, arc: bool = True) -> Offer:
-        """What the slot that begins at `at_us` has to give; arc False: as if no geostationary arc stood there."""
+        """What the slot that begins at `at_us` has to give; arc False: as if no arc were kept clear."""
         half_us = self.case.slots.length_us // 2
         edges = np.array([at_us, at_us + half_us, at_us + 2 * half_us], dtype=np.int64)
         positions = self._propagator.ephemeris(edges, frame="itrs", earth=self.case.earth).position_ecef_m

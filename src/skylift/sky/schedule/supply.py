@@ -1,4 +1,4 @@
-"""From geometry and radio to what the scheduler takes: pairs with their rates, gateways with their feeders."""
+"""From geometry and radio to what the scheduler takes: pairs with rates, gateways with feeders."""
 
 from __future__ import annotations
 
@@ -11,10 +11,19 @@ import numpy.typing as npt
 from skylift.base.errors import Refused
 from skylift.sky.coverage.sites import Sites
 from skylift.sky.coverage.usable import UsablePairs
-from skylift.sky.radio.air_over import Air, JamView, PairRates, pair_rates
+from skylift.sky.radio.air_over import Air, JamView, PairRates, ReturnLink, pair_rates
 from skylift.sky.radio.modcod import ModcodTable
 from skylift.sky.radio.systems import Link, RadioSystem
-from skylift.sky.schedule.problem import Cells, Floats, Gateways, Ints, Satellites, ScheduleRules, Slot, UserPairs
+from skylift.sky.schedule.problem import (
+    Cells,
+    Floats,
+    Gateways,
+    Ints,
+    Satellites,
+    ScheduleRules,
+    Slot,
+    UserPairs,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,7 @@ class Radio:
 
 @dataclass(frozen=True, slots=True)
 class SlotGeometry:
-    """One slot as coverage sees it: positions (3, N) in mid-slot, Earth-fixed, and pairs usable throughout."""
+    """One slot as coverage sees it: positions (3, N) in mid-slot, Earth-fixed; pairs usable throughout."""
 
     at_us: int
     position_mid_m: Floats
@@ -124,6 +133,12 @@ class Supply:
             total += rates.rate_bps * link.channels * link.polarisations
         return total
 
+    def _return_link(self) -> ReturnLink | None:
+        """A dish that is heard by nobody has no service, however well it hears."""
+        if "up" not in self.radio.system.links:
+            return None
+        return ReturnLink(*self.radio.link("up"))
+
     def _rates(
         self, link: Link, modcods: ModcodTable, sites: Sites, pairs: UsablePairs, at_us: int
     ) -> PairRates:
@@ -141,4 +156,6 @@ class Supply:
             air=self.disturbances.user_air if ours else self.disturbances.gateway_air,
             at_us=at_us,
             jam=self.disturbances.jam if ours else None,
+            satellite=pairs.satellite,
+            back=self._return_link() if ours else None,
         )

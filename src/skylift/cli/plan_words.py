@@ -1,0 +1,163 @@
+"""How a capacity study is told to people: tables, and a sentence on what limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+LIFTED = {
+    "beams": "twice the beams of every satellite",
+    "antennas": "twice the antennas at every gateway",
+    "ka": "twice the Ka of every antenna",
+    "gso": "no distance kept to the geostationary arc",
+    "nco": "beams of one channel side by side",
+}
+# A gain below this share of what is served is within what the greedy schedule errs by.
+LEAST_GAIN_FRACTION = 0.01
+ALL_SERVED_FRACTION = 0.999
+# Decimals do not read well beyond this; below, whole numbers do not.
+_MANY = 100.0
+
+
+def gbps(bps: float) -> str:
+    """A rate for people, in Gbit/s, three digits of it."""
+    value = bps / 1e9
+    return f"{value:,.0f}" if value >= _MANY else f"{value:.3g}"
+
+
+def percent(part: float, whole: float) -> str:
+    return f"{part / whole:.1%}" if whole else "0.0%"
+
+
+def verdict(summary: dict[str, Any]) -> str:
+    """One sentence: whether the demand is served, and if not, what would help most."""
+    allowed = summary["demand_bps"] - summary["barred_bps"]
+    served = summary["served_bps"]
+    if allowed <= 0:
+        return "Nothing is wanted where service is allowed."
+    if served >= ALL_SERVED_FRACTION * allowed:
+        return (
+            "All that is wanted is served. What the region could bear beyond that: the terminals above, "
+            "or a higher --demand-mbps-per-km2."
+        )
+    if served <= 0:
+        return "Nothing is served: no satellite is in reach of the region and of a gateway at once."
+    if not summary["limited_by"]:
+        return "What limits it was not asked (--limits-every 0)."
+    name, gain = max(summary["limited_by"].items(), key=lambda item: item[1])
+    if gain < LEAST_GAIN_FRACTION * served:
+        return (
+            "No resource alone would help: what limits is where satellites fly, what gateways and cells "
+            "see at once, and the spectrum."
+        )
+    return f"What limits most: {LIFTED[name]} would serve {gbps(gain)} Gbit/s more (+{gain / served:.0%})."
+
+
+def print_summary(summary: dict[str, Any]) -> None:
+    """Tables of one study, the sentence, and what a reader must know."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console()
+    console.print(
+        f"{escape(summary['region'])}: {summary['cells']:,} cells, {summary['area_km2']:,.0f} km2; "
+        f"{summary['satellites']:,} satellites, {escape(summary['system'])}; "
+        f"{len(summary['hours'])} slots, one in each hour from {summary['at']}"
+    )
+    console.print(_figures(summary))
+    console.print(_hours(summary))
+    if summary["limited_by"]:
+        console.print(_limits(summary))
+    console.print(_gateways(summary))
+    console.print(verdict(summary), style="bold", highlight=False)
+    for note in summary["notes"]:
+        console.print(f"note: {escape(note)}", highlight=False)
+
+
+def figures(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """What stands at the top, by name; also what a comparison sets side by side."""
+    allowed = summary["demand_bps"] - summary["barred_bps"]
+    rows = [
+        ("wanted, Gbit/s", gbps(summary["demand_bps"])),
+        ("served, mean, Gbit/s", gbps(summary["served_bps"])),
+        ("served, least hour, Gbit/s", gbps(summary["least_served_bps"])),
+        ("served of what is allowed", percent(summary["served_bps"], allowed)),
+        ("Mbit/s per km2, mean", f"{summary['mbps_per_km2']:.3f}"),
+    ]
+    if summary["barred_bps"]:
+        rows.insert(1, ("of that barred: not served", gbps(summary["barred_bps"])))
+    if len(summary["classes"]) > 1:
+        rows += [
+            (f"served of {name.replace('_', ' ')}", percent(row["served_bps"], row["demand_bps"]))
+            for name, row in summary["classes"].items()
+        ]
+    rows += [(f"terminals at {mbps} Mbit/s each", f"{n:,}") for mbps, n in summary["terminals_at"].items()]
+    return rows
+
+
+def _figures(summary: dict[str, Any]) -> Any:
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    table = Table(box=SIMPLE, show_header=False)
+    table.add_column("what", no_wrap=True)
+    table.add_column("value", justify="right")
+    for name, value in figures(summary):
+        table.add_row(name, value)
+    return table
+
+
+def _hours(summary: dict[str, Any]) -> Any:
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    table = Table(box=SIMPLE)
+    table.add_column("slot", no_wrap=True)
+    for name in ("Gbit/s", "cells without", "in reach", "tracked", "beams used", "Ka used"):
+        table.add_column(name, justify="right")
+    for row in summary["hours"]:
+        used = [
+            "-" if row[key] is None else f"{row[key]:.0%}"
+            for key in ("beams_used_fraction", "ka_used_fraction")
+        ]
+        table.add_row(
+            row["at"].replace("T", " ").removesuffix("Z"),
+            gbps(row["served_bps"]),
+            f"{row['cells_without_service']:,}",
+            str(row["satellites_in_reach"]),
+            str(row["satellites_tracked"]),
+            *used,
+        )
+    return table
+
+
+def _limits(summary: dict[str, Any]) -> Any:
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    hours = len(summary["limited_by_hours"])
+    table = Table(box=SIMPLE)
+    table.add_column(f"with ({hours} of {len(summary['hours'])} slots)", no_wrap=True)
+    table.add_column("Gbit/s more", justify="right")
+    table.add_column("", justify="right")
+    for name, gain in sorted(summary["limited_by"].items(), key=lambda item: -item[1]):
+        table.add_row(LIFTED[name], gbps(gain), f"+{percent(gain, summary['served_bps'])}")
+    return table
+
+
+def _gateways(summary: dict[str, Any]) -> Any:
+    from rich.box import SIMPLE
+    from rich.markup import escape
+    from rich.table import Table
+
+    known, serving = summary["gateways"]["known"], summary["gateways"]["serving"]
+    table = Table(box=SIMPLE)
+    table.add_column(f"gateway ({len(serving)} of {known} serve)", no_wrap=True)
+    for name in ("antennas", "satellites", "Gbit/s"):
+        table.add_column(name, justify="right")
+    for row in serving[:12]:
+        table.add_row(
+            escape(row["id"]), str(row["antennas"]), f"{row['satellites']:.1f}", gbps(row["served_bps"])
+        )
+    if len(serving) > 12:
+        table.add_row(f"and {len(serving) - 12} more: --json", "", "", "")
+    return table
