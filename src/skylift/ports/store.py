@@ -45,11 +45,15 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
-    """One event as it is kept; `hash` is over all the others and the hash of the row before."""
+    """One event as it is kept; `hash` is over all the others and the hash of the row before.
+
+    version  of the thing, after the change that the event was part of: several events may be one change
+    """
 
     sequence: int
     event: Event
     hash: str
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,8 @@ class Audit:
     differing: tuple[tuple[str, str], ...] = ()
 
 
-class Transaction(Protocol):
-    """All of it happens, or nothing. Reads see what it has written itself."""
+class Reader(Protocol):
+    """Things as they stood at one instant, whatever is written meanwhile."""
 
     def get(self, room: Room[T], id: str) -> Stored[T] | None: ...
 
@@ -81,6 +85,14 @@ class Transaction(Protocol):
         """Ascending by id."""
         ...
 
+    def personal(self, subject_id: str) -> Mapping[str, Any]:
+        """What is kept about a person or a place and can be erased."""
+        ...
+
+
+class Transaction(Reader, Protocol):
+    """All of it happens, or nothing. Reads see what it has written itself. Writers take turns."""
+
     def commit(self, room: Room[T], stored: Stored[T], events: Sequence[Event]) -> Stored[T]:
         """Write a thing with the events that made it so. `stored.version` is the version that it was read at.
 
@@ -88,8 +100,10 @@ class Transaction(Protocol):
         """
         ...
 
-    def personal(self, subject_id: str) -> Mapping[str, Any]:
-        """What is kept about a person or a place and can be erased."""
+    def commit_all(
+        self, room: Room[T], changes: Sequence[tuple[Stored[T], Sequence[Event]]]
+    ) -> Sequence[Stored[T]]:
+        """The same as `commit` of each in turn, but faster: for imports. Conflict leaves all unwritten."""
         ...
 
     def keep_personal(self, subject_id: str, fields: Mapping[str, Any]) -> None:
@@ -104,7 +118,16 @@ class Transaction(Protocol):
 class Store(Protocol):
     """Where the service's facts live."""
 
-    def transaction(self) -> AbstractContextManager[Transaction]: ...
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """To write. Raises Unavailable where the world does not allow it; then nothing was written.
+
+        A connection that is lost in the very last step leaves it open whether it was: code "store.unsure".
+        """
+        ...
+
+    def reading(self) -> AbstractContextManager[Reader]:
+        """To read only: waits for no writer, and no writer waits for it."""
+        ...
 
     def journal(self, after: int = 0, limit: int = 1000) -> Sequence[JournalRow]:
         """Rows after a sequence number; who wants to know reads here, so that nothing is lost."""
@@ -115,7 +138,10 @@ class Store(Protocol):
         ...
 
     def verify(self, head: str | None = None, progress: Callable[[int], None] | None = None) -> Audit:
-        """Check every hash, that the chain holds `head`, and that state is what the events made of it."""
+        """Check every hash, that the chain holds `head`, and that state is what the events made of it.
+
+        progress  is told how many more rows have been read
+        """
         ...
 
     def things(self, room: Room[T]) -> Iterator[Stored[T]]:

@@ -1,0 +1,1 @@
+"""The service's store, with SQLAlchemy on SQLite or PostgreSQL."""

@@ -1,0 +1,232 @@
+"""Checking the journal: that each row is as it was written, and that state is what the events made of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, func, select, tuple_
+
+from skylift.adapters.sql.chain import canonical, row_hash
+from skylift.adapters.sql.journal import to_event
+from skylift.adapters.sql.reading import searched
+from skylift.adapters.sql.schema import JOURNAL, JOURNAL_HEAD, THING_KEYS, THINGS, AnyRow
+from skylift.base.errors import SkyliftError
+from skylift.base.events import EventTypes
+from skylift.base.things import Room
+from skylift.ports.store import Audit
+
+ROWS_AT_ONCE = 2000
+# More differing things are not named: the first hundred say enough.
+MOST_NAMED = 100
+
+_STATE = ("version", "status", "region", "owner", "words", "body")
+
+
+def check(
+    connection: Connection, rooms: Sequence[Room[Any]], head: str | None, progress: Callable[[int], None]
+) -> Audit:
+    """What `Store.verify` finds, all at one instant."""
+    rows, last_hash, bad, why, head_seen = _check_rows(connection, head, progress)
+    if bad is None:
+        bad, why = _check_head(connection, rows, last_hash)
+    if bad is None and head and not head_seen:
+        bad, why = rows + 1, "the given head is not in the chain: it was cut, or written anew"
+    differing: tuple[tuple[str, str], ...] = ()
+    if bad is None:
+        bad, why, differing = _check_state(connection, rooms)
+    return Audit(rows, not why, bad, last_hash, why, differing)
+
+
+def _check_rows(
+    connection: Connection, head: str | None, progress: Callable[[int], None]
+) -> tuple[int, str, int | None, str, bool]:
+    """How many rows, the last good one's hash, the first bad one and why, whether `head` is there."""
+    rows, last_hash, head_seen = 0, "", False
+    for row in _paged(connection):
+        rows += 1
+        if row.sequence != rows:
+            why = f"row {rows} is missing"
+        elif row.previous_hash != last_hash:
+            why = f"row {rows} does not follow from the row before it"
+        elif not _is_as_written(row):
+            why = f"row {rows} is not as it was written"
+        else:
+            last_hash = row.hash
+            head_seen |= last_hash == head
+            if rows % ROWS_AT_ONCE == 0:
+                progress(ROWS_AT_ONCE)
+            continue
+        everything = connection.execute(select(func.count()).select_from(JOURNAL)).scalar_one()
+        return everything, last_hash, rows, why, head_seen
+    progress(rows % ROWS_AT_ONCE)
+    return rows, last_hash, None, "", head_seen
+
+
+def _is_as_written(row: AnyRow) -> bool:
+    try:
+        return bool(row_hash(dict(row._mapping)) == row.hash)
+    except SkyliftError:
+        return False
+
+
+def _paged(connection: Connection) -> Iterator[AnyRow]:
+    after: int | None = None
+    while True:
+        wanted = select(JOURNAL).order_by(JOURNAL.c.sequence).limit(ROWS_AT_ONCE)
+        if after is not None:
+            wanted = wanted.where(JOURNAL.c.sequence > after)
+        page = connection.execute(wanted).all()
+        yield from page
+        if len(page) < ROWS_AT_ONCE:
+            return
+        after = page[-1].sequence
+
+
+def _check_head(connection: Connection, rows: int, last_hash: str) -> tuple[int | None, str]:
+    head = connection.execute(select(JOURNAL_HEAD.c.sequence, JOURNAL_HEAD.c.hash)).one_or_none()
+    if head is None:
+        return rows + 1, "the journal's head row is missing"
+    if head.sequence > rows:
+        return rows + 1, f"row {rows + 1} is missing: there were {head.sequence}"
+    if head.sequence < rows:
+        return head.sequence + 1, f"row {head.sequence + 1} was added by something else"
+    if head.hash != last_hash:
+        return max(rows, 1), "the journal's head row does not agree with its last row"
+    return None, ""
+
+
+def _check_state(
+    connection: Connection, rooms: Sequence[Room[Any]]
+) -> tuple[int | None, str, tuple[tuple[str, str], ...]]:
+    """Every thing replayed from its events, against its rows."""
+    of_event = {kind.NAME: room for room in rooms for kind in room.events}
+    types = EventTypes(kind for room in rooms for kind in room.events)
+    differing: list[tuple[str, str]] = []
+    seen = keys = 0
+    for group in _by_subject(connection):
+        expected: dict[tuple[str, str], _Replayed] = {}
+        for row in group:
+            room = of_event.get(row.name)
+            if room is None:
+                return row.sequence, f"row {row.sequence} is of a kind that this version does not know", ()
+            replayed = expected.setdefault((room.kind, row.subject_id), _Replayed(room, row.subject_id))
+            replayed.add(types, row)
+        stored = _states(connection, list(expected))
+        seen += len(stored)
+        keys += sum(len(state[-1]) for state in stored.values())
+        differing.extend(key for key, replayed in expected.items() if stored.get(key) != replayed.state())
+    if keys != connection.execute(select(func.count()).select_from(THING_KEYS)).scalar_one():
+        differing.extend(_keys_of_nothing(connection))
+    if seen != connection.execute(select(func.count()).select_from(THINGS)).scalar_one():
+        differing.extend(_without_events(connection, rooms))
+    if not differing:
+        return None, "", ()
+    why = f"{len(set(differing))} things are not what their events make of them"
+    return None, why, tuple(sorted(set(differing))[:MOST_NAMED])
+
+
+class _Replayed:
+    """A thing as its events make it."""
+
+    def __init__(self, room: Room[Any], id: str) -> None:
+        self._room = room
+        self._thing = room.empty(id)
+        self._id = id
+        self._version = 0
+        self._possible = True
+
+    def add(self, types: EventTypes, row: AnyRow) -> None:
+        # Versions of a thing's rows go up by one with each change, and never skip.
+        self._possible &= row.version in (self._version, self._version + 1) and row.version > 0
+        self._version = row.version
+        try:
+            if self._possible:
+                self._thing = self._room.apply(self._thing, to_event(types, row))
+        except SkyliftError:
+            self._possible = False
+
+    def state(self) -> tuple[Any, ...]:
+        """As `_states` gives it; () where no thing can have had these events."""
+        if not self._possible:
+            return ()
+        facets = self._room.facets(self._thing)
+        body = canonical(self._room.to_plain(self._thing))
+        words = searched(self._id, facets)
+        keys = tuple(sorted(facets.keys.items()))
+        return (self._version, facets.status, facets.region, facets.owner, words, body, keys)
+
+
+def _by_subject(connection: Connection) -> Iterator[list[AnyRow]]:
+    """All rows about some subjects at a time, those of one subject together and in order."""
+    after = ("", 0)
+    waiting: list[AnyRow] = []
+    while True:
+        page = connection.execute(
+            select(JOURNAL)
+            .where(tuple_(JOURNAL.c.subject_id, JOURNAL.c.sequence) > after)
+            .order_by(JOURNAL.c.subject_id, JOURNAL.c.sequence)
+            .limit(ROWS_AT_ONCE)
+        ).all()
+        waiting.extend(page)
+        if len(page) < ROWS_AT_ONCE:
+            if waiting:
+                yield waiting
+            return
+        last = page[-1]
+        after = (last.subject_id, last.sequence)
+        whole = [row for row in waiting if row.subject_id != last.subject_id]
+        if whole:
+            yield whole
+        waiting = waiting[len(whole) :]
+
+
+def _states(
+    connection: Connection, wanted: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """(kind, id) -> version, facets, words, body and keys, as they are stored."""
+    found: dict[tuple[str, str], tuple[Any, ...]] = {}
+    ids: dict[str, list[str]] = defaultdict(list)
+    for kind, id in wanted:
+        ids[kind].append(id)
+    for kind, some in ids.items():
+        keys: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        of_kind = select(THING_KEYS).where(THING_KEYS.c.kind == kind, THING_KEYS.c.id.in_(some))
+        for row in connection.execute(of_kind):
+            keys[row.id].append((row.name, row.value))
+        for row in connection.execute(select(THINGS).where(THINGS.c.kind == kind, THINGS.c.id.in_(some))):
+            columns = tuple(row._mapping[name] for name in _STATE)
+            found[kind, row.id] = (*columns, tuple(sorted(keys[row.id])))
+    return found
+
+
+def _keys_of_nothing(connection: Connection) -> Iterator[tuple[str, str]]:
+    """(kind, id) of keys whose thing is not there."""
+    of_key = (THINGS.c.kind == THING_KEYS.c.kind) & (THINGS.c.id == THING_KEYS.c.id)
+    found = connection.execute(
+        select(THING_KEYS.c.kind, THING_KEYS.c.id)
+        .outerjoin_from(THING_KEYS, THINGS, of_key)
+        .where(THINGS.c.id.is_(None))
+        .limit(MOST_NAMED)
+    )
+    return ((row.kind, row.id) for row in found)
+
+
+def _without_events(connection: Connection, rooms: Sequence[Room[Any]]) -> Iterator[tuple[str, str]]:
+    """Things that no event speaks of."""
+    known: dict[str, list[str]] = {room.kind: [kind.NAME for kind in room.events] for room in rooms}
+    of_thing = select(THINGS.c.kind, THINGS.c.id).order_by(THINGS.c.kind, THINGS.c.id)
+    for kind, rows in groupby(connection.execute(of_thing).all(), key=lambda row: row.kind):
+        ids = [row.id for row in rows]
+        for start in range(0, len(ids), ROWS_AT_ONCE):
+            some = ids[start : start + ROWS_AT_ONCE]
+            told = set(
+                connection.execute(
+                    select(JOURNAL.c.subject_id).where(
+                        JOURNAL.c.subject_id.in_(some), JOURNAL.c.name.in_(known.get(kind, []))
+                    )
+                ).scalars()
+            )
+            yield from ((kind, id) for id in some if id not in told)

@@ -1,0 +1,72 @@
+"""Making sure that what was erased from tables stands in no file any more."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, delete, select
+from sqlalchemy.exc import DBAPIError
+
+from skylift.adapters.sql.engine import WRITES
+from skylift.adapters.sql.schema import META, PERSONAL
+from skylift.adapters.sql.writing import TRACES
+
+# Copies that are taken before a migration are called so, beside the database.
+COPY_MARK = ".before-"
+
+
+def has_traces(connection: Connection) -> bool:
+    """Whether something was erased, and the files have not been gone over since."""
+    return connection.execute(select(META.c.value).where(META.c.name == TRACES)).first() is not None
+
+
+def scrub(engine: Engine) -> bool:
+    """Go over the files; whether nothing erased is left in them. False where a reader prevents it.
+
+    SQLite: the tables' pages were overwritten with zeros already (secure_delete); the write-ahead log, which
+    holds earlier pages, is moved into the database and cut to nothing. PostgreSQL: the table is written anew,
+    as an ordinary VACUUM leaves the bytes where they were.
+    """
+    try:
+        if engine.dialect.name == "sqlite":
+            with engine.connect() as connection:
+                # Not inside a transaction: the driver, unlike SQLAlchemy, begins none.
+                raw = connection.connection.driver_connection
+                assert isinstance(raw, sqlite3.Connection)
+                busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                return False
+        else:
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql(f"VACUUM (FULL) {PERSONAL.name}")
+        with engine.execution_options(**{WRITES: True}).begin() as connection:
+            connection.execute(delete(META).where(META.c.name == TRACES))
+    except (DBAPIError, sqlite3.Error):
+        return False
+    return True
+
+
+def copies_of(file: Path) -> list[Path]:
+    """Copies that were taken before a migration, oldest first by name."""
+    return sorted(file.parent.glob(f"{file.name}{COPY_MARK}*"))
+
+
+def erase_in_copies(file: Path | None, subject_id: str) -> None:
+    """Erase from the copies too. One that cannot be erased from is removed: it must not outlive the wish."""
+    for copy in copies_of(file) if file is not None else ():
+        if not _erased_from(copy, subject_id):
+            copy.unlink(missing_ok=True)
+
+
+def _erased_from(copy: Path, subject_id: str) -> bool:
+    try:
+        with contextlib.closing(sqlite3.connect(copy, timeout=1.0, isolation_level=None)) as connection:
+            connection.execute("PRAGMA secure_delete = ON")
+            # No write-ahead log: nothing of what is deleted may lie beside the copy.
+            mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+            connection.execute("DELETE FROM personal WHERE subject_id = ?", (subject_id,))
+            return bool(mode == ("delete",))
+    except sqlite3.Error:
+        return False

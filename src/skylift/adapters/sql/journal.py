@@ -1,0 +1,35 @@
+"""Rows of the journal as events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
+
+from skylift.adapters.sql.faults import corrupt
+from skylift.adapters.sql.schema import JOURNAL, AnyRow
+from skylift.base.events import Event, EventTypes
+from skylift.ports.store import JournalRow
+
+
+def read_journal(connection: Connection, types: EventTypes, after: int, limit: int) -> Sequence[JournalRow]:
+    """Rows after a sequence number, in order."""
+    rows = connection.execute(
+        select(JOURNAL).where(JOURNAL.c.sequence > after).order_by(JOURNAL.c.sequence).limit(limit)
+    )
+    return [JournalRow(row.sequence, to_event(types, row), row.hash, row.version) for row in rows]
+
+
+def to_event(types: EventTypes, row: AnyRow) -> Event:
+    """The event of a row. Refused where this version does not know it, Unavailable where it is none."""
+    columns = {
+        "at": row.at_us,
+        "by": row.by_id,
+        "subject_id": row.subject_id,
+        "cause_id": row.cause_id,
+    }
+    try:
+        return types.read(row.name, columns, json.loads(row.payload))
+    except (ValueError, TypeError):  # msgspec's errors are ValueErrors
+        raise corrupt() from None

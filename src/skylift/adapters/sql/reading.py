@@ -1,0 +1,88 @@
+"""Reading things, personal rows and the journal, as they stand in one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select, func, select
+
+from skylift.adapters.sql.faults import corrupt, told
+from skylift.adapters.sql.schema import PERSONAL, THING_KEYS, THINGS, AnyRow
+from skylift.base.things import Facets, Room
+from skylift.ports.store import Stored, Wanted
+
+T = TypeVar("T")
+
+_THING = (THINGS.c.id, THINGS.c.version, THINGS.c.body)
+
+
+class SqlReader:
+    """The Reader port on one connection, inside a transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, room: Room[T], id: str) -> Stored[T] | None:
+        return self._one(room, select(*_THING).where(THINGS.c.kind == room.kind, THINGS.c.id == id))
+
+    def find(self, room: Room[T], key: str, value: str) -> Stored[T] | None:
+        of_key = select(THING_KEYS.c.id).where(
+            THING_KEYS.c.kind == room.kind, THING_KEYS.c.name == key, THING_KEYS.c.value == value
+        )
+        wanted = select(*_THING).where(THINGS.c.kind == room.kind, THINGS.c.id == of_key.scalar_subquery())
+        return self._one(room, wanted)
+
+    def list(self, room: Room[T], wanted: Wanted) -> Sequence[Stored[T]]:
+        with told():
+            rows = self._connection.execute(listing(room.kind, wanted, self._connection.dialect.name)).all()
+        return [to_stored(room, row) for row in rows]
+
+    def personal(self, subject_id: str) -> Mapping[str, Any]:
+        wanted = select(PERSONAL.c.field, PERSONAL.c.value).where(PERSONAL.c.subject_id == subject_id)
+        with told():
+            rows = self._connection.execute(wanted.order_by(PERSONAL.c.field)).all()
+        return {row.field: json.loads(row.value) for row in rows}
+
+    def _one(self, room: Room[T], wanted: Select[Any]) -> Stored[T] | None:
+        with told():
+            row = self._connection.execute(wanted).first()
+        return None if row is None else to_stored(room, row)
+
+
+def to_stored(room: Room[T], row: AnyRow) -> Stored[T]:
+    """A row of things as the thing; Unavailable where its body is not one."""
+    try:
+        thing = room.from_plain(json.loads(row.body))
+    except (ValueError, TypeError):  # msgspec's errors are ValueErrors
+        raise corrupt() from None
+    return Stored(row.id, thing, row.version)
+
+
+def listing(kind: str, wanted: Wanted, dialect: str) -> Select[Any]:
+    """The statement for a page of a list."""
+    where = [THINGS.c.kind == kind]
+    for column, value in (
+        (THINGS.c.status, wanted.status),
+        (THINGS.c.region, wanted.region),
+        (THINGS.c.owner, wanted.owner),
+    ):
+        if value:
+            where.append(column == value)
+    if wanted.after:
+        where.append(THINGS.c.id > wanted.after)
+    part_of = func.instr if dialect == "sqlite" else func.strpos
+    words = [word.casefold() for word in wanted.words if word]
+    where.extend(part_of(THINGS.c.words, word) > 0 for word in words)
+    statement = select(*_THING).where(*where).order_by(THINGS.c.id).limit(wanted.limit)
+    if words and not wanted.owner:
+        # Looking through all of the narrow index takes the same short time whatever is asked for. By the
+        # index on status or region SQLite would fetch each thing of a status, one by one, to see its words.
+        statement = statement.with_hint(THINGS, "INDEXED BY things_search", "sqlite")
+    return statement
+
+
+def searched(id: str, facets: Facets) -> str:
+    """What a search looks through: one a line, in one case, so that no word is found across two."""
+    return "\n".join((id, *facets.keys.values(), *facets.words)).casefold()

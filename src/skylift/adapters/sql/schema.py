@@ -1,0 +1,113 @@
+"""The tables, one set for both databases. What they mean stands in docs/reference/store.md.
+
+A test checks that the migrations make exactly these.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Row,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+# The newest migration; an older database is migrated or refused, a newer one refused.
+REVISION = "0001"
+
+METADATA = MetaData()
+
+AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
+
+# Ids are compared byte by byte on both: PostgreSQL would otherwise sort them as its language does.
+_EXACT = Text().with_variant(Text(collation="C"), "postgresql")
+
+JOURNAL = Table(
+    "journal",
+    METADATA,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("by_id", _EXACT, nullable=False),
+    Column("name", _EXACT, nullable=False),
+    Column("subject_id", _EXACT, nullable=False),
+    Column("cause_id", _EXACT),
+    Column("version", BigInteger, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("previous_hash", _EXACT, nullable=False),
+    Column("hash", _EXACT, nullable=False),
+)
+Index("journal_subject", JOURNAL.c.subject_id, JOURNAL.c.sequence)
+
+JOURNAL_HEAD = Table(
+    "journal_head",
+    METADATA,
+    Column("one", Integer, CheckConstraint("one = 1", name="journal_head_one"), primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("hash", _EXACT, nullable=False),
+)
+
+THINGS = Table(
+    "things",
+    METADATA,
+    Column("kind", _EXACT, nullable=False),
+    Column("id", _EXACT, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("status", _EXACT, nullable=False),
+    Column("region", _EXACT, nullable=False),
+    Column("owner", _EXACT, nullable=False),
+    # What a search looks through: id, keys and words in one case, one a line. Before the body, so that
+    # SQLite need not walk over a long one.
+    Column("words", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    PrimaryKeyConstraint("kind", "id", name="things_pk"),
+)
+Index("things_status", THINGS.c.kind, THINGS.c.status, THINGS.c.id)
+Index("things_region", THINGS.c.kind, THINGS.c.region, THINGS.c.id)
+Index("things_owner", THINGS.c.kind, THINGS.c.owner, THINGS.c.id)
+# All that a search compares, without the bodies: looking through 100,000 things reads some 10 MB.
+# PostgreSQL moves long bodies out of its tables by itself, and refuses index entries of more than 2.7 kB.
+Index(
+    "things_search",
+    THINGS.c.kind,
+    THINGS.c.id,
+    THINGS.c.status,
+    THINGS.c.region,
+    THINGS.c.owner,
+    THINGS.c.words,
+).ddl_if(dialect="sqlite")
+
+THING_KEYS = Table(
+    "thing_keys",
+    METADATA,
+    Column("kind", _EXACT, nullable=False),
+    Column("name", _EXACT, nullable=False),
+    Column("value", _EXACT, nullable=False),
+    Column("id", _EXACT, nullable=False),
+    PrimaryKeyConstraint("kind", "name", "value", name="thing_keys_pk"),
+    UniqueConstraint("kind", "id", "name", name="thing_keys_of"),
+)
+
+PERSONAL = Table(
+    "personal",
+    METADATA,
+    Column("subject_id", _EXACT, nullable=False),
+    Column("field", _EXACT, nullable=False),
+    Column("value", Text, nullable=False),
+    PrimaryKeyConstraint("subject_id", "field", name="personal_pk"),
+)
+
+META = Table(
+    "meta",
+    METADATA,
+    Column("name", _EXACT, primary_key=True),
+    Column("value", Text, nullable=False),
+)

@@ -1,0 +1,179 @@
+"""The service's store on SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, select
+
+from skylift.adapters.sql.checking import check
+from skylift.adapters.sql.engine import BUSY_TIMEOUT_S, WRITES, make_engine, sqlite_file
+from skylift.adapters.sql.erasing import erase_in_copies, has_traces, scrub
+from skylift.adapters.sql.faults import locked, told
+from skylift.adapters.sql.journal import read_journal
+from skylift.adapters.sql.migrating import make_ready
+from skylift.adapters.sql.reading import SqlReader, to_stored
+from skylift.adapters.sql.schema import JOURNAL_HEAD, THINGS
+from skylift.adapters.sql.writing import SqlTransaction
+from skylift.base.events import EventTypes
+from skylift.base.things import Room
+from skylift.ports.store import Audit, JournalRow, Reader, Stored, Transaction
+
+T = TypeVar("T")
+
+THINGS_AT_ONCE = 1000
+
+
+def open_store(
+    url: str, rooms: Sequence[Room[Any]], migrate: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S
+) -> SqlStore:
+    """The store at a URL (`sqlite_url`, or postgresql://...), ready for use.
+
+    rooms    every kind of thing that it holds
+    migrate  bring an older SQLite database up to date; PostgreSQL waits for `upgrade`
+
+    Raises Refused for a database of another version of skylift, Unavailable where it cannot be opened.
+    """
+    store = SqlStore(url, rooms, busy_timeout_s)
+    try:
+        make_ready(store.engine, migrate)
+        store.scrub()
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def sqlite_url(data_dir: Path) -> str:
+    """The URL of the database in a data directory."""
+    return f"sqlite:///{data_dir / 'skylift.sqlite'}"
+
+
+class SqlStore:
+    """The Store port. It may be used by several threads; those that write take turns."""
+
+    def __init__(self, url: str, rooms: Sequence[Room[Any]], busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        self.engine = make_engine(url, busy_timeout_s)
+        self.rooms = tuple(rooms)
+        self.event_types = EventTypes(kind for room in rooms for kind in room.events)
+        self._known_events = frozenset(self.event_types)
+        self._busy_timeout_s = busy_timeout_s
+        # Fair among the threads of this process, where the database's own waiting is by chance.
+        self._turn = threading.Lock()
+        self._writing = self.engine.execution_options(**{WRITES: True})
+        self._has_traces = True
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        return self.writing()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[SqlTransaction]:
+        """As `transaction`, with savepoints."""
+        if not self._turn.acquire(timeout=self._busy_timeout_s):
+            raise locked()
+        try:
+            with told():
+                connection = self._writing.connect()
+            with contextlib.closing(connection):
+                transaction = self._begun(connection)
+                try:
+                    with told():
+                        yield transaction
+                    transaction.finish()
+                except BaseException:
+                    _roll_back(connection)
+                    raise
+                with told(last_step=True):
+                    connection.commit()
+            self._has_traces |= transaction.erased
+            for subject_id in transaction.erased_subjects:
+                erase_in_copies(sqlite_file(self.engine), subject_id)
+            if self._has_traces:
+                self._has_traces = not scrub(self.engine)
+        finally:
+            self._turn.release()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Reader]:
+        with self._read() as connection:
+            yield SqlReader(connection)
+
+    def journal(self, after: int = 0, limit: int = 1000) -> Sequence[JournalRow]:
+        with self._read() as connection:
+            return read_journal(connection, self.event_types, after, limit)
+
+    def head(self) -> tuple[int, str]:
+        with self._read() as connection:
+            row = connection.execute(select(JOURNAL_HEAD.c.sequence, JOURNAL_HEAD.c.hash)).one()
+        return row.sequence, row.hash
+
+    def verify(self, head: str | None = None, progress: Callable[[int], None] | None = None) -> Audit:
+        with self._read() as connection:
+            return check(connection, self.rooms, head, progress or (lambda rows: None))
+
+    def things(self, room: Room[T]) -> Iterator[Stored[T]]:
+        """Page by page, each as it stands then: no long transaction holds up the write-ahead log."""
+        after = ""
+        while True:
+            wanted = (
+                select(THINGS.c.id, THINGS.c.version, THINGS.c.body)
+                .where(THINGS.c.kind == room.kind, THINGS.c.id > after)
+                .order_by(THINGS.c.id)
+                .limit(THINGS_AT_ONCE)
+            )
+            with self._read() as connection:
+                rows = connection.execute(wanted).all()
+            for row in rows:
+                yield to_stored(room, row)
+            if len(rows) < THINGS_AT_ONCE:
+                return
+            after = rows[-1].id
+
+    def scrub(self) -> bool:
+        """Remove from the files what was erased from tables; whether nothing is left of it.
+
+        Every transaction that erases ends with it. It can be held up by a long read: then it is tried again
+        after each later change, and when the store is opened.
+        """
+        with self._turn:
+            with self._read() as connection:
+                self._has_traces = has_traces(connection)
+            if self._has_traces:
+                self._has_traces = not scrub(self.engine)
+            return not self._has_traces
+
+    def close(self) -> None:
+        with told():
+            self.engine.dispose()
+
+    def _begun(self, connection: Connection) -> SqlTransaction:
+        try:
+            with told():
+                connection.begin()
+                return SqlTransaction(connection, self._known_events)
+        except BaseException:
+            _roll_back(connection)
+            raise
+
+    @contextlib.contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with told():
+            connection = self.engine.connect()
+        with contextlib.closing(connection), told():
+            if self.engine.dialect.name == "postgresql":
+                connection = connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+            with connection.begin():
+                yield connection
+
+
+def _roll_back(connection: Connection) -> None:
+    # The failure that led here says more than one of the rollback, such as that the server is gone.
+    with contextlib.suppress(Exception):
+        connection.rollback()

@@ -1,0 +1,334 @@
+"""Writing: things with the events that made them so, and rows that can be erased."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy.exc import DBAPIError
+
+from skylift.adapters.sql.chain import canonical, row_hash
+from skylift.adapters.sql.faults import CORRUPT, THING, told, translated
+from skylift.adapters.sql.reading import SqlReader, searched
+from skylift.adapters.sql.schema import JOURNAL, JOURNAL_HEAD, META, PERSONAL, THING_KEYS, THINGS
+from skylift.base.errors import Refused, Unavailable
+from skylift.base.events import Event, to_payload
+from skylift.base.things import Room
+from skylift.ports.store import Conflict, Stored
+
+T = TypeVar("T")
+
+# How many things are looked up, or rows written, by one statement.
+AT_ONCE = 500
+
+# The row of `meta` that says that what was erased may still stand in files.
+TRACES = "traces"
+
+_UPDATE_THING = (
+    update(THINGS)
+    .where(THINGS.c.kind == bindparam("of_kind"), THINGS.c.id == bindparam("of_id"))
+    .values({name: bindparam(name) for name in ("version", "status", "region", "owner", "words", "body")})
+)
+_DELETE_KEY = delete(THING_KEYS).where(
+    THING_KEYS.c.kind == bindparam("of_kind"),
+    THING_KEYS.c.name == bindparam("of_name"),
+    THING_KEYS.c.value == bindparam("of_value"),
+)
+
+
+@dataclass
+class _Now:
+    """A thing's row as it stands within a batch."""
+
+    version: int
+    status: str
+    keys: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class _Batch:
+    """What a batch found, and what it will write. owners: (key, value) -> id of the thing that has it."""
+
+    now: dict[str, _Now]
+    owners: dict[tuple[str, str], str]
+    owners_before: dict[tuple[str, str], str]
+    new: list[dict[str, Any]] = field(default_factory=list)
+    changed: list[dict[str, Any]] = field(default_factory=list)
+    journal: list[dict[str, Any]] = field(default_factory=list)
+
+
+class SqlTransaction(SqlReader):
+    """The Transaction port on one connection. Writers take turns, at the journal's head if nowhere else.
+
+    erased           whether it removed or replaced anything personal
+    erased_subjects  of whom everything was to be erased, whether or not there was anything
+    """
+
+    def __init__(self, connection: Connection, known_events: frozenset[type[Event]]) -> None:
+        super().__init__(connection)
+        self._known_events = known_events
+        # On PostgreSQL this is what a second writer waits at; on SQLite it has waited at BEGIN IMMEDIATE.
+        head = connection.execute(
+            select(JOURNAL_HEAD.c.sequence, JOURNAL_HEAD.c.hash).with_for_update()
+        ).one_or_none()
+        if head is None:
+            raise Unavailable("store.corrupt", THING, "the journal has lost its head row", CORRUPT[2])
+        self._sequence: int = head.sequence
+        self._hash: str = head.hash
+        self._journal: list[dict[str, Any]] = []
+        self._broken = False
+        self.erased = False
+        self.erased_subjects: list[str] = []
+
+    def commit(self, room: Room[T], stored: Stored[T], events: Sequence[Event]) -> Stored[T]:
+        return self.commit_all(room, [(stored, events)])[0]
+
+    def commit_all(
+        self, room: Room[T], changes: Sequence[tuple[Stored[T], Sequence[Event]]]
+    ) -> Sequence[Stored[T]]:
+        written: list[Stored[T]] = []
+        # Refused in a later part must not leave an earlier one written.
+        with self.savepoint() if len(changes) > AT_ONCE else contextlib.nullcontext():
+            for start in range(0, len(changes), AT_ONCE):
+                part = changes[start : start + AT_ONCE]
+                with self._whole():
+                    batch = self._looked_up(room, part)
+                    sequence, last_hash = self._sequence, self._hash
+                    try:
+                        written.extend(self._change(batch, room, stored, events) for stored, events in part)
+                    except BaseException:
+                        # Nothing of the part is written yet: the batch is forgotten, and the chain goes back.
+                        self._sequence, self._hash = sequence, last_hash
+                        raise
+                    self._write(batch, room)
+        return written
+
+    def keep_personal(self, subject_id: str, fields: Mapping[str, Any]) -> None:
+        rows = [
+            {"subject_id": subject_id, "field": name, "value": canonical(value)}
+            for name, value in fields.items()
+            if value is not None
+        ]
+        for name in fields:
+            _check_texts({"subject_id": subject_id, "field": name})
+        with self._whole():
+            found = self._connection.execute(
+                select(PERSONAL.c.field, PERSONAL.c.value).where(
+                    PERSONAL.c.subject_id == subject_id, PERSONAL.c.field.in_(list(fields))
+                )
+            )
+            before = {row.field: row.value for row in found}
+            rows = [row for row in rows if before.get(row["field"]) != row["value"]]
+            gone = [name for name in before if fields[name] is None or any(r["field"] == name for r in rows)]
+            if gone:
+                self._connection.execute(
+                    delete(PERSONAL).where(PERSONAL.c.subject_id == subject_id, PERSONAL.c.field.in_(gone))
+                )
+                self._leaves_traces()
+            if rows:
+                self._connection.execute(insert(PERSONAL), rows)
+
+    def erase_personal(self, subject_id: str) -> bool:
+        with self._whole():
+            gone = self._connection.execute(delete(PERSONAL).where(PERSONAL.c.subject_id == subject_id))
+            self.erased_subjects.append(subject_id)
+            if gone.rowcount:
+                self._leaves_traces()
+            return bool(gone.rowcount)
+
+    @contextlib.contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part that can fail alone: what it wrote is undone, the rest of the transaction stands."""
+        sequence, last_hash, erased, rows = self._sequence, self._hash, self.erased, len(self._journal)
+        with told():
+            inner = self._connection.begin_nested()
+        try:
+            yield
+        except BaseException:
+            # Where the database has given up the whole transaction, this says so, and all of it fails.
+            with told():
+                inner.rollback()
+            self._sequence, self._hash, self.erased, self._broken = sequence, last_hash, erased, False
+            del self._journal[rows:]
+            raise
+        with told():
+            inner.commit()
+
+    def finish(self) -> None:
+        """Write the rows of the journal. The last thing before the transaction is committed."""
+        if self._broken:
+            raise Unavailable(
+                "store.half-done",
+                THING,
+                "a statement of this change failed before; nothing of it was written",
+                "try again",
+            )
+        with self._whole():
+            for start in range(0, len(self._journal), AT_ONCE):
+                self._connection.execute(insert(JOURNAL), self._journal[start : start + AT_ONCE])
+            if self._journal:
+                self._connection.execute(
+                    update(JOURNAL_HEAD).values(sequence=self._sequence, hash=self._hash)
+                )
+
+    @contextlib.contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Statements that belong together: if the database fails amid them, nothing more is committed."""
+        try:
+            yield
+        except DBAPIError as error:
+            self._broken = True
+            raise translated(error) from None
+
+    def _leaves_traces(self) -> None:
+        self.erased = True
+        self._connection.execute(delete(META).where(META.c.name == TRACES))
+        self._connection.execute(insert(META), {"name": TRACES, "value": "1"})
+
+    def _looked_up(self, room: Room[T], part: Sequence[tuple[Stored[T], Sequence[Event]]]) -> _Batch:
+        """What stands in the database about the things of a batch, and about the keys that they want."""
+        facets = [room.facets(stored.thing) for stored, _ in part]
+        for (stored, _), of_it in zip(part, facets, strict=True):
+            _check_texts({"id": stored.id, **of_it.keys})
+        ids = list({stored.id for stored, _ in part})
+        rows = self._connection.execute(
+            select(THINGS.c.id, THINGS.c.version, THINGS.c.status, THING_KEYS.c.name, THING_KEYS.c.value)
+            .outerjoin_from(
+                THINGS, THING_KEYS, (THING_KEYS.c.kind == THINGS.c.kind) & (THING_KEYS.c.id == THINGS.c.id)
+            )
+            .where(THINGS.c.kind == room.kind, THINGS.c.id.in_(ids))
+        )
+        now: dict[str, _Now] = {}
+        owners: dict[tuple[str, str], str] = {}
+        for id, version, status, name, value in rows:
+            thing = now.setdefault(id, _Now(version, status))
+            if name is not None:
+                thing.keys[name] = value
+                owners[name, value] = id
+        wanted = {key for of_it in facets for key in of_it.keys.items()} - set(owners)
+        if wanted:
+            of_keys = tuple_(THING_KEYS.c.name, THING_KEYS.c.value)
+            taken = self._connection.execute(
+                select(THING_KEYS.c.name, THING_KEYS.c.value, THING_KEYS.c.id).where(
+                    THING_KEYS.c.kind == room.kind, of_keys.in_(list(wanted))
+                )
+            )
+            owners.update({(name, value): id for name, value, id in taken})
+        return _Batch(now, owners, dict(owners))
+
+    def _change(self, batch: _Batch, room: Room[T], stored: Stored[T], events: Sequence[Event]) -> Stored[T]:
+        facets = room.facets(stored.thing)
+        now = batch.now.get(stored.id)
+        if (now.version if now else 0) != stored.version:
+            raise _changed(room, stored, now)
+        if not events:
+            raise ValueError("a thing is written with the events that made it so")
+        keys = dict(facets.keys)
+        for key in keys.items():
+            if batch.owners.get(key, stored.id) != stored.id:
+                raise Conflict(
+                    f"{room.kind}.duplicate",
+                    f"{room.kind} {stored.id}",
+                    f"its {key[0]} belongs to another {room.kind} already",
+                    f"check the {key[0]}, or find the other {room.kind} by it",
+                )
+        for key in now.keys.items() if now else ():
+            batch.owners.pop(key, None)
+        batch.owners.update(dict.fromkeys(keys.items(), stored.id))
+        version = stored.version + 1
+        row = {
+            "kind": room.kind,
+            "id": stored.id,
+            "version": version,
+            "status": facets.status,
+            "region": facets.region,
+            "owner": facets.owner,
+            "words": searched(stored.id, facets),
+            "body": canonical(room.to_plain(stored.thing)),
+        }
+        _check_texts(row)
+        (batch.changed if now else batch.new).append(row)
+        batch.now[stored.id] = _Now(version, facets.status, keys)
+        for event in events:
+            batch.journal.append(self._link(event, stored.id, version))
+        return Stored(stored.id, stored.thing, version)
+
+    def _link(self, event: Event, id: str, version: int) -> dict[str, Any]:
+        """The event as the next row of the chain."""
+        if type(event) not in self._known_events or event.subject_id != id:
+            raise ValueError(f"{type(event).__name__} is no event of a room of this store about {id}")
+        sequence = self._sequence + 1
+        row: dict[str, Any] = {
+            "sequence": sequence,
+            "at_us": event.at,
+            "by_id": event.by,
+            "name": event.NAME,
+            "subject_id": event.subject_id,
+            "cause_id": event.cause_id,
+            "version": version,
+            "payload": canonical(to_payload(event)),
+            "previous_hash": self._hash,
+        }
+        _check_texts(row)
+        row["hash"] = row_hash(row)
+        self._sequence, self._hash = sequence, row["hash"]
+        return row
+
+    def _write(self, batch: _Batch, room: Room[Any]) -> None:
+        before, after = batch.owners_before, batch.owners
+        gone = [
+            {"of_kind": room.kind, "of_name": key[0], "of_value": key[1]}
+            for key in before
+            if after.get(key) != before[key]
+        ]
+        come = [
+            {"kind": room.kind, "name": key[0], "value": key[1], "id": id}
+            for key, id in after.items()
+            if before.get(key) != id
+        ]
+        if batch.new:
+            self._connection.execute(insert(THINGS), batch.new)
+        if batch.changed:
+            rows = [{**row, "of_kind": row.pop("kind"), "of_id": row.pop("id")} for row in batch.changed]
+            self._connection.execute(_UPDATE_THING, rows)
+        if gone:
+            self._connection.execute(_DELETE_KEY, gone)
+        if come:
+            self._connection.execute(insert(THING_KEYS), come)
+        self._journal.extend(batch.journal)
+
+
+def _changed(room: Room[T], stored: Stored[T], now: _Now | None) -> Conflict:
+    if now is None:
+        rule = "it is not there any more"
+    elif not stored.version:
+        rule = f"it is there already: version {now.version}; it is {now.status} now"
+    else:
+        rule = (
+            f"it was changed meanwhile: version {now.version}, not {stored.version}; it is {now.status} now"
+        )
+    return Conflict(
+        f"{room.kind}.changed", f"{room.kind} {stored.id}", rule, "read it again, and decide anew"
+    )
+
+
+def _check_texts(row: Mapping[str, Any]) -> None:
+    """PostgreSQL has no zero character; neither database has half of one."""
+    for name, value in row.items():
+        if isinstance(value, str) and ("\0" in value or not _is_whole(value)):
+            raise Refused(
+                "store.text", name, "a text is made of whole characters, without zeros", "correct the text"
+            )
+
+
+def _is_whole(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
