@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +9,12 @@ import numpy.typing as npt
 
 from skylift.adapters.atmosphere_maps import packaged_atmosphere
 from skylift.base.errors import Refused
-from skylift.base.geodesy import Place
-from skylift.base.units import RAD_PER_DEG
 from skylift.sky.coverage.sites import Sites
 from skylift.sky.radio.air_over import Air
 from skylift.sky.radio.atmosphere import climate_at
 from skylift.sky.radio.jam_field import jam_field
 from skylift.sky.radio.jam_view import JamView, jam_view
+from skylift.sky.radio.power import Floats
 from skylift.sky.radio.rain_field import RainCell, rain_field
 
 
@@ -25,11 +23,9 @@ def read_rain(path: Path | None) -> tuple[RainCell, ...]:
     return () if path is None else rain_field(_text(path, "plan.rain"), path.name)
 
 
-def air_over(places: Sequence[Place], rain: tuple[RainCell, ...]) -> Air:
-    """Gases and clouds at their median over places, and the rain that passes there."""
+def air_over(latitude_rad: Floats, longitude_rad: Floats, rain: tuple[RainCell, ...]) -> Air:
+    """Gases and clouds at their median over places (M,), and the rain that passes there."""
     maps = packaged_atmosphere()
-    latitude_rad = np.array([p.latitude_deg for p in places]) * RAD_PER_DEG
-    longitude_rad = np.array([p.longitude_deg for p in places]) * RAD_PER_DEG
     return Air(maps, climate_at(maps, latitude_rad, longitude_rad), rain)
 
 

@@ -136,11 +136,12 @@ def hourly(start_us: int, hours: int) -> list[int]:
 def _disturbances(sources: PlanSources, case: CapacityCase) -> CapacityCase:
     """The case under its weather and whatever disturbs its links."""
     rain = read_rain(sources.rain)
-    places = case.region.places
+    users = sites_of(case.region.places, [case.user_antenna] * len(case.region))
+    gateways = sites_of([g.place for g in case.gateways], [case.gateway_antenna] * len(case.gateways))
     disturbances = Disturbances(
-        user_air=air_over(places, rain),
-        gateway_air=air_over([g.place for g in case.gateways], rain),
-        jam=jam_over(sources.jam, sites_of(places, [case.user_antenna] * len(places)), case.catalogue.norad),
+        user_air=air_over(users.latitude_rad, users.longitude_rad, rain),
+        gateway_air=air_over(gateways.latitude_rad, gateways.longitude_rad, rain),
+        jam=jam_over(sources.jam, users, case.catalogue.norad),
     )
     return replace(case, disturbances=disturbances)
 
