@@ -1,0 +1,124 @@
+"""What is printed on boxes and written on papers: serials, dish ids, codes of places, references of
+documents.
+
+Every reader gives the one canonical form, or raises Refused with the code KIND.FIELD; none repeats what it
+was given, since people type names, addresses and identity numbers into any field. A code or a reference is
+not proof against that, but what looks like a person's number, an e-mail address, a place or two capitalised
+words is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NoReturn
+
+from skylift.base.errors import Refused
+
+_MARK = re.compile(r"[A-Z0-9][A-Z0-9._/-]{2,38}[A-Z0-9]", re.ASCII)
+_CODE = re.compile(r"[A-Z0-9][A-Z0-9.-]{0,30}[A-Z0-9]", re.ASCII)
+_ID = re.compile(r"[a-z]{2,4}_[A-Za-z0-9_-]{1,60}", re.ASCII)
+_REFERENCE = re.compile(r"[^\W_][\w№#:/.\- ]{0,78}[^\W_]|\d")
+_DECIMALS = re.compile(r"\d\.\d{3}")
+
+# Nine digits: Ukraine's identity card and many tax numbers (US, Germany has 11); ten: RNOKPP, Russia's
+# passport; eleven: PESEL; twelve: Russia's INN, a telephone number with +380; thirteen: UNZR without its
+# dash.
+_DIGITS = re.compile(r"\d{9,13}")
+_REGISTER = re.compile(r"\d{8}-\d{5}|\d{3}-\d{2}-\d{4}")
+_PASSPORT = re.compile(r"[^\W\d_]{2}(?:№|N|No)?\d{6,7}", re.IGNORECASE)
+
+
+def personal_number(text: str) -> str:
+    """What sort of person's number a text looks like, in words; "" for none."""
+    dense = re.sub(r"[\s()+]", "", text)
+    if _DIGITS.fullmatch(dense):
+        return f"a tax, identity or telephone number ({len(dense)} digits)"
+    if _REGISTER.fullmatch(dense):
+        return "a number of a register of persons"
+    if _PASSPORT.fullmatch(dense):
+        return "a passport number (two letters and digits)"
+    return ""
+
+
+def serial(text: str, kind: str, field: str = "serial") -> str:
+    """A serial or kit number as it is compared: capitals, no spaces. Digits alone of a person's number's
+    length are refused, for a serial that has letters loses nothing by it."""
+    mark = re.sub(r"\s", "", text).upper()
+    if not mark.isascii():
+        _refused(
+            kind, field, "it has Latin letters only", "type it in Latin letters: А, В, Е, К, М, Т look alike"
+        )
+    if _DIGITS.fullmatch(mark):
+        _refused(
+            kind, field, "it looks like a person's number", "give it with the letters that are printed before"
+        )
+    if not _MARK.fullmatch(mark):
+        _refused(
+            kind, field, "it is 4 to 40 letters, digits, dots and dashes", "copy it from the box or the dish"
+        )
+    return mark
+
+
+def dish_id(text: str, kind: str, field: str = "dish_id") -> str:
+    """A dish's id as the network knows it, such as ut01000000-00000000-00001234; compared in small
+    letters.
+    """
+    return serial(text, kind, field).lower()
+
+
+def code(text: str, kind: str, field: str) -> str:
+    """Short name in capitals of a depot, a carrier, a product or an office, or the id of a thing of ours."""
+    plain = text.strip()
+    if _ID.fullmatch(plain) or (_CODE.fullmatch(plain) and not _DIGITS.fullmatch(plain)):
+        return plain
+    _refused(
+        kind, field, "it is an id or a code of 2 to 32 capitals, digits and dashes", "write for example WAW-1"
+    )
+
+
+def own_id(text: str, kind: str, field: str, prefix: str) -> str:
+    """The id of one of our things, such as acc_7Q."""
+    if _ID.fullmatch(text) and text.startswith(f"{prefix}_"):
+        return text
+    _refused(kind, field, f"it is an id that begins with {prefix}_", "list them to find the id")
+
+
+def is_id(text: str) -> bool:
+    """Whether a code is the id of one of our things."""
+    return _ID.fullmatch(text) is not None
+
+
+def country(text: str, kind: str, field: str = "country") -> str:
+    """An ISO 3166 code of two capitals."""
+    if re.fullmatch(r"[A-Z]{2}", text, re.ASCII):
+        return text
+    _refused(kind, field, "it is an ISO 3166 code of two capitals", "write for example UA")
+
+
+def reference(text: str, kind: str, field: str = "document") -> str:
+    """A document's own reference, such as "decision 118/26" or "22UA118": it has a digit and names nobody."""
+    plain = " ".join(text.split())
+    if not _REFERENCE.fullmatch(plain) or not any(c.isdigit() for c in plain):
+        _refused(
+            kind,
+            field,
+            "it is a reference of at most 80 letters and digits, with a digit",
+            "write its number",
+        )
+    if personal_number(plain):
+        _refused(
+            kind, field, f"it looks like {personal_number(plain)}", "give the authority's own case number"
+        )
+    words = [word for word in plain.split(" ")[1:] if word.isalpha() and word[:1].isupper() and len(word) > 1]
+    if any(not word.isupper() for word in words) or _DECIMALS.search(plain):
+        _refused(
+            kind,
+            field,
+            "it looks like a person's name or a place",
+            "give the document's number and nothing else",
+        )
+    return plain
+
+
+def _refused(kind: str, field: str, rule: str, way_out: str) -> NoReturn:
+    raise Refused(f"{kind}.{field.replace('_', '-')}", field, rule, way_out)
