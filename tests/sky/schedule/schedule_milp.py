@@ -1,6 +1,6 @@
-"""The objective and every rule of docs/why/011, whole, as a mixed-integer programme for HiGHS; small slots only.
+"""The objective and every rule of docs/why/011 as a mixed-integer programme for HiGHS; small slots only.
 
-Nothing is left out and nothing is divided that must be whole: antennas, beams, and who covers whom on which channel.
+Nothing is left out, and nothing is divided that must be whole: antennas, beams, who covers whom on a channel.
 Written from the page, not from the engine. Rates in Gb/s.
 """
 
@@ -162,16 +162,12 @@ class Programme:
                 served, by = self.col("served", f, c), [self.col("cover", s, f, c) for s in range(n)]
                 # Where the cell is served at most Nco, elsewhere as many as like.
                 self.at_most(dict.fromkeys(by, 1.0) | {served: float(n - rules.nco)}, float(n))
-                if rules.nco == 1:
+                for s in range(n if rules.nco == 1 else 0):
                     # The same said more tightly.
-                    for s in range(n):
-                        others = {self.col("use", i, f, c): 1.0 for i in users[c] if i != s}
-                        self.at_most(others | {by[s]: 1.0}, 1.0)
-                    continue
-                for i in range(n):
-                    for j in range(i):
-                        if close[c, i, j]:
-                            self.at_most({by[i]: 1.0, by[j]: 1.0, served: 1.0}, 2.0)
+                    others = {self.col("use", i, f, c): 1.0 for i in users[c] if i != s}
+                    self.at_most(others | {by[s]: 1.0}, 1.0)
+                for i, j in np.argwhere(np.triu(close[c], 1)) if rules.nco > 1 else ():
+                    self.at_most({by[i]: 1.0, by[j]: 1.0, served: 1.0}, 2.0)
 
     def _demand(self) -> None:
         for c in self.wants:
