@@ -171,3 +171,13 @@ def test_a_region_that_wants_nothing_is_refused(case: CapacityCase, starts: list
     nothing = replace(case.demand, wanted_bps=np.zeros_like(case.demand.wanted_bps))
     with pytest.raises(Refused, match="nothing is wanted"):
         SitingStudy(replace(case, demand=nothing), EXISTING, starts[:1])
+
+
+def test_no_site_ever_seems_to_do_harm(case: CapacityCase, starts: list[int]) -> None:
+    """Where nearly all is served, a greedy schedule makes a hair less of more; that is not told."""
+    little = replace(case, demand=replace(case.demand, wanted_bps=case.demand.wanted_bps * 0.02))
+    study = SitingStudy(little, EXISTING, starts)
+    result = study.choose(3)
+    assert result.after.served_bps >= result.before.served_bps
+    assert all(one.served_bps >= 0.0 and one.availability >= 0.0 for one in result.chosen)
+    assert all(one.served_bps <= result.after.served_bps for one in result.lost_one)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from skylift.adapters.disturbed_case import disturbed
 from skylift.adapters.gateways_file import read_ground_segment
-from skylift.adapters.plan_disturbances import air_over, read_rain
 from skylift.adapters.plan_sources import PlanInputs, PlanSources, load_plan, resolve_gateways
 from skylift.base.errors import Refused
 from skylift.sky.routing.ground import Gateway
@@ -26,13 +26,7 @@ def load_siting(sources: PlanSources, candidates: Path, only: Sequence[str] = ()
         found = tuple(g for i, g in enumerate(found) if i in kept)
     if sources.antennas is not None:
         found = tuple(replace(g, antennas=sources.antennas) for g in found)
-    gateways = (*existing, *found)
-    air = air_over([g.place for g in gateways], read_rain(sources.rain))
-    case = replace(
-        inputs.case,
-        gateways=gateways,
-        disturbances=replace(inputs.case.disturbances, gateway_air=air),
-    )
+    case = disturbed(replace(inputs.case, gateways=(*existing, *found)), sources)
     return replace(inputs, case=case, notes=(*inputs.notes, *notes)), len(existing)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import h3
 import numpy as np
 
-from skylift.adapters.plan_disturbances import air_over, read_rain
+from skylift.adapters.disturbed_case import disturbed
 from skylift.adapters.plan_sources import PlanInputs, PlanSources, load_plan
 from skylift.adapters.sites_cells import with_cells
 from skylift.base.errors import Refused
@@ -120,9 +120,7 @@ def load_sites(sources: PlanSources, path: Path, background_mbps_per_km2: float 
         case = inputs.case
         demand = replace(case.demand, wanted_bps=np.zeros_like(case.demand.wanted_bps), even=False)
         inputs = replace(inputs, case=replace(case, demand=demand))
-    air = air_over(inputs.case.region.places, read_rain(sources.rain))
-    disturbances = replace(inputs.case.disturbances, user_air=air)
-    inputs = replace(inputs, case=replace(inputs.case, disturbances=disturbances))
+    inputs = replace(inputs, case=disturbed(inputs.case, sources))
     sites = tuple(
         Site(
             id=one.id,

@@ -49,6 +49,8 @@ def gateways(
     left_out: Annotated[
         str | None, typer.Option("--except", help="Not allowed there: a packaged area, or a GeoJSON file.")
     ] = None,
+    rain: Annotated[Path | None, typer.Option(help="Cells of rain, TOML.")] = None,
+    jam: Annotated[Path | None, typer.Option(help="Disturbances, TOML.")] = None,
     resolution: Annotated[int, typer.Option(help="H3 resolution of the cells; 5 has about 253 km2.")] = 5,
     antennas_per_gateway: Annotated[
         int | None, typer.Option(help="Satellites that a gateway, or a candidate, talks to.")
@@ -94,6 +96,8 @@ def gateways(
         demand_mbps_per_km2=demand_mbps_per_km2,
         demand=demand,
         left_out=left_out,
+        rain=rain,
+        jam=jam,
         antennas=antennas_per_gateway,
     )
     inputs, existing = load_siting(sources, candidates, tuple(candidate or ()))

@@ -50,6 +50,7 @@ def terminals(
         str | None, typer.Option("--except", help="Not allowed there: a packaged area, or a GeoJSON file.")
     ] = None,
     rain: Annotated[Path | None, typer.Option(help="Cells of rain, TOML.")] = None,
+    jam: Annotated[Path | None, typer.Option(help="Disturbances, TOML.")] = None,
     resolution: Annotated[int, typer.Option(help="H3 resolution of the cells; 5 has about 253 km2.")] = 5,
     antennas_per_gateway: Annotated[
         int | None, typer.Option(help="Satellites that a gateway talks to.")
@@ -86,6 +87,7 @@ def terminals(
         at_us=None if at is None else parse_instant(at, "--at"),
         left_out=left_out,
         rain=rain,
+        jam=jam,
         antennas=antennas_per_gateway,
     )
     loaded = load_sites(sources, sites, background_mbps_per_km2)

@@ -111,10 +111,12 @@ class SitingStudy:
         cells = self._study.cells
         self._reach = [slot_reach(offer, cells) for offer in self._offers]
         self._useful = [reach.gateways() for reach in self._reach]
+        self._schedules = 0
         self._relevant = frozenset().union(*self._useful)
         self._wanted_bps = float(self._reach[0].wanted_bps.sum()) if self._reach else 0.0
-        self._served: dict[tuple[int, Working], float] = {}
-        self._covered: dict[tuple[int, Working], float] = {}
+        # By slot: what was scheduled, and covered, for sets of the gateways that matter in it.
+        self._served: list[dict[Working, float]] = [{} for _ in self._offers]
+        self._covered: list[dict[Working, float]] = [{} for _ in self._offers]
         if not self._wanted_bps > 0.0:
             raise Refused(
                 "plan.no-demand",
@@ -138,9 +140,12 @@ class SitingStudy:
         found = choose(score, len(self.candidates), add, limits)
         bound = min(found.bound, self._bound(add, by)) if found.method == "greedy" else found.bound
         before, after = self.working(()), self.working(found.chosen)
-        after_figures = self.figures(after)
+        before_figures = self.figures(before)
         told = (after & self._relevant) | (after - before)
         lost = tuple(self._lost(after, g) for g in sorted(told))
+        # After the sets within it, so that it is not told to do less than they do.
+        after_figures = self.figures(after)
+        value = max(found.value, _value(after_figures, by))
         by_gateway = {id(one.gateway): one for one in lost}
         gains = []
         for c in found.chosen:
@@ -156,13 +161,13 @@ class SitingStudy:
         return SitingResult(
             by=by,
             method=found.method,
-            value=found.value,
-            bound=max(bound, found.value),
+            value=value,
+            bound=max(bound, value),
             sets=found.sets,
             valued=found.valued,
             wanted_bps=self._wanted_bps,
             chosen=tuple(sorted(gains, key=key)),
-            before=self.figures(before),
+            before=before_figures,
             after=after_figures,
             lost_one=tuple(sorted(lost, key=lambda one: (one.served_bps, one.availability))),
             alternatives=tuple(
@@ -257,12 +262,18 @@ class SitingStudy:
         return Lost(self._gateways[g], self.availability(left), self.served_bps(left))
 
     def _slot_served(self, slot: int, working: Working) -> float:
-        """Served in one slot. Gateways that reach no satellite of the region change nothing."""
-        key = (slot, frozenset(working & self._useful[slot]))
-        if key not in self._served:
-            self._served[key] = self._scheduled(*key)
-            self._report("schedules", len(self._served))
-        return self._served[key]
+        """Served in one slot. Gateways that reach no satellite of the region change nothing.
+
+        The scheduler is greedy, and makes a hair more of less at times. What was scheduled for fewer
+        gateways is possible with more, so it counts for these as well: no site ever seems to do harm.
+        """
+        useful = frozenset(working & self._useful[slot])
+        known = self._served[slot]
+        if useful not in known:
+            known[useful] = self._scheduled(slot, useful)
+            self._schedules += 1
+            self._report("schedules", self._schedules)
+        return max(served for fewer, served in known.items() if fewer <= useful)
 
     def _scheduled(self, slot: int, working: Working) -> float:
         if not working:
@@ -273,10 +284,11 @@ class SitingStudy:
         return float(schedule.served_bps.sum())
 
     def _slot_covered(self, slot: int, working: Working) -> float:
-        key = (slot, frozenset(working & self._useful[slot]))
-        if key not in self._covered:
-            self._covered[key] = self._reach[slot].covered_bps(self._antennas(key[1]))
-        return self._covered[key]
+        useful = frozenset(working & self._useful[slot])
+        known = self._covered[slot]
+        if useful not in known:
+            known[useful] = self._reach[slot].covered_bps(self._antennas(useful))
+        return max(covered for fewer, covered in known.items() if fewer <= useful)
 
     def _flags(self, working: Iterable[int]) -> npt.NDArray[np.bool_]:
         flags = np.zeros(len(self._gateways), dtype=np.bool_)
@@ -317,6 +329,14 @@ class _Score:
             limit = min(self._study.reach_limit(working), self._study.served_limit_bps(working) / wanted)
             self._limits[working] = limit
         return self._limits[working]
+
+
+def _value(figures: Figures, by: str) -> float:
+    return {
+        "availability": figures.availability,
+        "capacity": figures.served_bps,
+        "robustness": figures.robustness,
+    }[by]
 
 
 def _check(add: int, candidates: int, by: str) -> None:

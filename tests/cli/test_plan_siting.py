@@ -1,0 +1,148 @@
+"""skylift plan gateways and plan terminals, as they are called."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from skylift.base.errors import Refused
+from skylift.cli.main import app
+
+CANDIDATES = """name,latitude,longitude,status
+Bucharest,44.4,26.1,planned
+Riga,56.9,24.1,operational
+Wola Krobowska,51.87,20.9,operational
+"""
+SITES = """id,latitude,longitude,kind,people,name
+h1,47.01,28.86,hospital,200,Saint Trinity
+s1,47.8,27.9,school,30,x
+"""
+
+
+def run(*arguments: str) -> Any:
+    done = CliRunner().invoke(app, list(arguments), catch_exceptions=True)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+@pytest.fixture
+def candidates(tmp_path: Path) -> str:
+    (tmp_path / "candidates.csv").write_text(CANDIDATES)
+    return str(tmp_path / "candidates.csv")
+
+
+@pytest.fixture
+def sites(tmp_path: Path) -> str:
+    (tmp_path / "sites.csv").write_text(SITES)
+    return str(tmp_path / "sites.csv")
+
+
+MOLDOVA = (
+    "plan",
+    "gateways",
+    "--region",
+    "MD",
+    "--resolution",
+    "4",
+    "--hours",
+    "1",
+    "--gateway",
+    "wola-krobowska",
+)
+
+
+def test_gateways_as_one_document(candidates: str, tmp_path: Path) -> None:
+    out, plot = tmp_path / "out.json", tmp_path / "map.png"
+    done = run(*MOLDOVA, "--candidates", candidates, "--json", "-o", str(out), "--plot", str(plot))
+    said = json.loads(done.stdout)
+    assert json.loads(out.read_text()) == said
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert (said["region"], said["method"], said["by"]) == ("Moldova", "exact", "capacity")
+    # The planned one may be chosen; the one that exists already may not, and a note says so.
+    assert said["chosen"][0]["gateway"] in {"bucharest", "riga"}
+    assert any("already" in note for note in said["notes"])
+    assert said["after"]["served_bps"] >= said["before"]["served_bps"] > 0
+    assert said["bound"]["value"] >= said["after"]["served_bps"] * (1 - 1e-9)
+    assert {one["gateway"] for one in said["lost_one"]} == {"wola-krobowska", said["chosen"][0]["gateway"]}
+    for figures in (said["before"], said["after"]):
+        assert set(figures) == {
+            "availability", "least_availability", "served_bps", "least_served_bps", "robustness",
+        }  # fmt: skip
+    assert "44.4" not in done.stdout
+
+
+def test_gateways_as_a_table(candidates: str) -> None:
+    done = run(*MOLDOVA, "--candidates", candidates, "--by", "availability")
+    assert "with those chosen" in done.stdout
+    assert "as they are" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--by", "beauty"), "robustness"),
+        (("--add", "9"), "between 1 and 2"),
+        (("--candidate", "bucarest"), "bucharest"),
+        (("--gateway", "kawnas"), "kaunas"),
+        (("--plot", "map.gif"), "picture"),
+        (("--candidates", "nowhere.csv"), "cannot be read"),
+    ],
+)
+def test_gateways_refused(candidates: str, more: tuple[str, ...], words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        run(*MOLDOVA, "--candidates", candidates, *more)
+
+
+def test_candidates_that_all_exist_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("name,latitude,longitude\nWola Krobowska,51.87,20.9\n")
+    with pytest.raises(Refused, match="every one of them"):
+        run(*MOLDOVA, "--candidates", str(tmp_path / "c.csv"))
+
+
+def test_terminals_as_one_document_for_its_owner_alone(sites: str, tmp_path: Path) -> None:
+    out = tmp_path / "plan.json"
+    out.write_text("old")
+    out.chmod(0o644)
+    done = run("plan", "terminals", "--sites", sites, "--hours", "2", "--json", "-o", str(out))
+    said = json.loads(done.stdout)
+    assert json.loads(out.read_text()) == said
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    hospital, school = said["sites"]
+    assert (hospital["id"], hospital["class"], hospital["terminals"]) == ("h1", "life_and_rescue", 2)
+    assert (school["id"], school["class"], school["terminals"]) == ("s1", "everybody", 1)
+    assert hospital["gets_bps"]["least"] == pytest.approx(100e6)
+    assert hospital["why"] is None
+    assert said["totals"]["terminals"] == 3
+    assert said["totals"]["terminals_with_spares"] == 4
+    assert said["totals"]["power_w"]["least"] == 3 * 65
+    for hidden in ("47.0", "28.8", "Trinity"):
+        assert hidden not in done.stdout
+
+
+def test_a_new_file_of_terminals_is_private_too(sites: str, tmp_path: Path) -> None:
+    out = tmp_path / "new.json"
+    done = run("plan", "terminals", "--sites", sites, "--hours", "1", "-o", str(out))
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert "3 terminals" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--background-mbps-per-km2", "1"), "--region"),
+        (("--terminal-mbps", "0"), "Mbit/s"),
+        (("--spare", "-1"), "spares"),
+        (("--region", "Ukrane", "--background-mbps-per-km2", "1"), "Ukraine"),
+        (("--gateway", "kawnas"), "kaunas"),
+        (("--sites", "nowhere.csv"), "cannot be read"),
+    ],
+)
+def test_terminals_refused(sites: str, more: tuple[str, ...], words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        run("plan", "terminals", "--sites", sites, "--hours", "1", *more)
