@@ -72,17 +72,19 @@ def draw_all(world: World, columns: SlotColumns, heading: Heading, folder: Path)
     names = [str(t.id) for t in world.terminals]
     end_us = int(columns.at_us[-1]) + world.slots.length_us
     _availability(columns, names, heading, end_us, folder / "availability.png")
-    over_time = (
+    over_time: list[tuple[npt.NDArray[Any], str, str]] = [
         (columns.usable, "satellites a terminal can use", "in_view.png"),
         (columns.rtt_us / 1e3, "RTT terminal to PoP (ms)", "delay.png"),
-    )
+    ]
+    if columns.down_bps is not None:
+        over_time.append((columns.down_bps / 1e6, "rate to the terminal (Mbit/s)", "rates.png"))
     for values, label, file in over_time:
         figure = _over_time(_grouped(columns.at_us, values, end_us), names, label, heading)
         if np.issubdtype(values.dtype, np.integer):
             figure.axes[0].yaxis.set_major_locator(MaxNLocator(integer=True))
         figure.savefig(folder / file, dpi=130)
         plt.close(figure)
-    return ["availability.png", "in_view.png", "delay.png"]
+    return ["availability.png", *(file for _, _, file in over_time)]
 
 
 def _times(at_us: npt.NDArray[np.int64]) -> Any:

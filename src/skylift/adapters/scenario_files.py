@@ -27,6 +27,7 @@ from skylift.sky.orbit.catalogue import Catalogue
 from skylift.sky.orbit.constellation import Constellation, constellation_from_toml
 from skylift.sky.orbit.earth_orientation import EarthOrientation
 from skylift.sky.orbit.walker import generate
+from skylift.sky.radio.jam_field import JamField, jam_field
 from skylift.sky.radio.rain_field import RainCell, rain_field
 from skylift.sky.routing.grid import LaserPattern, plus_grid
 from skylift.sky.routing.ground import GroundSegment
@@ -230,7 +231,11 @@ def _capacity(wish: CapacityScenario | None, reader: _Reader) -> CapacityParts |
     if wish.rain_file is not None:
         path = reader.note_file("rain", reader.beside(wish.rain_file))
         rain = rain_field(read_text(path, "rain"), path.name)
-    return CapacityParts(radio, packaged_atmosphere(), rain)
+    jam = JamField()
+    if wish.jam_file is not None:
+        path = reader.note_file("jam", reader.beside(wish.jam_file))
+        jam = jam_field(read_text(path, "jam"), path.name)
+    return CapacityParts(radio, packaged_atmosphere(), rain, jam)
 
 
 def _region(plan: RegionPlan, reader: _Reader) -> tuple[Outline, Outline | None]:

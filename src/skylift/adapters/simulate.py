@@ -20,7 +20,7 @@ from skylift.study.tally import concatenated
 # Called with slots done and slots in all.
 Report = Callable[[int, int], None]
 
-PICTURES = ("availability.png", "in_view.png", "delay.png", "map.png")
+PICTURES = ("availability.png", "in_view.png", "delay.png", "rates.png", "map.png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def _finish(loaded: Loaded, folder: Folder, options: Options, total: int, finish
     names = Names.of(world)
     windows = windows_of(world, scenario.start_us, scenario.end_us)
     parts = [
-        slot_columns(part, len(world.terminals), names.gateways)
+        slot_columns(part, len(world.terminals), names.gateways, world.capacity is not None)
         for part in folder.put_together(windows, names)
     ]
     if options.schedule is not None:

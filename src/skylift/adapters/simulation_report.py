@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,13 +18,16 @@ from skylift.adapters.atomic import write_atomically
 from skylift.base.instants import format_instant
 from skylift.base.link import WhyDown
 from skylift.base.units import US_PER_S
-from skylift.study.tally import SlotColumns, tally
-from skylift.twin.world import World
+from skylift.study.tally import SlotColumns, rate_tally, tally
+from skylift.twin.scenario_capacity import CLASS_NAMES
+from skylift.twin.world import Needs, World, needs_of
 
 _CODE_OF_LABEL = {why.label: int(why) for why in WhyDown}
 
 
-def slot_columns(table: pa.Table, terminals: int, gateways: pa.Array) -> SlotColumns:
+def slot_columns(
+    table: pa.Table, terminals: int, gateways: pa.Array, with_rates: bool = False
+) -> SlotColumns:
     """One part of links.parquet as arrays by slot and terminal."""
 
     def column(name: str, kind: Any) -> Any:
@@ -41,6 +45,9 @@ def slot_columns(table: pa.Table, terminals: int, gateways: pa.Array) -> SlotCol
         in_view=column("satellites_in_view", np.int16),
         usable=column("satellites_usable", np.int16),
         gateway=_index(table["gateway"].combine_chunks(), gateways).reshape(-1, terminals),
+        # Null all the way where capacity is not modelled: then they are not even looked at.
+        down_bps=column("down_bps", np.float32) if with_rates else None,
+        up_bps=column("up_bps", np.float32) if with_rates else None,
     )
 
 
@@ -58,6 +65,20 @@ def summary_of(
     slot_s = world.slots.length_us / US_PER_S
     tallies = {t.id: tally(columns, i, slot_s) for i, t in enumerate(world.terminals)}
     rtt_ms = columns.rtt_us[np.isfinite(columns.rtt_us)] / 1e3
+    terminals = {name: dataclasses.asdict(t) for name, t in tallies.items()}
+    rates = None
+    if world.capacity is not None and columns.down_bps is not None:
+        needs = needs_of(world.terminals)
+        for i, t in enumerate(world.terminals):
+            terminals[t.id] |= _rates(columns, needs, np.array([i]))
+        rates = {
+            "all": _rates(columns, needs, np.arange(len(world.terminals))),
+            **{
+                name: _rates(columns, needs, np.flatnonzero(needs.priority == k))
+                for k, name in enumerate(CLASS_NAMES, 1)
+                if (needs.priority == k).any()
+            },
+        }
     return {
         "complete": complete,
         "slots": len(columns.at_us),
@@ -80,11 +101,16 @@ def summary_of(
             "p95": float(np.quantile(rtt_ms, 0.95)) if len(rtt_ms) else None,
         },
         "not_modelled": ["down_bps", "up_bps", "loss_fraction"] if world.capacity is None else [],
-        "terminals": {name: dataclasses.asdict(t) for name, t in tallies.items()},
+        **({} if rates is None else {"rates": rates}),
+        "terminals": terminals,
         "inputs": about["inputs"],
         "fingerprint": about["fingerprint"],
         "skylift": __version__,
     }
+
+
+def _rates(columns: SlotColumns, needs: Needs, who: npt.NDArray[np.intp]) -> dict[str, Any]:
+    return dataclasses.asdict(rate_tally(columns, needs.down_bps, who))
 
 
 def write_summary(folder: Path, summary: dict[str, Any], pictures: Sequence[str]) -> None:
@@ -108,6 +134,8 @@ def _markdown(s: dict[str, Any], pictures: Sequence[str]) -> str:
         lines += [f"All epochs of the catalogue are shifted by {s['time_shift_s']:.3f} s.", ""]
     lines += [f"- {warning}" for warning in s["warnings"]] + ([""] if s["warnings"] else [])
     lines += _table(s["terminals"])
+    if "rates" in s:
+        lines += ["", *_rate_table(s["rates"])]
     if s["not_modelled"]:
         lines += ["", "Rates and loss are null: the scenario has no [capacity].", ""]
     lines += [f"![{name}]({name})" for name in pictures]
@@ -138,6 +166,24 @@ def _table(terminals: dict[str, dict[str, Any]]) -> list[str]:
             f"\n{len(by_need) - MOST_ROWS} more terminals, all at least as available: see summary.json."
         )
     return lines
+
+
+def _rate_table(rates: dict[str, dict[str, Any]]) -> list[str]:
+    lines = [
+        "| class | down (Mbit/s): median | 5 % of the time less than | least | up: median | not served |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, r in rates.items():
+        numbers = [r[key] for key in ("down_bps_median", "down_bps_p05", "down_bps_least", "up_bps_median")]
+        unserved = r["unserved_fraction"]
+        cells = [name, *map(mbps, numbers), "-" if unserved is None else f"{unserved:.2%}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def mbps(value_bps: float | None) -> str:
+    """As it stands in tables: Mbit/s with one decimal; a dash for none."""
+    return "-" if value_bps is None else f"{value_bps / 1e6:.1f}"
 
 
 def _ms(value: float | None) -> str:

@@ -76,6 +76,8 @@ def _say(outcome: Outcome, out: Path) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from skylift.adapters.simulation_report import mbps
+
     summary = outcome.summary
     if summary["time_shift_s"]:
         sys.stderr.write(
@@ -85,7 +87,10 @@ def _say(outcome: Outcome, out: Path) -> None:
         sys.stderr.write(f"note: {warning}\n")
     table = Table(title=escape(f"{summary['title']}: {summary['slots']} slots from {summary['start']}"))
     table.add_column("terminal")
-    for heading in ("available", "while active", "RTT ms", "handovers/h"):
+    with_rates = "rates" in summary
+    for heading in (
+        "available", "while active", "RTT ms", "handovers/h", *(("down Mbit/s", "up") if with_rates else ()),
+    ):  # fmt: skip
         table.add_column(heading, justify="right")
     worst = sorted(summary["terminals"].items(), key=lambda item: item[1]["availability_fraction"])
     for name, t in worst[:MOST_ROWS]:
@@ -95,9 +100,14 @@ def _say(outcome: Outcome, out: Path) -> None:
             _percent(t["availability_while_active_fraction"]),
             _one(t["rtt_ms_median"]),
             _one(t["handovers_per_hour"]),
+            *((mbps(t["down_bps_median"]), mbps(t["up_bps_median"])) if with_rates else ()),
         )
     console = Console()
     console.print(table)
+    if with_rates and summary["rates"]["all"]["unserved_fraction"] is not None:
+        console.print(
+            f"{summary['rates']['all']['unserved_fraction']:.2%} of what was asked for was not served"
+        )
     if len(worst) > MOST_ROWS:
         console.print(f"and {len(worst) - MOST_ROWS} more, all at least as available")
     written = ["summary.md", "summary.json", "links.parquet", *outcome.pictures]

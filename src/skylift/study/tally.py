@@ -20,6 +20,7 @@ class SlotColumns:
     rtt_us   float32, up + down at slot start, nan where down
     gateway  int16 index, -1 where down; why_down  uint8 codes of WhyDown
     in_view, usable  satellites above the least elevation, and those that a terminal can use
+    down_bps, up_bps  float32, nan where down; None where capacity is not modelled
     """
 
     at_us: npt.NDArray[np.int64]
@@ -29,6 +30,8 @@ class SlotColumns:
     in_view: npt.NDArray[np.int16]
     usable: npt.NDArray[np.int16]
     gateway: npt.NDArray[np.int16]
+    down_bps: npt.NDArray[np.float32] | None = None
+    up_bps: npt.NDArray[np.float32] | None = None
 
 
 _KINDS = (np.float32, np.bool_, np.uint8, np.int16, np.int16, np.int16)
@@ -39,9 +42,8 @@ def concatenated(parts: Sequence[SlotColumns], terminals: int) -> SlotColumns:
     if not parts:
         empty: list[npt.NDArray[Any]] = [np.zeros((0, terminals), kind) for kind in _KINDS]
         return SlotColumns(np.zeros(0, np.int64), *empty)
-    return SlotColumns(
-        *(np.concatenate([getattr(p, field) for p in parts]) for field in SlotColumns.__dataclass_fields__)
-    )
+    known = [f for f in SlotColumns.__dataclass_fields__ if getattr(parts[0], f) is not None]
+    return SlotColumns(**{field: np.concatenate([getattr(p, field) for p in parts]) for field in known})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,40 @@ def tally(columns: SlotColumns, terminal: int, slot_s: float) -> TerminalTally:
         else None,
         longest_gap_s=_longest_run(~up & active) * slot_s,
         why_down={WhyDown(code).label: int(count) for code, count in zip(codes, counts, strict=True)},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RateTally:
+    """Rates of one or more terminals over a run, bit/s; None where they were never up.
+
+    *_median, *_p05, *_least  over all slots in which they were up
+    unserved_fraction   of what they asked for, downwards, while service was on; None where it never was
+    """
+
+    down_bps_median: float | None
+    down_bps_p05: float | None
+    down_bps_least: float | None
+    up_bps_median: float | None
+    unserved_fraction: float | None
+
+
+def rate_tally(
+    columns: SlotColumns, asked_bps: npt.NDArray[np.float64], who: npt.NDArray[np.intp]
+) -> RateTally:
+    """asked_bps (M,): what each terminal asks for, downwards; who: indices of terminals."""
+    assert columns.down_bps is not None
+    assert columns.up_bps is not None
+    why, down_bps = columns.why_down[:, who], columns.down_bps[:, who].astype(np.float64)
+    up = why == WhyDown.UP
+    asked = ((why != WhyDown.REGION_NOT_ACTIVE) * asked_bps[who]).sum()
+    rates, back = down_bps[up], columns.up_bps[:, who][up].astype(np.float64)
+    return RateTally(
+        down_bps_median=float(np.median(rates)) if len(rates) else None,
+        down_bps_p05=float(np.quantile(rates, 0.05)) if len(rates) else None,
+        down_bps_least=float(rates.min()) if len(rates) else None,
+        up_bps_median=float(np.median(back)) if len(back) else None,
+        unserved_fraction=max(1.0 - float(rates.sum() / asked), 0.0) if asked > 0.0 else None,
     )
 
 

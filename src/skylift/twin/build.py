@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -22,6 +22,8 @@ from skylift.sky.coverage.sites import AntennaModel
 from skylift.sky.orbit.catalogue import Catalogue
 from skylift.sky.orbit.earth_orientation import EarthOrientation
 from skylift.sky.radio.atmosphere import AtmosphereMaps
+from skylift.sky.radio.atmosphere_air import LEAST_ELEVATION_RAD
+from skylift.sky.radio.jam_field import Against, JamField, checked_channel
 from skylift.sky.radio.rain_field import RainCell
 from skylift.sky.routing.delay import DelayTerms
 from skylift.sky.routing.ground import Gateway, GroundSegment, Pop
@@ -57,6 +59,7 @@ class CapacityParts:
     radio: Radio
     maps: AtmosphereMaps | None = None
     rain: tuple[RainCell, ...] = ()
+    jam: JamField = field(default_factory=JamField)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def build_world(scenario: Scenario, parts: Parts) -> tuple[World, tuple[str, ...
         policy=scenario.policy,
         lasers=_lasers(scenario, parts),
         earth=parts.earth,
-        capacity=_capacity(scenario, parts),
+        capacity=_capacity(scenario, parts, terminals, ground),
         memory_us=scenario.memory_us,
     )
     return world, (*_reach_warnings(scenario, world), *_service_warnings(world))
@@ -302,10 +305,30 @@ def _lasers(scenario: Scenario, parts: Parts) -> LaserPlan | None:
     return LaserPlan(rules, parts.neighbour)
 
 
-def _capacity(scenario: Scenario, parts: Parts) -> CapacityPlan | None:
+def _capacity(
+    scenario: Scenario, parts: Parts, terminals: Sequence[Terminal], ground: GroundSegment
+) -> CapacityPlan | None:
     if scenario.capacity is None or parts.capacity is None:
         return None
-    radio = parts.capacity.radio
+    radio, jam = parts.capacity.radio, parts.capacity.jam
+    # What would be refused in mid-run is refused here: directions that are missing, channels that are none.
+    links = {Against.DOWNLINK: radio.system.link("down"), Against.UPLINK: radio.system.link("up")}
+    radio.feeders()
+    for jammer in jam.jammers:
+        jammer.share_in_channels(links[jammer.against])
+    for row in jam.rows:
+        if row.channel is not None:
+            checked_channel(row.channel, links[row.against])
+    least_deg = LEAST_ELEVATION_RAD / RAD_PER_DEG
+    sites = [(str(t.id), t.antenna.minimum_elevation_deg, "terminal") for t in terminals]
+    sites += [(str(g.id), g.minimum_elevation_deg, "gateway") for g in ground.gateways]
+    for name, elevation_deg, kind in sites:
+        if elevation_deg < least_deg - 1e-9:
+            raise scenario.root.refused(
+                "capacity",
+                f"{kind} {name} sees below {least_deg:.0f} degrees, where losses in the air are not modelled",
+                "raise minimum_elevation_deg in [ground]" if kind == "gateway" else "take another antenna",
+            )
     return CapacityPlan(
         radio=radio,
         rules=scenario.capacity.rules(radio.system.link("down").channels),
@@ -313,6 +336,7 @@ def _capacity(scenario: Scenario, parts: Parts) -> CapacityPlan | None:
         laser_bps=scenario.laser_bps,
         maps=parts.capacity.maps,
         rain=parts.capacity.rain,
+        jam=jam,
     )
 
 

@@ -12,6 +12,7 @@ from skylift.sky.coverage.sites import Sites
 from skylift.sky.coverage.usable import UsablePairs
 from skylift.sky.radio.air_over import Air
 from skylift.sky.radio.atmosphere import SiteClimate, climate_at
+from skylift.sky.radio.jam_view import JamView, jam_view
 from skylift.sky.schedule.problem import (
     CLASSES,
     Cells,
@@ -26,7 +27,7 @@ from skylift.sky.schedule.supply import Disturbances, Offer, SlotGeometry, Suppl
 from skylift.twin.look import Sky
 from skylift.twin.points import Points, SlotPoints, taken
 from skylift.twin.points_kernel import take_satellites
-from skylift.twin.staying import steady_schedule
+from skylift.twin.staying import only_pairs, pairs_among, steady_schedule
 from skylift.twin.world import Asks, CapacityPlan, Working, World
 
 Flags = npt.NDArray[np.bool_]
@@ -35,6 +36,8 @@ Offsets = npt.NDArray[np.int64]
 # A terminal keeps its satellite where that gives it so much of what the best of them would. Assumed: a
 # handover is short, but tears what is being sent.
 KEEP_FRACTION = 0.8
+# Where more of a schedule than this is of use to nobody, it is made again for the satellites that are taken.
+WASTE_FRACTION = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,9 @@ class Allocator:
         self._antennas = np.array([g.antennas for g in world.ground.gateways], dtype=np.int32)
         self._climate = self._climate_of(self.points.sites)
         self.gateway_air = self._air(self._climate_of(self._gateways))
-        self._supply = self._supply_of(self.points.sites, self._climate)
+        self._norad = world.catalogue.norad
+        self.jam = self._jam_of(self.points.sites)
+        self._supply = self._supply_of(self.points.sites, self._climate, self.jam)
         self._scheduler = BeamScheduler(self.points.sites.position_ecef_m)
 
     @property
@@ -113,22 +118,24 @@ class Allocator:
         allowed = np.ones(len(sky.users), dtype=np.bool_) if reach is None else reach.allowed
         points = self.points.of_slot(sky.users, may_be_served(asks), allowed)
         supply, scheduler = self._machinery(points)
-        offer, used = _offer(supply, points, sky, working, reach)
+        offer, used = _offer(supply, self._norad, points, sky, working, reach)
         cells = Cells(
             supply.users.position_ecef_m, _wanted(points, asks), np.zeros(len(points), dtype=np.uint8)
         )
         slot = offer.slot(cells, self.rules)
-        remembered = _in_slot(before[0], used, len(self.points), reach is None)
-        schedule = _in_catalogue(
-            steady_schedule(scheduler, slot, remembered), used, sky.position_mid_m.shape[1], reach is None
+        number = _numbers(used, sky.position_mid_m.shape[1])
+        remembered = None if before[0] is None else _in_slot(before[0], number, len(self.points))
+        had = np.where(before[1] >= 0, number[before[1]], -1).astype(np.int32)
+        taken = _take(steady_schedule(scheduler, slot, remembered), points, asks, had)
+        if taken.usable_bps < (1.0 - WASTE_FRACTION) * taken.schedule.rate_bps.sum():
+            # A dish has one satellite: what its cell is given over others goes to cells that can use it.
+            kept = only_pairs(slot, pairs_among(slot, taken.cells(), taken.satellites()))
+            again = _take(scheduler.schedule(kept, taken.schedule), points, asks, taken.by_terminal())
+            taken = again if again.usable_bps > taken.usable_bps else taken
+        schedule = _in_catalogue(taken.schedule, used, len(number), reach is None)
+        return Given(
+            schedule, points, replace(taken.groups, satellite=used[taken.groups.satellite]), taken.group
         )
-        groups = _groups(schedule, len(points))
-        group = np.empty(len(asks.barred), dtype=np.int64)
-        take_satellites(
-            np.argsort(asks.needs.priority, kind="stable"), points.point_of, asks.needs.down_bps, before[1],
-            groups.offset, groups.satellite, groups.rate_bps.copy(), KEEP_FRACTION, group,
-        )  # fmt: skip
-        return Given(schedule, points, groups, group)
 
     def beams(self, given: Given, schedule: Schedule, gateway_of: Ints) -> BeamTable:
         """A schedule's rows as handed out. gateway_of (N,): where each satellite's traffic comes down."""
@@ -149,11 +156,16 @@ class Allocator:
         # Points that were split off in this slot stand at the end, in the places of others.
         sites = taken(self.points.sites, points.home)
         climate = None if self._climate is None else self._climate.take(points.home)
-        return self._supply_of(sites, climate), BeamScheduler(sites.position_ecef_m)
+        return self._supply_of(sites, climate, self._jam_of(sites)), BeamScheduler(sites.position_ecef_m)
 
-    def _supply_of(self, sites: Sites, climate: SiteClimate | None) -> Supply:
-        disturbances = Disturbances(self._air(climate), self.gateway_air)
+    def _supply_of(self, sites: Sites, climate: SiteClimate | None, jam: JamView | None) -> Supply:
+        disturbances = Disturbances(self._air(climate), self.gateway_air, jam)
         return Supply(sites, self._gateways, self._antennas, self.plan.radio, disturbances)
+
+    def _jam_of(self, sites: Sites) -> JamView | None:
+        if not (self.plan.jam.jammers or self.plan.jam.rows):
+            return None
+        return jam_view(self.plan.jam, sites, self._norad)
 
     def _climate_of(self, sites: Sites) -> SiteClimate | None:
         if self.plan.maps is None:
@@ -209,7 +221,12 @@ def _wanted(points: SlotPoints, asks: Asks) -> Floats:
 
 
 def _offer(
-    supply: Supply, points: SlotPoints, sky: Sky, working: Working, reach: Reach | None
+    supply: Supply,
+    norad: Ints,
+    points: SlotPoints,
+    sky: Sky,
+    working: Working,
+    reach: Reach | None,
 ) -> tuple[Offer, Ints]:
     """What the slot has to give, over those satellites alone that any point can use; and their numbers."""
     n = sky.position_mid_m.shape[1]
@@ -218,8 +235,7 @@ def _offer(
     if reach is not None:
         useful &= reach.feeder_bps > 0.0
     used = np.flatnonzero(useful).astype(np.int32)
-    number = np.full(n, -1, dtype=np.int32)
-    number[used] = np.arange(len(used), dtype=np.int32)
+    number = _numbers(used, n)
     through_air = useful if reach is None else np.zeros(n, dtype=np.bool_)
     geometry = SlotGeometry(
         sky.at_us,
@@ -227,6 +243,10 @@ def _offer(
         _renumbered(points.pairs, useful, number),
         _renumbered(sky.gateways, through_air, number),
     )
+    if supply.disturbances.jam is not None:
+        # The view names satellites as the pairs do: by their places among those used.
+        jam = replace(supply.disturbances.jam, norad=norad[used].astype(np.int64))
+        supply = replace(supply, disturbances=replace(supply.disturbances, jam=jam))
     offer = supply.offer(geometry, working.gateways)
     if reach is not None:
         # Lasers join each satellite to the ground, as if it had a gateway of its own.
@@ -259,15 +279,53 @@ def _renumbered(pairs: UsablePairs, useful: Flags, number: Ints) -> UsablePairs:
     )
 
 
-def _in_slot(before: Schedule | None, used: Ints, points: int, bent_pipe: bool) -> Schedule | None:
-    """The schedule before, in this slot's numbers: of its satellites and the fixed points alone."""
-    if before is None:
-        return None
-    number = np.full(len(before.gateway_of), -1, dtype=np.int32)
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A schedule, who takes which of its groups (M,), and how much of it they can use."""
+
+    schedule: Schedule
+    groups: Groups
+    group: Offsets
+    usable_bps: float
+
+    def by_terminal(self) -> Ints:
+        """Each terminal's satellite, -1 for none."""
+        return np.append(self.groups.satellite, np.int32(-1))[self.group]
+
+    def cells(self) -> Offsets:
+        """Of the groups that anybody takes."""
+        by_group = np.repeat(np.arange(len(self.groups.offset) - 1), np.diff(self.groups.offset))
+        return by_group[np.unique(self.group[self.group >= 0])]
+
+    def satellites(self) -> Ints:
+        """As `cells`."""
+        return self.groups.satellite[np.unique(self.group[self.group >= 0])]
+
+
+def _take(schedule: Schedule, points: SlotPoints, asks: Asks, had: Ints) -> _Taken:
+    """had (M,): the satellite that each terminal would keep, -1 for none."""
+    groups, needs = _groups(schedule, len(points)), asks.needs
+    group = np.empty(len(had), dtype=np.int64)
+    take_satellites(
+        np.argsort(needs.priority, kind="stable"), needs.priority, points.point_of, needs.down_bps, had,
+        groups.offset, groups.satellite, groups.rate_bps, KEEP_FRACTION, group,
+    )  # fmt: skip
+    up = group >= 0
+    asked = np.bincount(group[up], weights=needs.down_bps[up], minlength=len(groups.rate_bps))
+    return _Taken(schedule, groups, group, float(np.minimum(asked, groups.rate_bps).sum()))
+
+
+def _numbers(used: Ints, n: int) -> Ints:
+    """(n,) the place of each satellite among those used; -1 for the others."""
+    number = np.full(n, -1, dtype=np.int32)
     number[used] = np.arange(len(used), dtype=np.int32)
+    return number
+
+
+def _in_slot(before: Schedule, number: Ints, points: int) -> Schedule:
+    """The schedule before, in this slot's numbers: of its satellites and the fixed points alone."""
     rows = _rows(before, np.flatnonzero((number[before.satellite] >= 0) & (before.cell < points)))
-    gateway_of = before.gateway_of[used] if bent_pipe else np.full(len(used), -1, dtype=np.int32)
-    return replace(rows, satellite=number[rows.satellite], gateway_of=gateway_of)
+    return replace(rows, satellite=number[rows.satellite], gateway_of=before.gateway_of[number >= 0])
 
 
 def _in_catalogue(s: Schedule, used: Ints, n: int, bent_pipe: bool) -> Schedule:

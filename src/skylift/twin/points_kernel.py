@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 
@@ -90,28 +91,39 @@ def common_pairs(
 
 
 @njit(cache=True)
-def take_satellites(order, point_of, asked, previous, offset, satellite, room, keep_fraction, out):
+def take_satellites(order, priority, point_of, asked, previous, offset, satellite, rate, keep_fraction, out):
     """Give each terminal one of the satellites that serve its point; fills out (M,): its place, -1 for none.
 
-    order           terminals, the most urgent first; asked (M,) rates
-    offset (P+1,), satellite, room (G,)  by point: which satellites serve it, and how fast; room is used up
-
-    A terminal stays with its satellite (`previous`) where that gives it keep_fraction of what the best would.
+    order           terminals, the most urgent first; priority (M,); asked (M,) rates
+    previous (M,)   the satellite that each had: kept where it gives keep_fraction of what the best would
+    offset (P+1,), satellite, rate (G,)  by point: which satellites serve it, and how fast
     """
+    # What has been asked of each satellite of a point by classes before, and by the class at hand.
+    urgent, same = np.zeros(len(rate)), np.zeros(len(rate))
+    at_hand = -1
     out[:] = -1
     for m in order:
+        if priority[m] != at_hand:
+            at_hand = priority[m]
+            urgent += same
+            same[:] = 0.0
         p = point_of[m]
         if p < 0:
             continue
-        best, kept = -1, -1
+        best, best_score, kept, kept_score = -1, -1.0, -1, 0.0
         for g in range(offset[p], offset[p + 1]):
+            # What it would get, if all of its class in there share what more urgent ones leave.
+            left = max(rate[g] - urgent[g], 0.0)
+            score = min(asked[m], left * asked[m] / (same[g] + asked[m]))
+            # Where nothing is left anywhere, the floor is highest where the least is asked.
+            score += 1e-6 * rate[g] * asked[m] / (urgent[g] + same[g] + asked[m])
+            if score > best_score:
+                best, best_score = g, score
             if satellite[g] == previous[m]:
-                kept = g
-            if best < 0 or room[g] > room[best]:
-                best = g
+                kept, kept_score = g, score
         if best < 0:
             continue
-        if kept >= 0 and min(room[kept], asked[m]) >= keep_fraction * min(room[best], asked[m]):
+        if kept >= 0 and kept_score >= keep_fraction * best_score:
             best = kept
         out[m] = best
-        room[best] = max(room[best] - asked[m], 0.0)
+        same[best] += asked[m]

@@ -109,7 +109,8 @@ class Sharer:
             link, modcods, self._allocator.points.sites, site,
             seen.elevation_rad[pair].astype(np.float64), seen.azimuth_rad[pair].astype(np.float64),
             np.maximum(seen.range_start_m[pair], seen.range_end_m[pair]),
-            air=self._allocator.user_air, at_us=sky.at_us,
+            air=self._allocator.user_air, at_us=sky.at_us, jam=self._allocator.jam,
+            satellite=seen.satellite[pair],
         )  # fmt: skip
         return got.rate_bps, got.rate_bps / link.duty_fraction, float(link.channels * link.polarisations)
 

@@ -27,16 +27,15 @@ def steady_schedule(scheduler: BeamScheduler, slot: Slot, before: Schedule | Non
     if before is None:
         return scheduler.schedule(slot)
     site = np.repeat(np.arange(len(slot.cells)), np.diff(slot.pairs.offset))
-    n = len(slot.satellites)
-    stays = np.isin(site * n + slot.pairs.satellite, before.cell.astype(np.int64) * n + before.satellite)
+    stays = pairs_among(slot, before.cell.astype(np.int64), before.satellite)
     stays |= ~_any_by(site, stays, len(slot.cells))[site]
     reachable = _any_by(site, _in_reach(slot)[slot.pairs.satellite], len(slot.cells))
-    staying = scheduler.schedule(_only(slot, stays), before)
+    staying = scheduler.schedule(only_pairs(slot, stays), before)
     short = reachable & (staying.level < _FULL)
     if not short.any():
         return staying
     stays |= short[site]
-    staying = scheduler.schedule(_only(slot, stays), before)
+    staying = scheduler.schedule(only_pairs(slot, stays), before)
     if not (reachable & (staying.level < _FULL)).any():
         return staying
     anew = scheduler.schedule(slot, before)
@@ -60,7 +59,15 @@ def _any_by(site: npt.NDArray[np.int64], flag: Flags, sites: int) -> Flags:
     return found
 
 
-def _only(slot: Slot, kept: Flags) -> Slot:
+def pairs_among(slot: Slot, cell: npt.NDArray[np.int64], satellite: npt.NDArray[np.int32]) -> Flags:
+    """(K,) which pairs of a slot are among these, given by their columns."""
+    site, n = np.repeat(np.arange(len(slot.cells)), np.diff(slot.pairs.offset)), len(slot.satellites)
+    among: Flags = np.isin(site * n + slot.pairs.satellite, cell * n + satellite)
+    return among
+
+
+def only_pairs(slot: Slot, kept: Flags) -> Slot:
+    """The slot with these pairs (K,) alone."""
     pairs = slot.pairs
     whole = np.concatenate([[0], np.cumsum(kept)])
     return replace(

@@ -17,6 +17,7 @@ from skylift.sky.coverage.sites import AntennaModel, Sites, sites_of
 from skylift.sky.orbit.catalogue import Catalogue
 from skylift.sky.orbit.earth_orientation import EarthOrientation
 from skylift.sky.radio.atmosphere import AtmosphereMaps
+from skylift.sky.radio.jam_field import JamField
 from skylift.sky.radio.rain_field import RainCell
 from skylift.sky.routing.delay import DelayTerms, fibre_us
 from skylift.sky.routing.ground import Gateway, GroundSegment, Pop
@@ -118,7 +119,7 @@ class CapacityPlan:
     laser_bps   of one laser link in each direction. 100 Gbit/s sustained, 200 at most: SpaceX at SPIE
                 Photonics West, January 2024, as reported by PCMag (31 Jan 2024)
     maps        of the air; None: losses are those of the system's links alone
-    rain        where and when it rains
+    rain, jam   where and when it rains, and who disturbs the dishes and the satellites that serve them
     """
 
     radio: Radio
@@ -127,6 +128,7 @@ class CapacityPlan:
     laser_bps: float = 100e9
     maps: AtmosphereMaps | None = None
     rain: tuple[RainCell, ...] = ()
+    jam: JamField = field(default_factory=JamField)
 
 
 @dataclass(frozen=True, slots=True)
