@@ -85,14 +85,15 @@ class SqlStore:
                     with told():
                         yield transaction
                     transaction.finish()
+                    # Before the commit: a copy that lost it too early harms nobody.
+                    for subject_id in transaction.erased_subjects:
+                        erase_in_copies(sqlite_file(self.engine), subject_id)
                 except BaseException:
                     _roll_back(connection)
                     raise
                 with told(last_step=True):
                     connection.commit()
             self._has_traces |= transaction.erased
-            for subject_id in transaction.erased_subjects:
-                erase_in_copies(sqlite_file(self.engine), subject_id)
             if self._has_traces:
                 self._has_traces = not scrub(self.engine)
         finally:

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, NestedTransaction, bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.exc import DBAPIError
 
 from skylift.adapters.sql.chain import canonical, row_hash
-from skylift.adapters.sql.faults import CORRUPT, THING, told, translated
+from skylift.adapters.sql.faults import CORRUPT, LOST, THING, told, translated
 from skylift.adapters.sql.reading import SqlReader, searched
 from skylift.adapters.sql.schema import JOURNAL, JOURNAL_HEAD, META, PERSONAL, THING_KEYS, THINGS
 from skylift.base.errors import Refused, Unavailable
@@ -65,6 +65,7 @@ class SqlTransaction(SqlReader):
 
     erased           whether it removed or replaced anything personal
     erased_subjects  of whom everything was to be erased, whether or not there was anything
+    is_lost          the database has given it up; nothing more can be done in it
     """
 
     def __init__(self, connection: Connection, known_events: frozenset[type[Event]]) -> None:
@@ -80,7 +81,7 @@ class SqlTransaction(SqlReader):
         self._hash: str = head.hash
         self._journal: list[dict[str, Any]] = []
         self._broken = False
-        self.erased = False
+        self.erased = self.is_lost = False
         self.erased_subjects: list[str] = []
 
     def commit(self, room: Room[T], stored: Stored[T], events: Sequence[Event]) -> Stored[T]:
@@ -148,14 +149,21 @@ class SqlTransaction(SqlReader):
         try:
             yield
         except BaseException:
-            # Where the database has given up the whole transaction, this says so, and all of it fails.
-            with told():
-                inner.rollback()
+            self._undo(inner)
             self._sequence, self._hash, self.erased, self._broken = sequence, last_hash, erased, False
             del self._journal[rows:]
             raise
         with told():
             inner.commit()
+
+    def _undo(self, inner: NestedTransaction) -> None:
+        """Back to a savepoint, unless the database has given up the whole transaction: then all of it fails."""
+        self._broken = self.is_lost = True
+        with told():
+            inner.rollback()
+        if self._connection.invalidated:
+            raise Unavailable(LOST[0], THING, *LOST[1:])
+        self.is_lost = False
 
     def finish(self) -> None:
         """Write the rows of the journal. The last thing before the transaction is committed."""
