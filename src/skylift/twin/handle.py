@@ -8,7 +8,7 @@ from typing import TypeVar
 from skylift.base.errors import Refused
 from skylift.base.events import Event
 from skylift.base.things import Room
-from skylift.ports.store import Conflict, Stored, Transaction
+from skylift.ports.store import Conflict, Reader, Stored, Transaction
 
 T = TypeVar("T")
 
@@ -41,17 +41,19 @@ def change(
     return _applied(room, transaction, stored, decide(stored.thing))
 
 
-def load(room: Room[T], transaction: Transaction, subject_id: str) -> Stored[T]:
+def load(room: Room[T], reader: Reader, subject_id: str) -> Stored[T]:
     """A thing that must be there. Raises Refused with the code KIND.unknown."""
-    stored = transaction.get(room, subject_id)
+    stored = reader.get(room, subject_id)
     if stored is None:
-        raise Refused(
-            f"{room.kind}.unknown",
-            f"{room.kind} {subject_id[:80]}",
-            "there is none",
-            "check the id, or list them",
-        )
+        raise unknown(room.kind, subject_id)
     return stored
+
+
+def unknown(kind: str, subject_id: str) -> Refused:
+    """What is said of a thing that is not there, or that the asker may not know of."""
+    return Refused(
+        f"{kind}.unknown", f"{kind} {subject_id[:80]}", "there is none", "check the id, or list them"
+    )
 
 
 def _applied(

@@ -1,0 +1,206 @@
+"""The office: checks who asks, lets the room decide, has a second person agree where one must, and commits.
+
+done = office.do(transaction, Asked(actor, "region.activate", "rgn_1", {}, at))
+done.stored      the thing as it is now
+done.approval    instead: what waits for another person
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import msgspec
+
+from skylift.base.errors import Refused
+from skylift.base.events import Who
+from skylift.base.instants import InstantUs
+from skylift.ports.store import Conflict, Ids, Reader, Stored, Transaction
+from skylift.service.account.roles import Subject, may
+from skylift.service.approval import state as approvals
+from skylift.service.approval.change import change_hash
+from skylift.service.approval.state import Approval, Proposal
+from skylift.twin.handle import begin, change, load, unknown
+from skylift.twin.office.verbs import Actor, Moment, Verb, VerbTable
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request to do something.
+
+    subject_id        of the thing; None for a verb that begins one
+    expected_version  as the caller has seen it; None: whatever it is
+    approval          the agreement to use, where another person must agree; "" asks for one
+    new_id            for a thing that is begun: given by whoever must know it; "" lets the office choose
+    """
+
+    actor: Actor
+    verb: str
+    subject_id: str | None
+    arguments: Mapping[str, Any]
+    at: InstantUs
+    expected_version: int | None = None
+    approval: str = ""
+    cause_id: str | None = None
+    new_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of it: the thing as it is now, or the agreement that it waits for."""
+
+    kind: str
+    stored: Stored[Any]
+    approval: Stored[Approval] | None = None
+
+
+class Forbidden(Refused):
+    """Known, and not allowed to: 403."""
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Where everything that people decide is done."""
+
+    table: VerbTable
+    ids: Ids
+
+    def verb(self, name: str) -> Verb:
+        found = self.table.verbs.get(name)
+        if found is None:
+            raise Refused(
+                "verb.unknown", f"verb {name[:60]!r}", "there is none", "the API's documentation lists them"
+            )
+        return found
+
+    def do(self, transaction: Transaction, asked: Asked) -> Done:
+        """Do it, or say who else must agree. Raises Refused, Forbidden, Conflict; then nothing is done."""
+        verb = self.verb(asked.verb)
+        arguments = self.read_arguments(verb, asked.arguments)
+        who = Who(asked.at, asked.actor.person, asked.cause_id)
+        if verb.creates:
+            return self._begin(transaction, asked, verb, arguments, who)
+        if asked.subject_id is None:
+            raise Refused("verb.no-subject", asked.verb, "it is done to a thing", f"name the {verb.kind}")
+        stored = load(verb.room, transaction, asked.subject_id)
+        facets = verb.room.facets(stored.thing)
+        self.refuse_strangers(asked.actor, verb.name, Subject(facets.region, facets.owner))
+        people = verb.people_needed(stored.thing, arguments, transaction)
+        if people > 1:
+            self._refuse_stale(verb, stored, asked.expected_version)
+            exact = change_hash(verb.name, stored.id, stored.version, _plain(asked.arguments))
+            if not asked.approval:
+                return self._propose(transaction, asked, verb, stored, (arguments, exact, people))
+            self._use(transaction, asked, verb, exact, who)
+        moment = Moment(who, transaction, asked.actor, asked.approval)
+        self._keep_personal(transaction, verb, stored.id, arguments)
+        after = change(
+            verb.room,
+            transaction,
+            stored.id,
+            lambda thing: verb.decide(thing, moment, arguments),
+            asked.expected_version,
+        )
+        return Done(verb.room.kind, after)
+
+    def read(self, reader: Reader, actor: Actor, verb: Verb, subject_id: str) -> Stored[Any]:
+        """A thing, for somebody who may read it; to others it is as if there were none."""
+        stored = load(verb.room, reader, subject_id)
+        facets = verb.room.facets(stored.thing)
+        if not self.allows(actor, f"{verb.room.kind}.read", Subject(facets.region, facets.owner)):
+            raise unknown(verb.room.kind, subject_id)
+        return stored
+
+    def allows(self, actor: Actor, verb: str, subject: Subject) -> bool:
+        if actor.scopes and verb not in actor.scopes:
+            return False
+        return may(actor.grants, actor.account, verb, subject)
+
+    def refuse_strangers(self, actor: Actor, verb: str, subject: Subject) -> None:
+        """Raises Forbidden unless one of the actor's roles allows it there."""
+        if not self.allows(actor, verb, subject):
+            limited = bool(actor.scopes) and verb not in actor.scopes
+            raise Forbidden(
+                "actor.not-allowed",
+                verb,
+                "this token is not for it" if limited else "none of your roles allows it there",
+                "use a token with this scope" if limited else "ask somebody whose role does",
+            )
+
+    def read_arguments(self, verb: Verb, given: Mapping[str, Any]) -> Any:
+        """What the caller says, as the verb's own type. Raises Refused, naming the field."""
+        known = {field.name for field in fields(verb.arguments)}
+        strange = sorted(set(given) - known)
+        if strange:
+            raise Refused(
+                f"{verb.kind}.argument",
+                f"field {strange[0][:60]!r}",
+                f"{verb.name} does not know it",
+                f"it takes: {', '.join(sorted(known)) or 'nothing'}",
+            )
+        try:
+            return msgspec.convert(given, verb.arguments, strict=True)
+        except msgspec.ValidationError as error:
+            raise Refused(
+                f"{verb.kind}.argument", f"a field of {verb.name}", str(error), "see the API's documentation"
+            ) from None
+
+    def _begin(self, transaction: Transaction, asked: Asked, verb: Verb, arguments: Any, who: Who) -> Done:
+        self.refuse_strangers(asked.actor, verb.name, verb.subject_of(arguments, asked.actor))
+        subject_id = asked.new_id or self.ids.new(verb.room.prefix)
+        if transaction.get(verb.room, subject_id) is not None:
+            raise Conflict(
+                f"{verb.kind}.exists", f"{verb.kind} {subject_id}", "there is one", "take another id"
+            )
+        moment = Moment(who, transaction, asked.actor)
+        events = verb.decide(verb.room.empty(subject_id), moment, arguments)
+        self._keep_personal(transaction, verb, subject_id, arguments)
+        return Done(verb.room.kind, begin(verb.room, transaction, subject_id, events))
+
+    def _propose(
+        self,
+        transaction: Transaction,
+        asked: Asked,
+        verb: Verb,
+        stored: Stored[Any],
+        what: tuple[Any, str, int],
+    ) -> Done:
+        arguments, exact, people = what
+        who = Who(asked.at, asked.actor.person, asked.cause_id)
+        # What could not be done with everybody's agreement is refused before anybody is asked for it.
+        verb.decide(stored.thing, Moment(who, transaction, asked.actor, "apr_none"), arguments)
+        approval_id = self.ids.new(approvals.ROOM.prefix)
+        proposal = Proposal(verb.name, stored.id, exact, people)
+        events = approvals.proposed(Approval(approval_id), who, asked.actor.person, proposal)
+        return Done(verb.room.kind, stored, begin(approvals.ROOM, transaction, approval_id, events))
+
+    def _use(self, transaction: Transaction, asked: Asked, verb: Verb, exact: str, who: Who) -> None:
+        change(
+            approvals.ROOM,
+            transaction,
+            asked.approval,
+            lambda approval: approvals.used(approval, who, verb.name, exact),
+        )
+
+    @staticmethod
+    def _refuse_stale(verb: Verb, stored: Stored[Any], expected: int | None) -> None:
+        if expected is not None and expected != stored.version:
+            raise Conflict(
+                f"{verb.kind}.changed",
+                f"{verb.kind} {stored.id}",
+                f"it was changed meanwhile: version {stored.version}, not {expected}",
+                "read it again, and decide anew",
+            )
+
+    @staticmethod
+    def _keep_personal(transaction: Transaction, verb: Verb, subject_id: str, arguments: Any) -> None:
+        plain = msgspec.to_builtins(arguments) if verb.personal else {}
+        fields = {name: plain[name] for name in verb.personal if plain.get(name) not in (None, "")}
+        if fields:
+            transaction.keep_personal(subject_id, fields)
+
+
+def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(dict(arguments))
+    return plain

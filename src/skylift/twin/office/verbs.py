@@ -1,0 +1,118 @@
+"""A verb: one thing that can be done, by its name, with what it needs to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from skylift.base.events import Event, Who
+from skylift.base.instants import InstantUs
+from skylift.base.things import Room
+from skylift.ports.store import Reader
+from skylift.service.account.roles import Grant, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Whoever acts: a person, through one of their logins or tokens.
+
+    person   the human being; approvals count these
+    account  the customer they belong to; "" for none
+    scopes   verbs that a token is limited to; () for all that the roles allow
+    """
+
+    person: str
+    account: str = ""
+    grants: tuple[Grant, ...] = ()
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a decision may look at besides its own thing: who and when, the other rooms, ids of agreements."""
+
+    who: Who
+    reader: Reader
+    actor: Actor
+    approval: str = ""
+
+    @property
+    def at(self) -> InstantUs:
+        return self.who.at
+
+
+Decide = Callable[[Any, Moment, Any], Sequence[Event]]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One thing that can be done.
+
+    name       "region.activate"; what roles allow and scopes name
+    room       whose things it changes
+    arguments  a frozen dataclass: what the caller says, checked by its types before anything else
+    decide     (thing, moment, arguments) -> events; raises Refused
+    creates    it begins a new thing; `subject_of` then says where that belongs
+    people     how many must agree: 1, or 2 where a second person has to
+    people_for (thing, arguments, reader) -> how many, where that depends on what is asked
+    personal   names of arguments that are personal: they go to erasable rows and into no event
+    says       one line for lists of commands and for the API's own documentation
+    """
+
+    name: str
+    room: Room[Any]
+    arguments: type
+    decide: Decide
+    says: str
+    creates: bool = False
+    subject_of: Callable[[Any, Actor], Subject] = lambda arguments, actor: Subject()
+    people: int = 1
+    people_for: Callable[[Any, Any, Reader], int] | None = None
+    personal: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def action(self) -> str:
+        return self.name.partition(".")[2]
+
+    def people_needed(self, thing: Any, arguments: Any, reader: Reader) -> int:
+        return self.people if self.people_for is None else self.people_for(thing, arguments, reader)
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A verb that needs to be told nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """A verb that needs a reason. It is kept for ever: a reason, not a story about people."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class VerbTable:
+    """All verbs by name."""
+
+    verbs: Mapping[str, Verb] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, *groups: Sequence[Verb]) -> VerbTable:
+        found: dict[str, Verb] = {}
+        for group in groups:
+            for verb in group:
+                if verb.name in found:
+                    raise ValueError(f"two verbs are named {verb.name}")
+                found[verb.name] = verb
+        return cls(found)
+
+    def of_kind(self, kind: str) -> list[Verb]:
+        return [verb for verb in self.verbs.values() if verb.kind == kind]
+
+    def rooms(self) -> list[Room[Any]]:
+        return list({verb.room.kind: verb.room for verb in self.verbs.values()}.values())
