@@ -7,15 +7,15 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def slot_progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Gives a function (slots done, slots in all) to call as work goes on."""
+def slot_progress(what: str, unit: str = "slots") -> Iterator[Callable[[int, int], None]]:
+    """Gives a function (slots done, slots in all) to call as work goes on; `unit` where they are no slots."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
     from rich.text import Text
 
     class Rate(TextColumn):
         def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:,.0f} slots/s" if task.speed else "")
+            return Text(f"{task.speed:,.0f} {unit}/s" if task.speed else "")
 
     console = Console(stderr=True)
     with Progress(

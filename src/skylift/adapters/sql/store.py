@@ -49,9 +49,14 @@ def open_store(
     return store
 
 
+def sqlite_file_in(data_dir: Path) -> Path:
+    """The database in a data directory."""
+    return data_dir / "skylift.sqlite"
+
+
 def sqlite_url(data_dir: Path) -> str:
-    """The URL of the database in a data directory."""
-    return f"sqlite:///{data_dir / 'skylift.sqlite'}"
+    """Its URL."""
+    return f"sqlite:///{sqlite_file_in(data_dir)}"
 
 
 class SqlStore:

@@ -157,7 +157,7 @@ class SqlTransaction(SqlReader):
             inner.commit()
 
     def _undo(self, inner: NestedTransaction) -> None:
-        """Back to a savepoint, unless the database has given up the whole transaction: then all of it fails."""
+        """Back to a savepoint; where the database has given up the whole transaction, all of it fails."""
         self._broken = self.is_lost = True
         with told():
             inner.rollback()

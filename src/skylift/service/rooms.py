@@ -1,0 +1,26 @@
+"""Every room whose things the store holds. A test finds those that are missing here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skylift.base.things import Room
+from skylift.service import erasure
+from skylift.service.account import account, person, plan
+from skylift.service.approval import state as approval
+from skylift.service.region import state as region
+from skylift.service.request import state as request
+from skylift.service.statement import state as statement
+from skylift.service.terminal import state as terminal
+
+ROOMS: tuple[Room[Any], ...] = (
+    account.ROOM,
+    approval.ROOM,
+    erasure.ROOM,
+    person.ROOM,
+    plan.ROOM,
+    region.ROOM,
+    request.ROOM,
+    statement.ROOM,
+    terminal.ROOM,
+)
