@@ -173,11 +173,13 @@ def test_a_region_that_wants_nothing_is_refused(case: CapacityCase, starts: list
         SitingStudy(replace(case, demand=nothing), EXISTING, starts[:1])
 
 
-def test_no_site_ever_seems_to_do_harm(case: CapacityCase, starts: list[int]) -> None:
-    """Where nearly all is served, a greedy schedule makes a hair less of more; that is not told."""
-    little = replace(case, demand=replace(case.demand, wanted_bps=case.demand.wanted_bps * 0.02))
-    study = SitingStudy(little, EXISTING, starts)
+def test_no_site_ever_seems_to_do_harm(
+    case: CapacityCase, starts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scheduler that makes less of more: what fewer gateways were scheduled for counts for more of them."""
+    study = SitingStudy(case, EXISTING, starts[:1])
+    monkeypatch.setattr(study, "_scheduled", lambda slot, working: 1e9 - 1e6 * len(working))
     result = study.choose(3)
-    assert result.after.served_bps >= result.before.served_bps
-    assert all(one.served_bps >= 0.0 and one.availability >= 0.0 for one in result.chosen)
+    assert result.after.served_bps >= result.before.served_bps > 0.0
+    assert all(one.served_bps >= 0.0 for one in result.chosen)
     assert all(one.served_bps <= result.after.served_bps for one in result.lost_one)
