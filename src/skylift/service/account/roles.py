@@ -50,7 +50,7 @@ _READ_ALL = frozenset(
 
 ALLOWS: Mapping[Role, frozenset[str]] = {
     Role.SUBSCRIBER: _verbs(
-        terminal="read register pause resume report-lost hand-over accept",
+        terminal="read register activate pause report-lost find hand-over accept",
         shipment="read confirm",
         account="read read-personal erase",
         request="create read",
@@ -65,7 +65,7 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
     Role.LOGISTICS: _READ_ALL
     | _verbs(
         request="create answer",
-        terminal="create move",
+        terminal="create move name export enter-customs leave-customs deliver",
         shipment="create change receive resolve close read-personal",
     ),
     Role.OPERATOR: _READ_ALL
@@ -76,8 +76,8 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         account="create verify plan suspend resume close read-personal erase",
         person="create grant take lock unlock leave read-personal erase",
         plan="create withdraw",
-        terminal="create register verify activate pause resume block unblock report-lost report-stolen "
-        "confirm hand-over read-personal erase",
+        terminal="create register verify activate pause block unblock report-lost report-stolen find name "
+        "move export enter-customs leave-customs deliver confirm retire hand-over read-personal erase",
         shipment="create",
         statement="create publish withdraw",
         appstats="import",

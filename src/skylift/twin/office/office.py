@@ -84,8 +84,7 @@ class Office:
         if asked.subject_id is None:
             raise Refused("verb.no-subject", asked.verb, "it is done to a thing", f"name the {verb.kind}")
         stored = load(verb.room, transaction, asked.subject_id)
-        facets = verb.room.facets(stored.thing)
-        self.refuse_strangers(asked.actor, verb.name, Subject(facets.region, facets.owner))
+        self.refuse_strangers(asked.actor, verb.name, verb.subject(stored.thing, arguments))
         people = verb.people_needed(stored.thing, arguments, transaction)
         if people > 1:
             self._refuse_stale(verb, stored, asked.expected_version)
@@ -93,7 +92,7 @@ class Office:
             if not asked.approval:
                 return self._propose(transaction, asked, verb, stored, (arguments, exact, people))
             self._use(transaction, asked, verb, exact, who)
-        moment = Moment(who, transaction, asked.actor, asked.approval)
+        moment = Moment(who, transaction, asked.actor, self.ids, asked.approval)
         self._keep_personal(transaction, verb, stored.id, arguments)
         after = change(
             verb.room,
@@ -153,7 +152,7 @@ class Office:
             raise Conflict(
                 f"{verb.kind}.exists", f"{verb.kind} {subject_id}", "there is one", "take another id"
             )
-        moment = Moment(who, transaction, asked.actor)
+        moment = Moment(who, transaction, asked.actor, self.ids)
         events = verb.decide(verb.room.empty(subject_id), moment, arguments)
         self._keep_personal(transaction, verb, subject_id, arguments)
         return Done(verb.room.kind, begin(verb.room, transaction, subject_id, events))
@@ -169,7 +168,7 @@ class Office:
         arguments, exact, people = what
         who = Who(asked.at, asked.actor.person, asked.cause_id)
         # What could not be done with everybody's agreement is refused before anybody is asked for it.
-        verb.decide(stored.thing, Moment(who, transaction, asked.actor, "apr_none"), arguments)
+        verb.decide(stored.thing, Moment(who, transaction, asked.actor, self.ids, "apr_none"), arguments)
         approval_id = self.ids.new(approvals.ROOM.prefix)
         proposal = Proposal(verb.name, stored.id, exact, people)
         events = approvals.proposed(Approval(approval_id), who, asked.actor.person, proposal)

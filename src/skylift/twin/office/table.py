@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from skylift.service.approval.state import ROOM as APPROVALS
-from skylift.twin.office import accounts, approvals, regions, requests
+from skylift.twin.office import accounts, approvals, regions, requests, terminals
 from skylift.twin.office.verbs import VerbTable
 
-TABLE = VerbTable.of(requests.VERBS, regions.VERBS, accounts.VERBS, approvals.VERBS)
+TABLE = VerbTable.of(requests.VERBS, regions.VERBS, accounts.VERBS, terminals.VERBS, approvals.VERBS)
 # Agreements are begun by the verbs that need them.
 ROOMS = tuple({room.kind: room for room in (*TABLE.rooms(), APPROVALS)}.values())

@@ -9,7 +9,7 @@ from typing import Any
 from skylift.base.events import Event, Who
 from skylift.base.instants import InstantUs
 from skylift.base.things import Room
-from skylift.ports.store import Reader
+from skylift.ports.store import Ids, Reader
 from skylift.service.account.roles import Grant, Subject
 
 
@@ -30,11 +30,12 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What a decision may look at besides its own thing: who and when, the other rooms, ids of agreements."""
+    """What a decision may look at besides its own thing: who and when, the other rooms, new ids."""
 
     who: Who
     reader: Reader
     actor: Actor
+    ids: Ids
     approval: str = ""
 
     @property
@@ -54,6 +55,7 @@ class Verb:
     arguments  a frozen dataclass: what the caller says, checked by its types before anything else
     decide     (thing, moment, arguments) -> events; raises Refused
     creates    it begins a new thing; `subject_of` then says where that belongs
+    whose      (thing, arguments) -> whose a thing counts as for this verb; None: as its facets say
     people     how many must agree: 1, or 2 where a second person has to
     people_for (thing, arguments, reader) -> how many, where that depends on what is asked
     personal   names of arguments that are personal: they go to erasable rows and into no event
@@ -67,6 +69,7 @@ class Verb:
     says: str
     creates: bool = False
     subject_of: Callable[[Any, Actor], Subject] = lambda arguments, actor: Subject()
+    whose: Callable[[Any, Any], Subject] | None = None
     people: int = 1
     people_for: Callable[[Any, Any, Reader], int] | None = None
     personal: tuple[str, ...] = ()
@@ -78,6 +81,12 @@ class Verb:
     @property
     def action(self) -> str:
         return self.name.partition(".")[2]
+
+    def subject(self, thing: Any, arguments: Any) -> Subject:
+        if self.whose is not None:
+            return self.whose(thing, arguments)
+        facets = self.room.facets(thing)
+        return Subject(facets.region, facets.owner)
 
     def people_needed(self, thing: Any, arguments: Any, reader: Reader) -> int:
         return self.people if self.people_for is None else self.people_for(thing, arguments, reader)

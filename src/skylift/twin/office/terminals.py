@@ -1,0 +1,297 @@
+"""What can be done with terminals. What cuts one off or switches it on is asked of its enforcer at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from skylift.base.events import Event
+from skylift.service.account import account
+from skylift.service.account.roles import Subject
+from skylift.service.terminal import decide, trouble
+from skylift.service.terminal import events as e
+from skylift.service.terminal.decide import Home, Names
+from skylift.service.terminal.state import ROOM, Terminal
+from skylift.twin.handle import load
+from skylift.twin.office.verbs import Actor, Moment, Nothing, Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """One of serial, kit and dish_id at least. origin: for one that we have not sent on its way ourselves."""
+
+    hardware: str
+    serial: str = ""
+    kit: str = ""
+    dish_id: str = ""
+    network: e.Network = e.Network.OURS
+    origin: e.Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetNames:
+    why: e.NameReason
+    serial: str = ""
+    kit: str = ""
+    dish_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """country: ISO 3166; document: a reference."""
+
+    country: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    cleared: bool
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """place: a depot's code, or an account's id."""
+
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """owner: an account; cell: its home, H3 of resolution 5."""
+
+    owner: str
+    cell: str
+    mobility: e.Mobility = e.Mobility.FIXED
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    cell: str
+    mobility: e.Mobility = e.Mobility.FIXED
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    basis: e.Basis
+    authority: str
+    reference: str
+    list_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    why: e.PauseReason = e.PauseReason.OWNER
+
+
+@dataclass(frozen=True, slots=True)
+class Stolen:
+    captured: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    why: e.BlockReason
+    authority: str
+    document: str
+    for_ever: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unblock:
+    authority: str
+    document: str
+    to_owner: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    why: e.Retirement
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """evidence: a reference of what the enforcer showed."""
+
+    command: str
+    evidence: str
+
+
+def _command(moment: Moment) -> str:
+    return moment.ids.new("cmd")
+
+
+def _created(terminal: Terminal, moment: Moment, given: Create) -> Sequence[Event]:
+    names = Names(given.serial, given.kit, given.dish_id)
+    if given.origin is None:
+        return decide.manufactured(terminal, moment.who, names, given.hardware, given.network)
+    return decide.declared(terminal, moment.who, names, given.hardware, given.network, given.origin)
+
+
+def _registered(terminal: Terminal, moment: Moment, given: Register) -> Sequence[Event]:
+    load(account.ROOM, moment.reader, given.owner)
+    return decide.registered(
+        terminal, moment.who, given.owner, Home(given.cell, given.mobility, given.region)
+    )
+
+
+def _accepted(terminal: Terminal, moment: Moment, given: Move) -> Sequence[Event]:
+    home = Home(given.cell, given.mobility, given.region)
+    return decide.hand_over_accepted(terminal, moment.who, moment.actor.account, home, _command(moment))
+
+
+def _blocked(terminal: Terminal, moment: Moment, given: Block) -> Sequence[Event]:
+    order = (given.why, given.authority, given.document)
+    return trouble.blocked(terminal, moment.who, order, given.for_ever, _command(moment))
+
+
+def _to_whom(terminal: Terminal, given: Any) -> Subject:
+    """An offer is taken by the account that it was made to, not by the one that made it."""
+    return Subject(region=terminal.region, owner=terminal.offered_to)
+
+
+def _for_whom(terminal: Terminal, given: Register) -> Subject:
+    """A dish that is nobody's yet may be registered by whoever is to own it."""
+    return Subject(region=given.region, owner=terminal.owner or given.owner)
+
+
+def _nobodys(given: Any, actor: Actor) -> Subject:
+    return Subject()
+
+
+VERBS = (
+    Verb(
+        "terminal.create",
+        ROOM,
+        Create,
+        _created,
+        "Begin to know a terminal.",
+        creates=True,
+        subject_of=_nobodys,
+    ),
+    Verb(
+        "terminal.name",
+        ROOM,
+        SetNames,
+        lambda t, m, a: decide.names_set(t, m.who, Names(a.serial, a.kit, a.dish_id), a.why),
+        "Set its serial, kit number or dish id.",
+    ),
+    Verb(
+        "terminal.export",
+        ROOM,
+        Border,
+        lambda t, m, a: decide.exported(t, m.who, a.country, a.document),
+        "It has left the maker's country.",
+    ),
+    Verb(
+        "terminal.enter-customs",
+        ROOM,
+        Border,
+        lambda t, m, a: decide.customs_entered(t, m.who, a.country, a.document),
+        "It is in customs.",
+    ),
+    Verb(
+        "terminal.leave-customs",
+        ROOM,
+        Cleared,
+        lambda t, m, a: decide.customs_left(t, m.who, a.cleared, a.document),
+        "Customs let it in, or sent it back.",
+    ),
+    Verb(
+        "terminal.deliver",
+        ROOM,
+        Deliver,
+        lambda t, m, a: decide.delivered(t, m.who, a.place),
+        "It has arrived at a depot or at its owner's.",
+    ),
+    Verb(
+        "terminal.register",
+        ROOM,
+        Register,
+        _registered,
+        "It belongs to an account from now on.",
+        whose=_for_whom,
+    ),
+    Verb(
+        "terminal.move",
+        ROOM,
+        Move,
+        lambda t, m, a: decide.home_set(t, m.who, Home(a.cell, a.mobility, a.region)),
+        "Change its home.",
+    ),
+    Verb(
+        "terminal.verify",
+        ROOM,
+        Verify,
+        lambda t, m, a: decide.verified(t, m.who, a.basis, a.authority, a.reference, a.list_id),
+        "Record on what its owner's right to it rests.",
+    ),
+    Verb(
+        "terminal.activate",
+        ROOM,
+        Nothing,
+        lambda t, m, a: decide.activated(t, m.who, _command(m)),
+        "Switch it on.",
+    ),
+    Verb(
+        "terminal.pause",
+        ROOM,
+        Pause,
+        lambda t, m, a: decide.paused(t, m.who, a.why, _command(m)),
+        "Switch it off for now.",
+    ),
+    Verb(
+        "terminal.report-lost",
+        ROOM,
+        Nothing,
+        lambda t, m, a: trouble.lost(t, m.who, _command(m)),
+        "Nobody knows where it is: cut it off.",
+    ),
+    Verb(
+        "terminal.report-stolen",
+        ROOM,
+        Stolen,
+        lambda t, m, a: trouble.stolen(t, m.who, a.captured, _command(m)),
+        "Somebody else has it: cut it off.",
+    ),
+    Verb("terminal.find", ROOM, Nothing, lambda t, m, a: trouble.found(t, m.who), "A lost one is back."),
+    Verb("terminal.block", ROOM, Block, _blocked, "Cut it off by an authority's order."),
+    Verb(
+        "terminal.unblock",
+        ROOM,
+        Unblock,
+        lambda t, m, a: trouble.released(t, m.who, a.authority, a.document, a.to_owner),
+        "The authority that blocked it takes that back.",
+    ),
+    Verb(
+        "terminal.hand-over",
+        ROOM,
+        Offer,
+        lambda t, m, a: decide.hand_over_offered(t, m.who, t.owner, a.to),
+        "Offer it to another account.",
+    ),
+    Verb("terminal.accept", ROOM, Move, _accepted, "Take what was offered.", whose=_to_whom),
+    Verb(
+        "terminal.retire",
+        ROOM,
+        Retire,
+        lambda t, m, a: trouble.retired(t, m.who, a.why, _command(m)),
+        "It is used no more.",
+    ),
+    Verb(
+        "terminal.confirm",
+        ROOM,
+        Confirm,
+        lambda t, m, a: decide.confirmed(t, m.who, a.command, a.evidence),
+        "An enforcer says that what was asked of it is so.",
+    ),
+)
