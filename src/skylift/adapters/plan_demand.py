@@ -66,11 +66,17 @@ def _rows(path: Path) -> list[tuple[int, Mapping[str, str]]]:
     reader.fieldnames = columns
     _check_columns(columns, path.name)
     try:
-        return [(reader.line_num, {k: str(v).strip() for k, v in row.items()}) for row in reader]
+        return [(reader.line_num, _checked(row, f"{path.name}, line {reader.line_num}")) for row in reader]
     except csv.Error:
         raise Refused(
             "plan.demand", f"{path.name}, line {reader.line_num}", "it is no CSV", "mend that line"
         ) from None
+
+
+def _checked(row: Mapping[str, object], where: str) -> dict[str, str]:
+    if "" in row:
+        raise Refused("plan.demand", where, "it has more fields than the first line", "mend that line")
+    return {key: str(value).strip() for key, value in row.items()}
 
 
 def _check_columns(columns: list[str], file: str) -> None:

@@ -281,6 +281,10 @@ def resolve_gateways(gateways: Sequence[Gateway], names: Sequence[str], option: 
     found = set()
     for name in names:
         key = slug(name)
+        town = slug(name.partition(",")[0])
+        # "Wola Krobowska, Poland" of another list, where this one names no countries.
+        if key not in index and town in index and "," not in gateways[index[town]].name:
+            key = town
         if key not in index:
             near = difflib.get_close_matches(key, index, n=3, cutoff=0.5)
             raise Refused(
