@@ -16,7 +16,7 @@ from skylift.cli.main import app
 CANDIDATES = """name,latitude,longitude,status
 Bucharest,44.4,26.1,planned
 Riga,56.9,24.1,operational
-Wola Krobowska,51.87,20.9,operational
+"Wola Krobowska, Poland",51.87,20.9,operational
 """
 SITES = """id,latitude,longitude,kind,people,name
 h1,47.01,28.86,hospital,200,Saint Trinity

@@ -40,6 +40,9 @@ class Exact:
         value = self.worth(chosen)
         return value if value >= floor else (value + floor) / 2 - 1e-9
 
+    def prefer(self, chosen: Chosen) -> float:
+        return -float(sum(chosen))
+
 
 def best(worth: Callable[[Chosen], float], candidates: int, add: int) -> float:
     return max(worth(chosen) for chosen in combinations(range(candidates), add))
@@ -102,6 +105,13 @@ def test_greedy_does_err_and_the_bound_tells_by_how_much() -> None:
 def test_the_bound_is_better_than_everything_together() -> None:
     """Twenty candidates that share nothing: two of them are worth two, not twenty."""
     assert submodular_bound(lambda chosen: float(len(chosen)), 20, 2) == 2.0
+
+
+@pytest.mark.parametrize("most_sets", [0, 2_000])
+def test_among_equals_the_preferred_are_chosen(most_sets: int) -> None:
+    score = Exact(lambda chosen: 1.0)
+    score.prefer = lambda chosen: float(sum(chosen))  # type: ignore[method-assign]
+    assert choose(score, 6, 2, Limits(most_sets=most_sets)).chosen == (4, 5)
 
 
 def test_greedy_adds_as_many_as_asked_for_even_with_little_work() -> None:

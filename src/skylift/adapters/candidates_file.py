@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from skylift.adapters.disturbed_case import disturbed
-from skylift.adapters.gateways_file import read_ground_segment
+from skylift.adapters.gateways_file import read_ground_segment, slug
 from skylift.adapters.plan_sources import PlanInputs, PlanSources, load_plan, resolve_gateways
 from skylift.base.errors import Refused
 from skylift.sky.routing.ground import Gateway
@@ -33,16 +33,17 @@ def load_siting(sources: PlanSources, candidates: Path, only: Sequence[str] = ()
 def read_candidates(path: Path, existing: Sequence[Gateway]) -> tuple[tuple[Gateway, ...], tuple[str, ...]]:
     """The gateways of a list of sites as `--gateways` takes it, planned ones too, and notes on what was left.
 
-    A site that stands among the existing gateways under the same id is left out, and counted in a note.
+    A site that stands among the existing gateways under the same id or name is left out, and counted in a
+    note.
     """
     ground = read_ground_segment(path, any_status=True)
-    ids = {g.id for g in existing}
+    there = {str(g.id) for g in existing} | {slug(g.name) for g in existing}
     kept: dict[str, Gateway] = {}
     for gateway in ground.gateways:
         # A site with other antennas in other years is one candidate, as it was last.
-        if gateway.id not in ids:
+        if not there & {str(gateway.id), slug(gateway.name)}:
             kept[gateway.id] = gateway
-    left = sum(g.id in ids for g in ground.gateways)
+    left = sum(bool(there & {str(g.id), slug(g.name)}) for g in ground.gateways)
     notes = [note for note in ground.notes if "PoPs" not in note and "in operation" not in note]
     if left:
         notes.append(f"{path.name}: {left} candidates stand among the gateways already and were left out")

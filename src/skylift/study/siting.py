@@ -323,6 +323,13 @@ class _Score:
             return self._study.served_limit_bps(working)
         return min((self._limit(left) for left in self._study.losses(working)), default=0.0)
 
+    def prefer(self, chosen: Chosen) -> float:
+        """Where all are as good: who brings most of the other thing."""
+        working = self._study.working(chosen)
+        if self._by == "capacity":
+            return self._study.reach_limit(working)
+        return self._study.served_limit_bps(working)
+
     def _limit(self, working: Working) -> float:
         if working not in self._limits:
             wanted = self._study.wanted_bps

@@ -21,11 +21,14 @@ class Score(Protocol):
 
     upper  never less than `value`, and quick
     value  slow. It may be any number below `floor` as soon as it is known to lie below it
+    prefer decides, by the higher, between sets of equal limits and values
     """
 
     def upper(self, chosen: Chosen) -> float: ...
 
     def value(self, chosen: Chosen, floor: float = -math.inf) -> float: ...
+
+    def prefer(self, chosen: Chosen) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,8 @@ def _greedy(score: Score, candidates: int, add: int, limits: Limits) -> Found:
 
 
 def _by_limit(score: Score, sets: Iterable[Chosen]) -> list[tuple[float, Chosen]]:
-    return sorted(((score.upper(s), s) for s in sets), key=lambda pair: (-pair[0], pair[1]))
+    limits = ((score.upper(s), score.prefer(s), s) for s in sets)
+    return [(limit, s) for limit, _, s in sorted(limits, key=lambda one: (-_even(one[0]), -one[1], one[2]))]
 
 
 def _valued(
@@ -114,7 +118,13 @@ def _valued(
         value = score.value(chosen, best)
         valued.append((chosen, value))
         best = max(best, value)
-    return sorted(valued, key=lambda pair: (-pair[1], pair[0])), left
+    # Stable: among equals the one that came first, which is preferred.
+    return sorted(valued, key=lambda pair: -_even(pair[1])), left
+
+
+def _even(value: float) -> float:
+    """Sums of floats in another order are the same number."""
+    return float(f"{value:.12g}")
 
 
 def submodular_bound(worth: Callable[[Chosen], float], candidates: int, add: int) -> float:
