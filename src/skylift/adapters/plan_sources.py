@@ -277,14 +277,10 @@ def _gateways(sources: PlanSources, at_us: int, notes: list[str]) -> tuple[Gatew
 
 def resolve_gateways(gateways: Sequence[Gateway], names: Sequence[str], option: str) -> set[int]:
     """Indices of gateways by id, name or town. Raises Refused with the near names."""
-    index = sites_by_name(gateways)
+    index = {slug(g.name): i for i, g in enumerate(gateways)} | sites_by_name(gateways)
     found = set()
     for name in names:
         key = slug(name)
-        town = slug(name.partition(",")[0])
-        # "Wola Krobowska, Poland" of another list, where this one names no countries.
-        if key not in index and town in index and "," not in gateways[index[town]].name:
-            key = town
         if key not in index:
             near = difflib.get_close_matches(key, index, n=3, cutoff=0.5)
             raise Refused(
