@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from skylift.adapters.candidates_file import load_siting
+from skylift.adapters.disturbed_case import disturbed
 from skylift.adapters.plan_sources import PlanSources, hourly
 from skylift.base.errors import Refused
 from skylift.study.capacity import CapacityCase, CapacityStudy
@@ -50,19 +51,7 @@ def study(case: CapacityCase, starts: list[int]) -> SitingStudy:
 
 def alone(case: CapacityCase, working: list[int], starts: list[int]) -> tuple[float, float]:
     """Served and wanted by a study in which the other gateways do not exist."""
-    air = case.disturbances.gateway_air
-    assert air is not None
-    climate = type(air.climate)(
-        **{
-            name: np.asarray(getattr(air.climate, name))[..., working]
-            for name in air.climate.__dataclass_fields__
-        }
-    )
-    fewer = replace(
-        case,
-        gateways=tuple(case.gateways[g] for g in working),
-        disturbances=replace(case.disturbances, gateway_air=replace(air, climate=climate)),
-    )
+    fewer = disturbed(replace(case, gateways=tuple(case.gateways[g] for g in working)), PlanSources("MD"))
     hours = list(CapacityStudy(fewer).hours(starts))
     return float(np.mean([h.served_bps.sum() for h in hours])), float(case.demand.wanted_bps.sum())
 
