@@ -69,6 +69,26 @@ def neighbours(position_m, reach_m):
 
 
 @njit(cache=True)
+def crowding(steps, near, radius_m):
+    """Bps wanted within a radius of a cell, itself included: the mean, weighted by what each cell wants.
+
+    steps  (M, 5) bps;  near  as in `cone`
+    """
+    offset, found, distance, _ = near
+    wants = steps.sum(axis=1)
+    total, weighted = 0.0, 0.0
+    for c in range(len(wants)):
+        around = 0.0
+        for i in range(offset[c], offset[c + 1]):
+            if distance[i] > radius_m:
+                break
+            around += wants[found[i]]
+        total += wants[c]
+        weighted += wants[c] * around
+    return weighted / total if total > 0.0 else 0.0
+
+
+@njit(cache=True)
 def cone_reach_m(sx, sy, sz, cx, cy, cz, angle):
     """No place within `angle` of a cell, seen from a satellite, lies farther from it than this."""
     dx, dy, dz = cx - sx, cy - sy, cz - sz

@@ -116,6 +116,7 @@ def assign_feeders(
     reach_offset, reach, reach_bps  gateways by satellite; cell_offset, cells, rates  cells by satellite
     previous                (N,) gateways of the slot before, -1 for none
 
+    Where all can have one there is nothing to choose: what a satellite adds is not looked at then.
     Lazy: what a satellite adds can only fall while others pour, so a stale worth is an upper bound.
     """
     n, gateways = len(gateway_of), len(antennas)
@@ -132,12 +133,23 @@ def assign_feeders(
     bonus = math.exp(4.0 * keep_level)
     best_feeder = np.zeros(n)
     heap = [(0.0, 0) for _ in range(0)]
+    all_seated = True
     for s in range(n):
         if beams[s] <= 0 or cell_offset[s] == cell_offset[s + 1] or reach_offset[s] == reach_offset[s + 1]:
             continue
         best_feeder[s] = reach_bps[reach_offset[s]]
         # Better than any: it is looked at when it comes to the top.
         heap.append((-np.inf, s))
+        all_seated = all_seated and seat(
+            s, reach_offset, reach, seat_offset, seat_of, used, closed, previous[s], gateway_of, came_from,
+            queue,
+        )  # fmt: skip
+    if all_seated:
+        return
+    gateway_of[:] = -1
+    seat_of[:] = -1
+    used[:] = 0
+    closed[:] = False
     while len(heap) > 0:
         stale, s = heapq.heappop(heap)
         a, b = cell_offset[s], cell_offset[s + 1]

@@ -157,6 +157,21 @@ def put(c, s, p, f, share, full_rate, book):
 
 
 @njit(cache=True)
+def enter_rows(rows, shares, full_rate, book, rules):
+    """Enters rows (R, 5) of satellite, polarisation, channel, cell into a new book; False as in `place`."""
+    for i in range(len(rows)):
+        s, p, f, c = rows[i, 0], rows[i, 1], rows[i, 2], rows[i, 3]
+        n = cone(s, c, rules[4], rules[5], rules[6], rules[2], rules[7])
+        if n < 0:
+            return False
+        # More than none, so that `light` enters the cone.
+        rules[8][f] = 1
+        light(c, s, p, f, n, book, rules)
+        put(c, s, p, f, shares[i], full_rate[i], book)
+    return True
+
+
+@njit(cache=True)
 def place(c, s, full_rate, barred, want, book, rules):
     """Gives cell c up to `want` bps of satellite s's time that is left; False if `near` reaches too short."""
     free, free_of, beam_of, lit, feeder_left = book[:5]

@@ -106,30 +106,42 @@ def pour(cells, rates, steps, got, beams, feeder):
 
     cells, rates  (n,) its cells and the full rates to them; got (M,) bps that cells have already
     """
-    low, high = 0.0, float(STEPS)
-    poured = 0.0
-    # 12 halvings of 5 levels: to 0.001 of a level.
-    for turn in range(13):
-        # The full level is tried first: most satellites of a world have time for all they see.
-        middle = high if turn == 0 else 0.5 * (low + high)
-        time, rate = 0.0, 0.0
-        whole = min(int(middle), STEPS - 1)
-        part = middle - whole
-        for i in range(len(cells)):
-            c = cells[i]
-            want = part * steps[c, whole] - got[c]
-            for k in range(whole):
-                want += steps[c, k]
+    n = len(cells)
+    time, rate = np.zeros(STEPS + 1), np.zeros(STEPS + 1)
+    for i in range(n):
+        c = cells[i]
+        want, slowness = -got[c], 1.0 / rates[i]
+        for k in range(STEPS):
+            want += steps[c, k]
             if want > 0.0:
-                rate += want
-                time += want / rates[i]
-        if time <= beams and rate <= feeder:
-            low, poured = middle, rate
-            if turn == 0:
-                break
+                rate[k + 1] += want
+                time[k + 1] += want * slowness
+    whole = 0
+    while whole < STEPS and time[whole + 1] <= beams and rate[whole + 1] <= feeder:
+        whole += 1
+    if whole == STEPS:
+        return float(STEPS), rate[STEPS]
+    start, step, slowness_of = np.empty(n), np.empty(n), np.empty(n)
+    for i in range(n):
+        c = cells[i]
+        start[i] = -got[c]
+        for k in range(whole):
+            start[i] += steps[c, k]
+        step[i], slowness_of[i] = steps[c, whole], 1.0 / rates[i]
+    low, high, poured = 0.0, 1.0, rate[whole]
+    # 10 halvings of a step: to 0.001 of a level.
+    for _ in range(10):
+        middle = 0.5 * (low + high)
+        time_there, rate_there = 0.0, 0.0
+        for i in range(n):
+            want = max(start[i] + middle * step[i], 0.0)
+            rate_there += want
+            time_there += want * slowness_of[i]
+        if time_there <= beams and rate_there <= feeder:
+            low, poured = middle, rate_there
         else:
             high = middle
-    return low, poured
+    return whole + low, poured
 
 
 @njit(cache=True)

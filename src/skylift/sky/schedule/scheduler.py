@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from skylift.base.errors import Refused
 from skylift.sky.schedule.balance_kernel import PARTS, divide, join, mark_previous, satellite_levels
-from skylift.sky.schedule.cones_kernel import neighbours
+from skylift.sky.schedule.cones_kernel import crowding, neighbours
 from skylift.sky.schedule.exchange_kernel import exchange, highest_users, refresh
 from skylift.sky.schedule.feeders_kernel import assign_feeders, feeders_of_satellites, gateways_of_satellites
-from skylift.sky.schedule.lanes_kernel import place_parts, top_up
+from skylift.sky.schedule.lanes_kernel import enter_rows, place_parts, top_up
 from skylift.sky.schedule.levels_kernel import STEPS, by_class, cells_of_satellites, demand_curves
 from skylift.sky.schedule.problem import CLASSES, Floats, Ints, Schedule, Slot, Words
+from skylift.sky.schedule.units import Asked, Units
 
 # A better rate counts first much, then little: efficient first, level at the end. Levels per e-fold of rate.
 SOFTNESS = (10.0, 10.0, 10.0, 3.0, 3.0, 3.0, 1.0, 1.0)
@@ -48,6 +49,12 @@ TARGETS = (
 EXCHANGE_GAP = (0.1, 0.05, *(0.02,) * 24)
 # If no more than this found no place, exchanges mend it, and nothing is placed anew class by class.
 FEW_MISSING = 0.005
+# Of all channels, what can be used within a beam's width of an average cell: above this they are short.
+CROWDED = 0.45
+# Up to so many pairs much can be placed anew class by class, and units be polished by exchanges.
+QUICK_PAIRS = 20_000
+# A beam is about this times its angle wide: the slant at 43 degrees of elevation from 550 km.
+TYPICAL_SLANT_M = 1.0e6
 # Cells within this are held as neighbours; enough for 2.5 degrees from 550 km at 25 degrees of elevation.
 _REACH_M = 150_000.0
 _WIDEST_REACH_M = 1_500_000.0
@@ -60,13 +67,8 @@ def schedule(slot: Slot, previous: Schedule | None = None) -> Schedule:
 
 @dataclass(frozen=True, slots=True)
 class _Balanced:
-    """Feeders, and which satellite carries which part of each cell's curve (M, PARTS)."""
+    """Which satellite carries which part of each cell's curve (M, PARTS), and the satellites' levels (N,)."""
 
-    gateway_of: Ints
-    feeder_bps: Floats
-    full_rate_bps: Floats
-    barred_channels: Words
-    steps: Floats
     pair_of: npt.NDArray[np.int64]
     part_of: Floats
     level: Floats
@@ -92,126 +94,170 @@ class BeamScheduler:
                 "they are not the cells that this scheduler was made for",
                 "make a BeamScheduler for these cells",
             )
-        balanced = self._balance(slot, previous)
-        while True:
-            desk = self._place(slot, balanced)
+        asked, gateway_of = _ask(slot, previous)
+        rows, shares, full_rate = self._rows(slot, asked)
+        order = np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0], rows[:, 3]))
+        satellite, polarisation, channel, cell, beam = (np.ascontiguousarray(x) for x in rows[order].T)
+        shares, rate = shares[order], shares[order] * full_rate[order]
+        served, level = np.empty((len(slot.cells), CLASSES)), np.empty(len(slot.cells))
+        got = np.bincount(cell, weights=rate, minlength=len(slot.cells))
+        by_class(asked.steps, slot.cells.wanted_bps, got, slot.rules.floor_fraction, served, level)
+        return Schedule(
+            satellite, polarisation, beam, channel, cell, gateway_of[satellite], shares, rate, gateway_of,
+            served, level,
+        )  # fmt: skip
+
+    def _rows(self, slot: Slot, asked: Asked) -> tuple[Ints, Floats, Floats]:
+        """Rows (R, 5), shares, full rates: by lanes where channels are plenty, by units where not."""
+        quick = len(slot.pairs.satellite) <= QUICK_PAIRS
+        if slot.rules.nco > 1 or self._crowding(slot, asked) <= CROWDED:
+            desk = self._by_lanes(slot, asked, slot.rules.nco > 1 or quick)
             if desk is not None:
-                return self._gather(slot, balanced, desk)
-            if self._near[3] >= _WIDEST_REACH_M:
-                raise Refused(
-                    "schedule.cone",
-                    "rules.separation_rad",
-                    "a beam would cover more than 1,500 km",
-                    "take a smaller angle, or leave out satellites so high",
-                )
-            self._near = self._neighbours(min(2.0 * self._near[3], _WIDEST_REACH_M))
+                return desk.rows()
+        units = Units(slot, asked, self._order)
+        while not units.cones(self._near):
+            self._look_farther()
+        rows = units.fill()
+        if not quick:
+            return rows
+        while True:
+            desk = _Desk(slot, asked, self._near, self._order)
+            if desk.enter(*rows) and desk.top_up(list(TARGETS)) and desk.exchange():
+                return desk.rows()
+            self._look_farther()
+
+    def _by_lanes(self, slot: Slot, asked: Asked, thorough: bool) -> _Desk | None:
+        """Satellites first, then lanes; None where much would have to be placed anew, unless `thorough`."""
+        balanced = _balance(slot, asked)
+        while True:
+            desk = _Desk(slot, asked, self._near, self._order)
+            placed = desk.place(balanced, float(STEPS))
+            missing = desk.missing_fraction(balanced) if placed else 0.0
+            if missing > FEW_MISSING:
+                if not thorough:
+                    return None
+                # Begin anew, class by class, so that what low classes take blocks no higher one.
+                desk = _Desk(slot, asked, self._near, self._order)
+                for ceiling in range(1, STEPS + 1):
+                    placed = placed and desk.place(balanced, float(ceiling))
+                    placed = placed and desk.top_up([t for t in TARGETS if ceiling - 1 < t <= ceiling])
+            elif missing > 0.0:
+                placed = desk.top_up(list(TARGETS))
+            if placed and desk.exchange():
+                return desk
+            self._look_farther()
+
+    def _crowding(self, slot: Slot, asked: Asked) -> float:
+        """Of all channels, what satellites could give of what is wanted within a beam's width of a cell."""
+        rate_bps = max(float(asked.full_rate_bps.sum()) / max(len(asked.kept), 1), 1.0)
+        lanes = float(slot.satellites.beams[asked.feeder_bps > 0.0].sum())
+        around = float(crowding(asked.steps, self._near, slot.rules.separation_rad * TYPICAL_SLANT_M))
+        given = min(1.0, lanes * rate_bps / max(float(asked.steps.sum()), 1.0))
+        return given * around / (2.0 * slot.rules.channels * rate_bps)
+
+    def _look_farther(self) -> None:
+        if self._near[3] >= _WIDEST_REACH_M:
+            raise Refused(
+                "schedule.cone",
+                "rules.separation_rad",
+                "a beam would cover more than 1,500 km",
+                "take a smaller angle, or leave out satellites so high",
+            )
+        self._near = self._neighbours(min(2.0 * self._near[3], _WIDEST_REACH_M))
 
     def _neighbours(self, reach_m: float) -> tuple[Any, Any, Any, float]:
         return (*neighbours(self._position_m, reach_m), reach_m)
 
-    def _balance(self, slot: Slot, previous: Schedule | None) -> _Balanced:
-        pairs, gateways, rules = slot.pairs, slot.gateways, slot.rules
-        m, n = len(slot.cells), len(slot.satellites)
-        steps = np.empty((m, STEPS))
-        demand_curves(slot.cells.wanted_bps, slot.cells.barred, rules.floor_fraction, steps)
-        beams = slot.satellites.beams.sum(axis=1).astype(np.int32)
-        kept = np.zeros(len(pairs.satellite), dtype=np.bool_)
-        gateway_before = np.full(n, -1, dtype=np.int32)
-        if previous is not None:
-            mark_previous(pairs.offset, pairs.satellite, previous.cell, previous.satellite, kept)
-            gateway_before = previous.gateway_of
-        full_rate, barred = _open(slot)
-        gateway_of = np.empty(n, dtype=np.int32)
-        reach = gateways_of_satellites(
-            gateways.offset, gateways.satellite, gateways.antennas, gateways.feeders_bps(), n
-        )
-        assign_feeders(
-            *reach,
-            gateways.antennas,
-            *cells_of_satellites(pairs.offset, pairs.satellite, full_rate, steps, n),
-            steps,
-            beams,
-            gateway_before,
-            rules.keep_level,
-            gateway_of,
-        )
-        feeder = np.empty(n)
-        feeders_of_satellites(*reach, gateway_of, feeder)
-        pair_of, part_of = np.full((m, PARTS), -1, dtype=np.int64), np.zeros((m, PARTS))
-        time, rate, level = np.zeros((n, STEPS)), np.zeros((n, STEPS)), np.empty(n)
-        wants = np.flatnonzero(steps.sum(axis=1) > 0)
-        order = wants[np.argsort(np.diff(pairs.offset)[wants], kind="stable")]
-        given = (
-            pairs.offset,
-            pairs.satellite,
-            full_rate,
-            steps,
-            beams,
-            feeder,
-            kept,
-            rules.keep_level,
-        )
-        for softness in SOFTNESS:
-            if join(*given, softness, order, pair_of, part_of, time, rate) == 0:
-                break
-            satellite_levels(time, rate, beams, feeder, level)
-            # Everybody is full: no other choice could serve more.
-            if level.min(initial=STEPS) >= STEPS:
-                break
+
+def _ask(slot: Slot, previous: Schedule | None) -> tuple[Asked, Ints]:
+    """Pairs, curves and feeders of a slot, and the gateway of each satellite, (N,)."""
+    pairs, gateways, rules = slot.pairs, slot.gateways, slot.rules
+    m, n = len(slot.cells), len(slot.satellites)
+    steps = np.empty((m, STEPS))
+    demand_curves(slot.cells.wanted_bps, slot.cells.barred, rules.floor_fraction, steps)
+    kept = np.zeros(len(pairs.satellite), dtype=np.bool_)
+    gateway_before = np.full(n, -1, dtype=np.int32)
+    if previous is not None:
+        mark_previous(pairs.offset, pairs.satellite, previous.cell, previous.satellite, kept)
+        gateway_before = previous.gateway_of
+    full_rate, barred = _open(slot)
+    reach = gateways_of_satellites(
+        gateways.offset, gateways.satellite, gateways.antennas, gateways.feeders_bps(), n
+    )
+    gateway_of, feeder = np.empty(n, dtype=np.int32), np.empty(n)
+    assign_feeders(
+        *reach,
+        gateways.antennas,
+        *cells_of_satellites(pairs.offset, pairs.satellite, full_rate, steps, n),
+        steps,
+        slot.satellites.beams.sum(axis=1).astype(np.int32),
+        gateway_before,
+        rules.keep_level,
+        gateway_of,
+    )
+    feeders_of_satellites(*reach, gateway_of, feeder)
+    return Asked(full_rate, barred, kept, steps, feeder), gateway_of
+
+
+def _balance(slot: Slot, asked: Asked) -> _Balanced:
+    """Cells divided over satellites as if there were no separation."""
+    pairs, steps, feeder, m, n = (
+        slot.pairs,
+        asked.steps,
+        asked.feeder_bps,
+        len(slot.cells),
+        len(slot.satellites),
+    )
+    beams = slot.satellites.beams.sum(axis=1).astype(np.int32)
+    pair_of, part_of = np.full((m, PARTS), -1, dtype=np.int64), np.zeros((m, PARTS))
+    time, rate, level = np.zeros((n, STEPS)), np.zeros((n, STEPS)), np.empty(n)
+    wants = np.flatnonzero(steps.sum(axis=1) > 0)
+    order = wants[np.argsort(np.diff(pairs.offset)[wants], kind="stable")]
+    given = (
+        pairs.offset,
+        pairs.satellite,
+        asked.full_rate_bps,
+        steps,
+        beams,
+        feeder,
+        asked.kept,
+        slot.rules.keep_level,
+    )
+    for softness in SOFTNESS:
+        if join(*given, softness, order, pair_of, part_of, time, rate) == 0:
+            break
         satellite_levels(time, rate, beams, feeder, level)
-        for gap in LEAST_GAP:
-            if divide(*given, gap, pair_of, part_of, time, rate, level) == 0:
-                break
-        return _Balanced(gateway_of, feeder, full_rate, barred, steps, pair_of, part_of, level)
-
-    def _place(self, slot: Slot, balanced: _Balanced) -> _Desk | None:
-        """The desk after placing; None where the neighbours held do not reach as far as a beam does."""
-        desk = _Desk(slot, balanced, self._near, self._order)
-        if not desk.place(float(STEPS)):
-            return None
-        missing = desk.missing_fraction()
-        if 0.0 < missing <= FEW_MISSING and not desk.top_up(list(TARGETS)):
-            return None
-        if missing > FEW_MISSING:
-            # Begin anew, class by class, so that what low classes take blocks no higher one.
-            desk = _Desk(slot, balanced, self._near, self._order)
-            for ceiling in range(1, STEPS + 1):
-                if not desk.place(float(ceiling)):
-                    return None
-                if not desk.top_up([t for t in TARGETS if ceiling - 1 < t <= ceiling]):
-                    return None
-        return desk if desk.exchange() else None
-
-    def _gather(self, slot: Slot, balanced: _Balanced, desk: _Desk) -> Schedule:
-        rows, shares, full_rate = desk.rows()
-        satellite, polarisation, channel, cell, beam = (np.ascontiguousarray(column) for column in rows.T)
-        served, level = np.empty((len(slot.cells), CLASSES)), np.empty(len(slot.cells))
-        got = np.zeros(len(slot.cells))
-        np.add.at(got, cell, shares * full_rate)
-        by_class(balanced.steps, slot.cells.wanted_bps, got, slot.rules.floor_fraction, served, level)
-        return Schedule(
-            satellite, polarisation, beam, channel, cell, balanced.gateway_of[satellite], shares,
-            shares * full_rate, balanced.gateway_of, served, level,
-        )  # fmt: skip
+        # Everybody is full: no other choice could serve more.
+        if level.min(initial=STEPS) >= STEPS:
+            break
+    satellite_levels(time, rate, beams, feeder, level)
+    for gap in LEAST_GAP:
+        if divide(*given, gap, pair_of, part_of, time, rate, level) == 0:
+            break
+    return _Balanced(pair_of, part_of, level)
 
 
 class _Desk:
     """One attempt at placing: the book of lanes, and the rows written so far."""
 
     def __init__(
-        self, slot: Slot, balanced: _Balanced, near: tuple[Any, ...], order: npt.NDArray[np.int64]
+        self,
+        slot: Slot,
+        asked: Asked,
+        near: tuple[Any, ...],
+        order: npt.NDArray[np.int64],
     ) -> None:
         n, m, rules = len(slot.satellites), len(slot.cells), slot.rules
         f = rules.channels
-        self._slot, self._balanced, self._order = slot, balanced, order
+        self._slot, self._asked, self._order = slot, asked, order
         # A cell has a row for each lane that serves it, and needs few: time comes in parts and leftovers.
         room = 32 * m + 4 * f * n
         self._book = (
             np.ones((n, 2, f)),
-            np.where(balanced.feeder_bps > 0.0, slot.satellites.beams.sum(axis=1), 0.0),
+            np.where(asked.feeder_bps > 0.0, slot.satellites.beams.sum(axis=1), 0.0),
             np.full((n, 2, f), -1, dtype=np.int32),
             np.zeros((n, 2), dtype=np.int32),
-            balanced.feeder_bps.copy(),
+            asked.feeder_bps.copy(),
             np.zeros(m),
             np.full((m, f, rules.nco + 1), -1, dtype=np.int32),
             np.zeros((m, f), dtype=np.int32),
@@ -230,11 +276,15 @@ class _Desk:
             np.empty(f, dtype=np.int64),
         )  # fmt: skip
 
-    def place(self, ceiling: float) -> bool:
-        pairs, b = self._slot.pairs, self._balanced
+    def enter(self, rows: Ints, shares: Floats, full_rate: Floats) -> bool:
+        """Takes over rows placed elsewhere; False, here and below, where the neighbours reach too short."""
+        return bool(enter_rows(rows, shares, full_rate, self._book, self._rules))
+
+    def place(self, b: _Balanced, ceiling: float) -> bool:
+        pairs, a = self._slot.pairs, self._asked
         return bool(
             place_parts(
-                self._order, pairs.satellite, b.full_rate_bps, b.barred_channels, b.steps, b.level, b.pair_of,
+                self._order, pairs.satellite, a.full_rate_bps, a.barred_channels, a.steps, b.level, b.pair_of,
                 b.part_of, ceiling, self._book, self._rules,
             )
         )  # fmt: skip
@@ -251,7 +301,7 @@ class _Desk:
             before = gap
             if woken:
                 asleep[:] = False
-            highest_users(self._balanced.steps, self._book, top)
+            highest_users(self._asked.steps, self._book, top)
             takers = exchange(*self._pairs(), gap, top, asleep, self._book, self._rules)
             if takers < 0 or refresh(self._book, self._rules) < 0:
                 return False
@@ -259,19 +309,19 @@ class _Desk:
                 break
         return True
 
-    def missing_fraction(self) -> float:
+    def missing_fraction(self, b: _Balanced) -> float:
         """How much of what the balance gave the cells found no lane; 0 up to a millionth in each cell."""
-        b, satellite = self._balanced, self._slot.pairs.satellite
+        steps, satellite = self._asked.steps, self._slot.pairs.satellite
         level = np.minimum(np.append(b.level, 0.0)[np.append(satellite, -1)[b.pair_of]], STEPS)
-        whole = np.concatenate([np.zeros((len(b.steps), 1)), np.cumsum(b.steps, axis=1)], axis=1)
+        whole = np.concatenate([np.zeros((len(steps), 1)), np.cumsum(steps, axis=1)], axis=1)
         step = np.minimum(level.astype(np.int64), STEPS - 1)
         base = np.take_along_axis(whole, step, axis=1)
-        due = (b.part_of * (base + (level - step) * np.take_along_axis(b.steps, step, axis=1))).sum(axis=1)
+        due = (b.part_of * (base + (level - step) * np.take_along_axis(steps, step, axis=1))).sum(axis=1)
         short = np.maximum(due * (1.0 - 1e-6) - self._book[5], 0.0)
         return float(short.sum() / max(due.sum(), 1.0))
 
     def rows(self) -> tuple[Ints, Floats, Floats]:
-        """Satellite, polarisation, channel, cell, beam (R, 5), shares, full rates; sorted by cell, lane."""
+        """Satellite, polarisation, channel, cell, beam (R, 5), shares, full rates."""
         count = int(self._book[13][0])
         # A copy: the book's last column is a chain that the kernels still follow.
         rows, shares, full_rate = (
@@ -281,12 +331,11 @@ class _Desk:
         )
         rows[:, 4] = self._book[2][rows[:, 0], rows[:, 1], rows[:, 2]]
         kept = np.flatnonzero(shares > 1e-9)
-        kept = kept[np.lexsort((rows[kept, 2], rows[kept, 1], rows[kept, 0], rows[kept, 3]))]
         return rows[kept], shares[kept], full_rate[kept]
 
     def _pairs(self) -> tuple[Any, ...]:
-        pairs, b = self._slot.pairs, self._balanced
-        return self._order, pairs.offset, pairs.satellite, b.full_rate_bps, b.barred_channels, b.steps
+        pairs, a = self._slot.pairs, self._asked
+        return self._order, pairs.offset, pairs.satellite, a.full_rate_bps, a.barred_channels, a.steps
 
 
 def _open(slot: Slot) -> tuple[Floats, Words]:

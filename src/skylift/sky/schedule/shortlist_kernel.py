@@ -1,0 +1,195 @@
+"""Which few satellites each cell need look at, found from prices; and the cells that a beam to it covers."""
+
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from skylift.sky.schedule.cones_kernel import cone_reach_m
+from skylift.sky.schedule.levels_kernel import STEPS, affordable
+
+# Of the beams, what separation leaves to use, about: aimed at when cells are first put down.
+AIM = 0.75
+
+
+@njit(cache=True)
+def usable_pairs(offset, satellite, full_rate, steps, local, bonus):
+    """Pairs of cells that want something with satellites that have a feeder: what the other kernels work on.
+
+    local    int32 (N,) number of a satellite among those with a feeder and a beam, -1 for the others
+    bonus    (K,) factor of a pair, 1 or more
+    returns  offset (M+1,), pair (Q,), its satellite by the numbers of `local` (Q,), weight (Q,), seconds per
+             bit (Q,): the weight is bonus x rate^8, since a high rate is a high elevation, a small footprint
+    """
+    m, n = len(steps), 0
+    out_offset = np.zeros(m + 1, np.int64)
+    pair, sat = np.empty(len(satellite), np.int64), np.empty(len(satellite), np.int32)
+    weight, slowness = np.empty(len(satellite)), np.empty(len(satellite))
+    for c in range(m):
+        wants = 0.0
+        for k in range(STEPS):
+            wants += steps[c, k]
+        if wants > 0.0:
+            highest, first = 0.0, n
+            for k in range(offset[c], offset[c + 1]):
+                if local[satellite[k]] >= 0 and full_rate[k] > 0.0:
+                    pair[n], sat[n], slowness[n] = k, local[satellite[k]], 1.0 / full_rate[k]
+                    highest = max(highest, full_rate[k])
+                    n += 1
+            for i in range(first, n):
+                r = full_rate[pair[i]] / highest
+                r *= r
+                r *= r
+                weight[i] = r * r * bonus[pair[i]]
+        out_offset[c + 1] = n
+    return out_offset, pair[:n], sat[:n], weight[:n], slowness[:n]
+
+
+@njit(cache=True)
+def prices(offset, satellite, weight, slowness, steps, beams, feeder, rounds, target):
+    """Divides each cell over its satellites by weight x price until loads are even: so it leaves `weight`.
+
+    target   (M,) filled: the level that a cell may expect
+
+    The price of an overloaded satellite falls: what its cells pay is in use elsewhere.
+    """
+    n, m = len(beams), len(steps)
+    price, load = np.ones(n), np.empty(n)
+    wants = np.empty(m)
+    for c in range(m):
+        wants[c] = steps[c].sum()
+    for _ in range(rounds):
+        load[:] = 0.0
+        for c in range(m):
+            first, last = offset[c], offset[c + 1]
+            total = 0.0
+            for i in range(first, last):
+                total += weight[i] * price[satellite[i]]
+            if total > 0.0:
+                part = wants[c] / total
+                for i in range(first, last):
+                    load[satellite[i]] += part * weight[i] * price[satellite[i]] * slowness[i]
+        for s in range(n):
+            if load[s] > 0.0:
+                price[s] *= math.sqrt(beams[s] / load[s])
+    time, rate, level = np.zeros((n, STEPS)), np.zeros((n, STEPS)), np.empty(n)
+    for c in range(m):
+        total = 0.0
+        for i in range(offset[c], offset[c + 1]):
+            weight[i] *= price[satellite[i]]
+            total += weight[i]
+        for i in range(offset[c], offset[c + 1]):
+            weight[i] /= total
+            s = satellite[i]
+            for k in range(STEPS):
+                amount = weight[i] * steps[c, k]
+                rate[s, k] += amount
+                time[s, k] += amount * slowness[i]
+    for s in range(n):
+        level[s] = min(affordable(time[s], rate[s], AIM * beams[s], feeder[s]), float(STEPS))
+    for c in range(m):
+        target[c] = 0.0
+        for i in range(offset[c], offset[c + 1]):
+            target[c] += weight[i] * level[satellite[i]]
+
+
+@njit(cache=True)
+def shortlist(offset, pair, satellite, weight, most):
+    """The `most` heaviest pairs of each cell, by satellite: offset (M+1,), pair (L,), satellite (L,)."""
+    m = len(offset) - 1
+    out_offset = np.zeros(m + 1, np.int64)
+    out, sat, heavy = np.empty(m * most, np.int64), np.empty(m * most, np.int32), np.empty(most)
+    n = 0
+    for c in range(m):
+        start, held, lightest = n, 0, 0
+        for i in range(offset[c], offset[c + 1]):
+            if held < most:
+                at = held
+                held += 1
+            elif weight[i] > heavy[lightest]:
+                at = lightest
+            else:
+                continue
+            out[start + at], sat[start + at], heavy[at] = pair[i], satellite[i], weight[i]
+            if held == most:
+                lightest = 0
+                for j in range(1, most):
+                    if heavy[j] < heavy[lightest]:
+                        lightest = j
+        n += held
+        for i in range(start + 1, n):
+            p, s = out[i], sat[i]
+            j = i
+            while j > start and sat[j - 1] > s:
+                out[j], sat[j] = out[j - 1], sat[j - 1]
+                j -= 1
+            out[j], sat[j] = p, s
+        out_offset[c + 1] = n
+    return out_offset, out[:n], sat[:n]
+
+
+@njit(cache=True)
+def cones_of_pairs(offset, satellite, satellite_m, cell_m, near, angle):
+    """Cells that the beam of each short-listed pair covers: offset (Q+1,), cell uint32 (L,), its own first.
+
+    near  as in cones_kernel.cone. Returns empty arrays where it reaches too short.
+    """
+    near_offset, found, distance, built_m = near
+    m, q = len(offset) - 1, len(satellite)
+    most = 1
+    for c in range(m):
+        most = max(most, near_offset[c + 1] - near_offset[c])
+    dx, dy, dz, d2 = np.empty(most), np.empty(most), np.empty(most), np.empty(most)
+    excess = np.empty(most)
+    out_offset = np.zeros(q + 1, np.int64)
+    out = np.empty(max(16 * q, most), np.uint32)
+    n = 0
+    # Wider by a hair, so that rounding never leaves out a cell.
+    wide = math.tan(angle + 1e-9) ** 2
+    for c in range(m):
+        first, x, y, z = near_offset[c], cell_m[0, c], cell_m[1, c], cell_m[2, c]
+        loaded = 0
+        for k in range(offset[c], offset[c + 1]):
+            s = satellite[k]
+            ax, ay, az = x - satellite_m[0, s], y - satellite_m[1, s], z - satellite_m[2, s]
+            slant = math.sqrt(ax * ax + ay * ay + az * az)
+            ax, ay, az = ax / slant, ay / slant, az / slant
+            reach_m = cone_reach_m(satellite_m[0, s], satellite_m[1, s], satellite_m[2, s], x, y, z, angle)
+            if reach_m > built_m:
+                return np.zeros(0, np.int64), np.empty(0, np.uint32)
+            while first + loaded < near_offset[c + 1] and distance[first + loaded] <= reach_m:
+                other = found[first + loaded]
+                dx[loaded], dy[loaded], dz[loaded] = (
+                    cell_m[0, other] - x,
+                    cell_m[1, other] - y,
+                    cell_m[2, other] - z,
+                )
+                d2[loaded] = distance[first + loaded] ** 2
+                loaded += 1
+            # The last of those within reach: they stand by distance.
+            count, beyond = 1, loaded
+            while count < beyond:
+                middle = (count + beyond) >> 1
+                if d2[middle] <= reach_m * reach_m:
+                    count = middle + 1
+                else:
+                    beyond = middle
+            if n + count > len(out):
+                grown = np.empty(2 * len(out) + count, np.uint32)
+                grown[:n] = out[:n]
+                out = grown
+            # The cell itself stands first, at distance 0.
+            for i in range(count):
+                along = ax * dx[i] + ay * dy[i] + az * dz[i]
+                reached = slant + along
+                excess[i] = d2[i] - along * along - wide * reached * reached
+            here = found[first : first + count]
+            for i in range(count):
+                out[n] = here[i]
+                n += 1 if excess[i] <= 0.0 else 0
+            out_offset[k + 1] = n
+    return out_offset, out

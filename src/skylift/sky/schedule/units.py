@@ -1,0 +1,125 @@
+"""Placing where channels are short: cells to units, so that separation holds while loads are evened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skylift.sky.schedule.levels_kernel import STEPS
+from skylift.sky.schedule.problem import Floats, Ints, Slot, Words
+from skylift.sky.schedule.shortlist_kernel import cones_of_pairs, prices, shortlist, usable_pairs
+from skylift.sky.schedule.units_kernel import caps, divide_cells, settle, write_rows
+
+# Satellites that a cell looks at. Twelve of 29 lose nothing in Ukraine, eight a tenth of what is served.
+SHORT = 12
+# Turns of evening out the prices; three turns serve 1 % less than eight.
+PRICE_ROUNDS = 8
+# Beam time of a part at the level that its cell may expect: larger ones fill units badly, smaller take long.
+PART_TIME, MOST_PARTS = 1.2, 16
+# What it costs in levels to cover an average cone anew; from a half to twice this makes no difference.
+CONE_COST = 0.4
+# A better rate counts a little, in levels per e-fold.
+SOFTNESS = 0.1
+# Rounds in which parts seek a better unit, and what a move must bring, in levels.
+ROUNDS, LEAST_GAIN = 2, 1e-6
+# Levels that a pair used in the slot before adds to its chances of being on the short list, as a factor.
+KEPT_BONUS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What units are filled from: pairs (K,) as the balance sees them, curves (M, 5), feeders (N,)."""
+
+    full_rate_bps: Floats
+    barred_channels: Words
+    kept: npt.NDArray[np.bool_]
+    steps: Floats
+    feeder_bps: Floats
+
+
+class Units:
+    """A short list of pairs with their cones, and the state of the kernels (units_kernel)."""
+
+    def __init__(self, slot: Slot, asked: Asked, order: npt.NDArray[np.int64]) -> None:
+        pairs, beams = slot.pairs, slot.satellites.beams
+        self._slot, self._asked = slot, asked
+        self._satellites = np.flatnonzero((asked.feeder_bps > 0.0) & (beams.sum(axis=1) > 0))
+        local = np.full(len(slot.satellites), -1, dtype=np.int32)
+        local[self._satellites] = np.arange(len(self._satellites))
+        self._feeder = asked.feeder_bps[self._satellites]
+        self._beams = np.ascontiguousarray(beams[self._satellites])
+        bonus = np.where(asked.kept, KEPT_BONUS, 1.0)
+        offset, pair, satellite, weight, slowness = usable_pairs(
+            pairs.offset, pairs.satellite, asked.full_rate_bps, asked.steps, local, bonus
+        )
+        self._target = np.empty(len(asked.steps))
+        lanes = self._beams.sum(axis=1).astype(np.float64)
+        prices(
+            offset, satellite, weight, slowness, asked.steps, lanes, self._feeder, PRICE_ROUNDS, self._target
+        )
+        self._offset, self._pair, self._satellite = shortlist(offset, pair, satellite, weight, SHORT)
+        self._order = order
+
+    def cones(self, near: tuple[Any, ...]) -> bool:
+        """Finds what each beam covers; False where the neighbours held do not reach as far as a beam does."""
+        position_m = np.ascontiguousarray(self._slot.satellites.position_ecef_m[:, self._satellites])
+        self._cone_offset, self._cone = cones_of_pairs(
+            self._offset, self._satellite, position_m, self._slot.cells.position_ecef_m, near,
+            self._slot.rules.separation_rad,
+        )  # fmt: skip
+        return len(self._cone_offset) > 0
+
+    def fill(self) -> tuple[Ints, Floats, Floats]:
+        """Rows (R, 5) of satellite, polarisation, channel, cell, beam; shares (R,), full rates (R,)."""
+        asked, steps = self._asked, self._asked.steps
+        m, n, f, q = len(steps), len(self._satellites), self._slot.rules.channels, len(self._pair)
+        full_rate = asked.full_rate_bps[self._pair]
+        worth = SOFTNESS * np.log(full_rate / full_rate.max(initial=1.0))
+        worth += self._slot.rules.keep_level * asked.kept[self._pair]
+        list_ = (
+            self._offset, self._satellite, full_rate, asked.barred_channels[self._pair], worth,
+            self._cone_offset, self._cone,
+        )  # fmt: skip
+        units = (
+            np.zeros((n * f, STEPS)), np.zeros((n, STEPS)), np.full(n * f, STEPS + 1.0),
+            np.full(n, STEPS + 1.0), np.zeros(n * f, dtype=np.uint8), self._beams.astype(np.int32),
+            np.zeros((m, f), dtype=np.uint16), np.zeros((q, f), dtype=np.uint16),
+            np.full(m, (1 << f) - 1, dtype=np.uint32), np.zeros(m, dtype=np.uint32),
+            np.full((m, f), -1, dtype=np.int32), np.zeros((q, f), dtype=np.uint16),
+        )  # fmt: skip
+        part_cell, part_of = self._parts(full_rate)
+        v = len(part_cell)
+        parts = (part_cell, part_of, np.full(v, -1, dtype=np.int64), np.full(v, -1, dtype=np.int32))
+        cost = CONE_COST * q / max(len(self._cone), 1)
+        for turn in range(1 + ROUNDS):
+            target = self._target if turn == 0 else np.full(m, float(STEPS))
+            moved = settle(np.arange(v), *parts, steps, target, self._feeder, cost, LEAST_GAIN, units, list_)
+            if moved == 0:
+                break
+        cap = np.empty(n)
+        caps(*parts, steps, self._feeder, units, list_, cap)
+        unit = np.append(self._satellite, 0)[parts[2]] * np.int64(f) + parts[3]
+        by_unit = np.lexsort((part_cell, unit))
+        room = 2 * v + 1
+        rows, shares, rates = np.empty((room, 5), dtype=np.int32), np.empty(room), np.empty(room)
+        count = write_rows(by_unit, *parts, steps, cap, units, list_, rows, shares, rates)
+        rows = rows[:count]
+        rows[:, 0] = self._satellites[rows[:, 0]]
+        return rows, shares[:count], rates[:count]
+
+    def _parts(self, full_rate: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Cells cut to parts of equal time at the level that they may expect: cell and fraction (V,)."""
+        steps = self._asked.steps
+        reached = np.clip(self._target[:, np.newaxis] - np.arange(STEPS), 0.0, 1.0)
+        wants = (steps * reached).sum(axis=1) / max(
+            float(np.median(full_rate)) if len(full_rate) else 1.0, 1.0
+        )
+        # Also one that may expect nothing asks.
+        wants = np.where(np.diff(self._offset) > 0, np.maximum(wants, 1e-9), 0.0)
+        room = MOST_PARTS * len(steps)
+        cell, fraction = np.empty(room, dtype=np.int64), np.empty(room)
+        count = divide_cells(wants, PART_TIME, MOST_PARTS, self._order, cell, fraction)
+        return cell[:count], fraction[:count]

@@ -1,0 +1,329 @@
+"""Gives cells to units (a satellite's channel, both polarisations) so that separation holds from the start.
+
+A cell comes in parts, each a fraction of its curve. Part v of cell part_cell[v] has the short-listed pair
+part_pair[v] (-1: none) and its channel part_channel[v]. Nco is 1: a served cell is covered by one satellite.
+
+`units`, the state, in this order, of N satellites, F channels, M cells, Q short-listed pairs:
+    time (N*F, 5) steps of the sum of a unit's curves, in beam time;  rate (N, 5) the same in bps
+    level (N*F,) that a unit's time affords;  bound (N,) that a satellite's feeder affords
+    lit uint8 (N*F,) polarisations lit, as bits;  dark int32 (N, 2) lanes that may still be lit
+    total uint16 (M, F) beams that cover a cell;  own uint16 (Q, F) of them the pair's satellite's
+    bare uint32 (M,) channels on which nobody covers a cell;  held uint32 (M,) channels that serve it
+    server int32 (M, F) by which satellite;  uses uint16 (Q, F) parts of a pair on a channel
+`list_`: offset (M+1,), satellite (Q,), full_rate (Q,), barred uint32 (Q,), worth (Q,) in levels, cone_offset
+    (Q+1,), cone (L,)
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from skylift.sky.schedule.levels_kernel import STEPS, amount_at
+
+# Shares below this are rounding, not service.
+CRUMB = 1e-9
+ONE = np.uint32(1)
+# Bit i of a byte stands in byte i of a word, so that eight channels are counted in one addition.
+SPREAD = np.array(
+    [sum(((byte >> i) & 1) << (8 * i) for i in range(8)) for byte in range(256)], dtype=np.uint64
+)
+BYTE, LOW = np.uint64(255), np.uint32(255)
+# A single bit of a word, times this, has its number in the five highest bits of 32 (de Bruijn's sequence).
+DE_BRUIJN, SHIFT = np.uint32(0x077CB531), np.uint32(27)
+CHANNEL = np.zeros(32, dtype=np.uint8)
+for _bit in range(32):
+    CHANNEL[((1 << _bit) * 0x077CB531 & 0xFFFFFFFF) >> 27] = _bit
+
+
+@njit(cache=True, inline="always")
+def _reached(sums, row, steps, amount, room):
+    """The level that `room` affords if `amount` of a curve joins a sum; over 5 by the part left unused."""
+    left = room
+    for k in range(STEPS):
+        need = sums[row, k] + amount * steps[k]
+        if need > left:
+            return k + left / need
+        left -= need
+    return STEPS + left / room
+
+
+@njit(cache=True)
+def cover(q, c, f, adds, units, list_):
+    """Enters (or takes back) that pair q serves its cell c on channel f, and all that this covers."""
+    total, own, bare, held, server = units[6:11]
+    offset, satellite, _, _, _, cone_offset, cone = list_
+    s, bit = satellite[q], ONE << np.uint32(f)
+    if adds:
+        held[c] |= bit
+        server[c, f] = s
+    else:
+        held[c] &= ~bit
+        server[c, f] = -1
+    for i in range(cone_offset[q], cone_offset[q + 1]):
+        x = cone[i]
+        low, high = offset[x], offset[x + 1]
+        while low < high:
+            middle = (low + high) >> 1
+            if satellite[middle] < s:
+                low = middle + 1
+            else:
+                high = middle
+        here = low < offset[x + 1] and satellite[low] == s
+        if adds:
+            total[x, f] += 1
+            bare[x] &= ~bit
+            if here:
+                own[low, f] += 1
+        else:
+            total[x, f] -= 1
+            if total[x, f] == 0:
+                bare[x] |= bit
+            if here:
+                own[low, f] -= 1
+
+
+@njit(cache=True)
+def move(q, c, f, fraction, sign, steps, feeder, units, list_):
+    """Adds a fraction of a cell's curve to a unit (sign 1), or takes it away (-1)."""
+    lit, dark, uses = units[4], units[5], units[11]
+    channels = uses.shape[1]
+    s, full_rate = list_[1][q], list_[2][q]
+    u = s * channels + f
+    if sign > 0 and lit[u] == 0:
+        for p in range(2):
+            if dark[s, p] > 0:
+                dark[s, p] -= 1
+                lit[u] |= 1 << p
+    if sign > 0:
+        if uses[q, f] == 0:
+            cover(q, c, f, True, units, list_)
+        uses[q, f] += 1
+    else:
+        uses[q, f] -= 1
+        if uses[q, f] == 0:
+            cover(q, c, f, False, units, list_)
+    shift(u, s, full_rate, sign * fraction, steps[c], feeder, units)
+
+
+@njit(cache=True, inline="always")
+def shift(u, s, full_rate, fraction, steps, feeder, units):
+    """Changes the sums of a unit and its satellite by a fraction of a curve; an empty unit goes dark."""
+    time, rate, level, bound, lit, dark = units[:6]
+    left = 0.0
+    for k in range(STEPS):
+        amount = fraction * steps[k]
+        rate[s, k] = max(rate[s, k] + amount, 0.0)
+        time[u, k] += amount / full_rate
+        left += time[u, k]
+    if left < 1e-9:
+        time[u] = 0.0
+        for p in range(2):
+            if (lit[u] >> p) & 1:
+                dark[s, p] += 1
+        lit[u] = 0
+        level[u] = STEPS + 1.0
+    else:
+        level[u] = _reached(time, u, steps, 0.0, float((lit[u] & 1) + (lit[u] >> 1)))
+    bound[s] = _reached(rate, s, steps, 0.0, feeder[s])
+
+
+@njit(cache=True)
+def look(q, c, units, list_, fresh):
+    """The channels, as a word, on which pair q may not serve cell c as others are served now.
+
+    fresh  (F,) filled: how many cells that nobody covers yet the beam would cover on each channel
+    """
+    total, own, bare, held, server = units[6:11]
+    _, satellite, _, barred, _, cone_offset, cone = list_
+    s, word = satellite[q], barred[q]
+    channels = len(fresh)
+    for f in range(channels):
+        if total[c, f] > own[q, f]:
+            word |= ONE << np.uint32(f)
+    fresh[:] = 0
+    i, end = cone_offset[q], cone_offset[q + 1]
+    while i < end:
+        # A byte counts no further than 255.
+        stop = min(end, i + 255)
+        sums = np.uint64(0)
+        for j in range(i, stop):
+            x = cone[j]
+            sums += SPREAD[bare[x] & LOW]
+            more = held[x] & ~word
+            while more:
+                last = more & (~more + ONE)
+                f = CHANNEL[np.uint32(last * DE_BRUIJN) >> SHIFT]
+                if server[x, f] != s:
+                    word |= last
+                more ^= last
+        for f in range(min(8, channels)):
+            fresh[f] += (sums >> np.uint64(8 * f)) & BYTE
+        for first in range(8, channels, 8):
+            sums = np.uint64(0)
+            for j in range(i, stop):
+                sums += SPREAD[(bare[cone[j]] >> np.uint32(first)) & LOW]
+            for f in range(first, min(first + 8, channels)):
+                fresh[f] += (sums >> np.uint64(8 * (f - first))) & BYTE
+        i = stop
+    return word
+
+
+@njit(cache=True)
+def settle(
+    order, part_cell, part_of, part_pair, part_channel, steps, target, feeder, cost, gain, units, list_
+):  # fmt: skip
+    """One round: each part, in `order`, goes to the unit where it stands best; how many moved.
+
+    target  (M,) levels: what lies higher counts little
+    cost    of each cell that comes to be covered, in levels;  gain  what a move must bring, in levels
+
+    The best is the level after it joined, plus the pair's worth, less what it newly covers.
+    """
+    level, bound, lit, dark = units[2:6]
+    offset, satellite, full_rate, _, worth, _, _ = list_
+    channels = units[11].shape[1]
+    reached, fresh = np.empty(channels), np.empty(channels, np.int64)
+    moved = 0
+    for v in order:
+        c, fraction, now, at = part_cell[v], part_of[v], part_pair[v], part_channel[v]
+        goal = target[c]
+        if now >= 0:
+            u = satellite[now] * channels + at
+            if level[u] >= goal and bound[satellite[now]] >= goal:
+                continue
+            move(now, c, at, fraction, -1, steps, feeder, units, list_)
+        best, best_channel, best_score = -1, -1, -np.inf
+        # The pair it has is asked first: what promises less need not be looked at.
+        for i in range(offset[c] - 1, offset[c + 1]):
+            q = now if i < offset[c] else i
+            if q < 0 or (q == now and i >= offset[c]):
+                continue
+            s = satellite[q]
+            most = min(_reached(units[1], s, steps[c], fraction, feeder[s]), 5.0)
+            spare = (1 if dark[s, 0] > 0 else 0) + (1 if dark[s, 1] > 0 else 0)
+            highest = -1.0
+            for f in range(channels):
+                u = s * channels + f
+                room = (lit[u] & 1) + (lit[u] >> 1) if lit[u] else spare
+                reached[f] = -1.0
+                if room > 0:
+                    promise = min(level[u], most)
+                    if min(promise, goal) + 0.005 * promise + worth[q] > best_score:
+                        there = min(
+                            _reached(units[0], u, steps[c], fraction / full_rate[q], float(room)), most
+                        )
+                        reached[f] = min(there, goal) + 0.005 * there
+                        highest = max(highest, reached[f])
+            if highest < 0.0 or highest + worth[q] <= best_score:
+                continue
+            word = look(q, c, units, list_, fresh)
+            for f in range(channels):
+                if reached[f] >= 0.0 and not (word >> np.uint32(f)) & ONE:
+                    score = reached[f] + worth[q] - cost * fresh[f]
+                    if q == now and f == at:
+                        score += gain
+                    if score > best_score:
+                        best, best_channel, best_score = q, f, score
+        if best >= 0:
+            move(best, c, best_channel, fraction, 1, steps, feeder, units, list_)
+        if best != now or best_channel != at:
+            moved += 1
+        part_pair[v], part_channel[v] = best, best_channel
+    return moved
+
+
+@njit(cache=True)
+def divide_cells(wants_time, part_time, most, order, part_cell, part_of):
+    """Splits cells into equal parts of about `part_time` each; how many, of all cells in the order given.
+
+    wants_time  (M,) beam time that each cell wants in the end
+    """
+    n = 0
+    for c in order:
+        if wants_time[c] > 0.0:
+            parts = min(max(int(np.ceil(wants_time[c] / part_time)), 1), most)
+            for _ in range(parts):
+                part_cell[n], part_of[n] = c, 1.0 / parts
+                n += 1
+    return n
+
+
+@njit(cache=True)
+def caps(part_cell, part_of, part_pair, part_channel, steps, feeder, units, list_, cap):
+    """The level above which a satellite's feeder carries nothing, (N,); 5 where its beams end first."""
+    level, bound = units[2], units[3]
+    channels = units[11].shape[1]
+    satellite = list_[1]
+    n = len(feeder)
+    cap[:] = float(STEPS)
+    low, high, sums = np.zeros(n), np.full(n, float(STEPS)), np.empty(n)
+    tight = False
+    for s in range(n):
+        tight = tight or bound[s] < STEPS
+    # 24 halvings of 5 levels: to a millionth.
+    for _ in range(24 if tight else 0):
+        sums[:] = 0.0
+        for v in range(len(part_cell)):
+            if part_pair[v] >= 0:
+                s = satellite[part_pair[v]]
+                if bound[s] < STEPS:
+                    top = min(level[s * channels + part_channel[v]], 0.5 * (low[s] + high[s]))
+                    sums[s] += part_of[v] * amount_at(steps[part_cell[v]], top)
+        for s in range(n):
+            if sums[s] <= feeder[s]:
+                low[s] = 0.5 * (low[s] + high[s])
+            else:
+                high[s] = 0.5 * (low[s] + high[s])
+    for s in range(n):
+        if bound[s] < STEPS:
+            # One that never met its feeder's end has come as near to 5 as halving can.
+            cap[s] = low[s] if low[s] < STEPS - 1e-5 else float(STEPS)
+
+
+@njit(cache=True)
+def write_rows(
+    by_unit, part_cell, part_of, part_pair, part_channel, steps, cap, units, list_, rows, shares, rates
+):
+    """Spends each unit's lanes on its parts, up to its level: how many rows.
+
+    by_unit  parts in the order of their units, in each unit by cell
+    rows     int32 (R, 5) filled: satellite, polarisation, channel, cell, beam;  shares, rates  (R,)
+    """
+    level, lit = units[2], units[4]
+    channels = units[11].shape[1]
+    satellite, full_rate = list_[1], list_[2]
+    beams = np.zeros((len(cap), 2), np.int32)
+    n, unit, first, p, left, beam = 0, -1, 0, 0, 0.0, 0
+    for v in by_unit:
+        q, c = part_pair[v], part_cell[v]
+        if q < 0:
+            continue
+        s, f = satellite[q], part_channel[v]
+        u = s * channels + f
+        if u != unit:
+            unit, first, p, left = u, n, -1, 0.0
+        top = min(level[u], cap[s])
+        time = part_of[v] * amount_at(steps[c], top) / full_rate[q]
+        while time > CRUMB:
+            if left <= CRUMB:
+                p += 1
+                while p < 2 and not (lit[u] >> p) & 1:
+                    p += 1
+                if p >= 2:
+                    break
+                left = 1.0
+                beam = beams[s, p]
+                beams[s, p] += 1
+            share = min(time, left)
+            time -= share
+            left -= share
+            if n > first and rows[n - 1, 1] == p and rows[n - 1, 3] == c:
+                shares[n - 1] += share
+            else:
+                rows[n, 0], rows[n, 1], rows[n, 2], rows[n, 3], rows[n, 4] = s, p, f, c, beam
+                shares[n], rates[n] = share, full_rate[q]
+                n += 1
+    return n
