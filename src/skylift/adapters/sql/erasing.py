@@ -16,6 +16,16 @@ from skylift.adapters.sql.writing import TRACES
 # Copies that are taken before a migration are called so, beside the database.
 COPY_MARK = ".before-"
 
+# secure_delete overwrites rows that are deleted and pages that are freed. It does not overwrite what is left of
+# a row where it stood before its page was split or merged, so the whole table is put into fresh pages. The
+# temporary table is in memory (engine.py); without WHERE all pages of the old one are freed.
+WRITE_ANEW = (
+    "CREATE TEMP TABLE kept AS SELECT subject_id, field, value FROM main.personal",
+    "DELETE FROM main.personal",
+    "INSERT INTO main.personal (subject_id, field, value) SELECT * FROM kept ORDER BY subject_id, field",
+    "DROP TABLE kept",
+)
+
 
 def has_traces(connection: Connection) -> bool:
     """Whether something was erased, and the files have not been gone over since."""
@@ -25,12 +35,15 @@ def has_traces(connection: Connection) -> bool:
 def scrub(engine: Engine) -> bool:
     """Go over the files; whether nothing erased is left in them. False where a reader prevents it.
 
-    SQLite: the tables' pages were overwritten with zeros already (secure_delete); the write-ahead log, which
-    holds earlier pages, is moved into the database and cut to nothing. PostgreSQL: the table is written anew,
-    as an ordinary VACUUM leaves the bytes where they were.
+    SQLite: the table is written anew; then the write-ahead log, which holds earlier pages, is moved into the
+    database and cut to nothing. PostgreSQL: the table is written anew, as an ordinary VACUUM leaves the bytes
+    where they were.
     """
     try:
         if engine.dialect.name == "sqlite":
+            with engine.execution_options(**{WRITES: True}).begin() as connection:
+                for statement in WRITE_ANEW:
+                    connection.exec_driver_sql(statement)
             with engine.connect() as connection:
                 # Not inside a transaction: the driver, unlike SQLAlchemy, begins none.
                 raw = connection.connection.driver_connection
@@ -66,7 +79,12 @@ def _erased_from(copy: Path, subject_id: str) -> bool:
             connection.execute("PRAGMA secure_delete = ON")
             # No write-ahead log: nothing of what is deleted may lie beside the copy.
             mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+            connection.execute("PRAGMA temp_store = MEMORY")
+            connection.execute("BEGIN IMMEDIATE")
             connection.execute("DELETE FROM personal WHERE subject_id = ?", (subject_id,))
+            for statement in WRITE_ANEW:
+                connection.execute(statement)
+            connection.execute("COMMIT")
             return bool(mode == ("delete",))
     except sqlite3.Error:
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -105,16 +105,17 @@ def _take_copy(file: Path, found: str) -> None:
 
     What is erased later is erased from it too (erasing.erase_in_copies).
     """
-    for older in copies_of(file):
-        older.unlink()
     copy = file.with_name(f"{file.name}{COPY_MARK}{found}")
     try:
+        for older in copies_of(file):
+            older.unlink()
         os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         # VACUUM INTO writes what the tables hold, and nothing of what was deleted from them.
         with closing(sqlite3.connect(file)) as connection:
             connection.execute("VACUUM INTO ?", (str(copy),))
     except (OSError, sqlite3.Error):
-        copy.unlink(missing_ok=True)
+        with suppress(OSError):
+            copy.unlink(missing_ok=True)
         raise Unavailable(
             "store.copy",
             THING,
