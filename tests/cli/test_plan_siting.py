@@ -136,6 +136,9 @@ def test_a_new_file_of_terminals_is_private_too(sites: str, tmp_path: Path) -> N
     ("more", "words"),
     [
         (("--background-mbps-per-km2", "1"), "--region"),
+        (("--background-mbps-per-km2", "nan"), "0 to 1e6"),
+        (("--resolution", "7"), "0 to 6"),
+        (("--resolution", "-1"), "0 to 6"),
         (("--terminal-mbps", "0"), "Mbit/s"),
         (("--spare", "-1"), "spares"),
         (("--region", "Ukrane", "--background-mbps-per-km2", "1"), "Ukraine"),

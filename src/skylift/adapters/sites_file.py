@@ -41,6 +41,8 @@ _ALIASES = {
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 _YES, _NO = {"", "yes", "true", "1"}, {"no", "false", "0"}
 MOST_TOLD = 10
+# 36 km2; a beam covers some 450.
+FINEST_RESOLUTION = 6
 # A list of a whole country's schools has some ten thousand; more is a slip.
 MOST_SITES = 100_000
 MOST_PEOPLE = 10_000_000
@@ -112,7 +114,7 @@ def load_sites(sources: PlanSources, path: Path, background_mbps_per_km2: float 
         inputs = load_plan(replace(sources, demand_mbps_per_km2=density))
     else:
         # load_plan wants a region. A small one will do, for none of its cells is kept.
-        inputs = load_plan(replace(sources, region="LU", left_out=None))
+        inputs = load_plan(replace(sources, region="LU", resolution=5, left_out=None))
     inputs, index = with_cells(
         inputs, [one.cell for one in read], keep=bool(sources.region), left_out=sources.left_out
     )
@@ -139,6 +141,13 @@ def load_sites(sources: PlanSources, path: Path, background_mbps_per_km2: float 
 def read_sites(path: Path, resolution: int = 5) -> tuple[ReadSite, ...]:
     """The sites of a CSV or JSON file. Raises one Refused for all that is wrong; nothing is half read."""
     name = path.name
+    if not 0 <= resolution <= FINEST_RESOLUTION:
+        raise Refused(
+            "plan.resolution",
+            "resolution",
+            f"sites are told by cells of resolution 0 to {FINEST_RESOLUTION}; a finer one would give them away",
+            "5, about 253 km2, is a good start",
+        )
     rows = _rows(path)
     if not rows:
         raise Refused("plan.sites", name, "there is no site in it", "name at least one")

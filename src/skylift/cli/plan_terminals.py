@@ -30,7 +30,7 @@ def terminals(
         str, typer.Option(help="Country or GeoJSON in which everybody else wants something, too.")
     ] = "",
     background_mbps_per_km2: Annotated[
-        float, typer.Option(min=0.0, max=1e6, help="What everybody else in the region wants.")
+        float, typer.Option(help="What everybody else in the region wants.")
     ] = 0.0,
     terminal_mbps: Annotated[float, typer.Option(help="Counted on from one terminal.")] = 60.0,
     people_per_terminal: Annotated[int, typer.Option(help="That share one terminal.")] = 100,
@@ -107,6 +107,11 @@ def terminals(
 def _check(region: str, background: float) -> None:
     from skylift.base.errors import Refused
 
+    # Written so that nan fails as well.
+    if not 0.0 <= background <= 1e6:
+        raise Refused(
+            "plan.background", "--background-mbps-per-km2", "it is a number from 0 to 1e6", "correct it"
+        )
     if background > 0.0 and not region:
         raise Refused(
             "plan.background",
