@@ -71,7 +71,7 @@ def slot_by_hand(
     feeder_bps: float = 1e12,
     rules: ScheduleRules | None = None,
 ) -> Slot:
-    """Places as (latitude, longitude) in degrees; rate by (cell, satellite); gateways reach all satellites."""
+    """Places: latitude and longitude in degrees; rate by (cell, satellite); gateways reach all satellites."""
     n, g = len(satellites), len(antennas)
     keys = sorted(rate)
     count = np.bincount([c for c, _ in keys], minlength=len(cells)) if cells else np.zeros(0, dtype=int)
@@ -191,8 +191,8 @@ def test_no_better_than_the_optimum_and_not_far_below(
     two satellites (48): least 0.973, mean 0.997
         by classes 1, 1-2, 1-3: least 0.837, 0.946, 0.930
     with a separation of 8 degrees (11 of seeds 0 to 44): least 0.741, mean 0.954
-    In the eight worst the engine's feeders cost nothing: with these held, HiGHS serves as much. What is lost is
-    lost in who serves whom on which channel.
+    In the eight worst the engine's feeders cost nothing: with these held, HiGHS serves as much. What is lost
+    is lost in who serves whom on which channel.
     """
     for seed, ratio in compared[kind].items():
         assert ratio[-1] >= LEAST_RATIO[kind], (seed, ratio)
@@ -246,7 +246,7 @@ def test_the_programme_sees_a_broken_rule(slot_of: SlotOf) -> None:
 @settings(max_examples=60)
 @given(st.integers(0, 10**6), st.sampled_from([1, 3, 8]), st.sampled_from([0.2, 1.0, 4.0]), st.booleans())
 def test_one_satellite_fills_as_water_does(seed: int, beams: int, load: float, thin: bool) -> None:
-    """One satellite has no neighbour to keep clear of, so progressive filling is the optimum, cell by cell."""
+    """One satellite has nobody to keep clear of, so progressive filling is the optimum, cell by cell."""
     random = np.random.default_rng(seed)
     m = int(random.integers(1, 40))
     wanted = random.lognormal(0, 1, (m, 4)) * (random.uniform(size=(m, 4)) > 0.25)
@@ -269,7 +269,7 @@ def test_one_satellite_fills_as_water_does(seed: int, beams: int, load: float, t
 def test_two_satellites_of_one_rate_fill_as_one() -> None:
     """Cells far apart, seen by both at one rate: as if one satellite had the beams of both.
 
-    Measured: what is served to 1e-15; the worst level 0.0103 below (to 0.02 the balance does not divide a cell).
+    Measured: what is served to 1e-15; the worst level 0.0103 below.
     """
     places = [(46.0 + 1.5 * i, 26.0 + 2.5 * j) for i in range(5) for j in range(5)]
     both = {(c, s): 500e6 for c in range(25) for s in range(2)}
@@ -311,7 +311,7 @@ def rises(slot_of: SlotOf, kind: str, seeds: range) -> dict[str, list[float]]:
     return out
 
 
-# Most that halving, or taking one away, has raised what is served, over 300 slots each; and how often it rose.
+# The most that halving, or taking one away, raised what is served, over 300 slots each; and how often.
 #             beams         antennas      feeder        channels  rates  gateway       satellite
 #   small     never         never         never         never     never  never         0.044, 1.4 %
 #   medium    never         never         never         never     never  0.0038, 2.7 % 0.0068, 2.3 %
@@ -348,7 +348,7 @@ def test_half_of_a_thing_never_raises_what_is_served_in_a_crowd(slot_of: SlotOf)
 def test_the_objective_itself_may_serve_more_with_less(taken: str) -> None:
     """Not the engine: the exact optimum. One antenna, three cells, of which the first is seen by the poor
     satellite only. To lift it, leximin gives the antenna to the poor satellite, and all have 0.07 Gb/s each;
-    without that satellite the other two cells are full. So "halving never raises served_bps" cannot hold of it.
+    without that satellite the other two cells are full. So "halving never raises served_bps" cannot hold.
     """
     slot = slot_by_hand(
         [(49.0, 31.0), (50.0, 31.0), (51.0, 31.0)],
@@ -392,11 +392,11 @@ def rising(slot: Slot, made: Schedule, **how: Any) -> Counter[str]:
 
 @pytest.mark.parametrize("kind", FAIR)
 def test_hardly_a_cell_can_rise_at_the_cost_of_one_that_stands_higher(kind: str, slot_of: SlotOf) -> None:
-    """Unlit beams, idle time, feeder rate and donors on every lane the cell may lawfully use; to 0.05 of a level.
+    """Unlit beams, idle time, feeder rate, donors on every lane the cell may lawfully use; to 0.05 levels.
 
     Measured over 10 slots each (small: 40), cells that could rise: small 1 of 480, ordinary 0 of 1,200,
     few beams 0, thin feeders 0, few antennas 1, two satellites 0; sparse 2 of 600; crowded 141 of 1,000, at
-    most 34 in a slot. If a higher cell may be cleared off a channel besides: sparse 6, crowded 184, others same.
+    most 34 in a slot. If a higher cell may be cleared off a channel too: sparse 6, crowded 184, others same.
     """
     seeds, cells = range(3), 0
     could: Counter[str] = Counter()
@@ -527,7 +527,7 @@ def test_wide_cones_break_no_rule(separation_deg: float, slot_of: SlotOf, breach
 @pytest.mark.xfail(
     strict=False,
     raises=Refused,
-    reason="rules allow 20 degrees, but 10 degrees from 550 km at 25 of elevation reach over 1,500 km: refused",
+    reason="rules allow 20 degrees; 10 degrees from 550 km at 25 of elevation reach over 1,500 km: refused",
 )
 def test_a_separation_that_the_rules_allow_is_scheduled(slot_of: SlotOf) -> None:
     rules = ScheduleRules(separation_rad=np.radians(10.0))
@@ -664,8 +664,8 @@ except Refused as refusal:
 
 @pytest.mark.xfail(
     strict=False,
-    reason="previous of a greater slot, a cell at inf: segmentation fault; a cell at nan: refused as 'not the "
-    "cells that this scheduler was made for'; a satellite at nan or inf: scheduled, and its beams cover nobody",
+    reason="greater slot as previous, a cell at inf: segmentation fault; a cell at nan: refused as 'not the "
+    "cells that this scheduler was made for'; a satellite at nan or inf: scheduled, its beams cover nobody",
 )
 @pytest.mark.parametrize(
     "wrong", [("previous",), ("cells", "nan"), ("cells", "inf"), ("satellites", "nan"), ("satellites", "inf")]
