@@ -31,7 +31,7 @@ def test_defaults_are_whole_and_say_what_they_are() -> None:
     assert format_instant(inputs.start_us) == "2022-12-01T11:59:57Z"
     assert len(case.catalogue) == 3168
     assert any("starlink-as-flown" in note for note in inputs.notes)
-    assert case.demand.wanted_bps.sum() == pytest.approx(10e6 * case.region.area_km2.sum())
+    assert case.demand.wanted_bps.sum() == pytest.approx(100e6 * case.region.area_km2.sum())
     # Luxembourg has 2,586 km2; cells belong to it by their centres.
     assert case.region.area_km2.sum() == pytest.approx(2586, rel=0.15)
     assert hourly(inputs.start_us, 3) == [inputs.start_us + hour * 3_600_000_000 for hour in range(3)]
@@ -133,7 +133,7 @@ def test_what_is_left_out_is_wanted_and_barred(tmp_path: Path) -> None:
     north = np.array([p.latitude_deg > 49.7 for p in region.places])
     assert 0 < north.sum() < len(region)
     assert (demand.barred == np.where(north, WhyDown.REGION_NOT_ACTIVE, 0)).all()
-    assert demand.barred_bps == pytest.approx(10e6 * region.area_km2[north].sum())
+    assert demand.barred_bps == pytest.approx(100e6 * region.area_km2[north].sum())
     assert any("not served" in note for note in inputs.notes)
     result = bearing(inputs.case, [inputs.start_us], every=0)
     assert result.cell_served_bps[:, north].sum() == 0.0

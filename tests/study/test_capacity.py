@@ -39,6 +39,7 @@ from skylift.study.capacity import (
     Region,
     even_demand,
 )
+from skylift.study.ladder import ENDS, in_steps, only_class
 from skylift.study.less import most_possible_bps, most_served
 from skylift.study.limits import RESOURCES, Scale, lifted, scaled, without_sharing
 
@@ -331,6 +332,54 @@ def test_a_region_that_nobody_reaches_is_told_and_not_hidden() -> None:
 def test_no_gateways_at_all() -> None:
     result = bearing(case_of(disk(1), plain(), gateways=()), [AT_US], every=1)
     assert result.served_bps == 0.0
+
+
+# --- demand of one class, in steps -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", range(len(CLASS_NAMES)))
+def test_steps_add_up_to_what_one_class_wants(which: int) -> None:
+    wanted = np.zeros((3, len(CLASS_NAMES)))
+    wanted[:, which] = [4e6, 0.0, 1e9]
+    assert only_class(wanted) == which
+    steps, rules = in_steps(wanted, ScheduleRules())
+    np.testing.assert_allclose(steps.sum(axis=1), wanted.sum(axis=1))
+    # Level k ends where ENDS says: the floor is its part of all classes, each class the rest of its own.
+    floor = rules.floor_fraction * steps.sum(axis=1)
+    ends = np.cumsum(np.column_stack([floor, (1.0 - rules.floor_fraction) * steps]), axis=1)
+    np.testing.assert_allclose(ends, wanted.sum(axis=1)[:, np.newaxis] * np.array(ENDS))
+
+
+def test_many_classes_or_none_are_not_put_in_steps() -> None:
+    assert only_class(np.zeros((2, 4))) is None
+    assert only_class(np.ones((2, 4))) is None
+
+
+def test_levels_are_those_of_the_class_that_asked() -> None:
+    """Level by level as docs/why/011 says, for a demand of class 2 (critical infrastructure) alone."""
+    study = CapacityStudy(case_of(disk(1), plain()))
+    wanted = np.zeros((7, len(CLASS_NAMES)))
+    wanted[:, 1] = [1e6, 1e8, 1e9, 2e9, 0.0, 5e8, 1e7]
+    schedule = study.schedule(study.offer(AT_US), wanted_bps=wanted)
+    assert (schedule.served_bps[:, [0, 2, 3]] == 0.0).all()
+    floor = study.case.rules.floor_fraction
+    for got, want, level in zip(schedule.served_bps[:, 1], wanted[:, 1], schedule.level, strict=True):
+        part = got / want if want else 1.0
+        if part > 1.0 - 1e-6:
+            assert level == 5.0
+        elif part >= floor:
+            assert level == pytest.approx(2.0 + (part - floor) / (1.0 - floor))
+        else:
+            assert level == pytest.approx(part / floor)
+
+
+@pytest.mark.parametrize("bps_per_km2", [3e5, 3e6, 3e7, 3e8])
+def test_cells_get_alike_however_much_more_than_there_is_they_ask_for(bps_per_km2: float) -> None:
+    case = case_of(disk(2), plain(beams=2, channels=4), catalogue=overhead(disk(0), plain()))
+    case = replace(case, demand=even_demand(case.region, np.zeros(19, np.uint8), bps_per_km2))
+    served = bearing(case, [AT_US], every=0).cell_served_bps[0] / case.region.area_km2
+    assert served.min() > 0.75 * served.mean()
+    assert served.max() < 1.35 * served.mean()
 
 
 # --- scaling -----------------------------------------------------------------------------------------

@@ -59,12 +59,17 @@ def read_report(path: Path) -> CapacityReport:
         raise Refused(
             "plan.result", path.name, "another version of skylift wrote it", "run plan capacity again"
         )
-    report = CapacityReport(document.get("summary") or {}, document.get("detail") or {})
-    cells = report.detail.get("cells") or {}
+    report = CapacityReport(_table(document, "summary"), _table(document, "detail"))
+    cells = _table(report.detail, "cells")
     whole = {"served_bps", "demand_bps", "hours", "limited_by"} <= set(report.summary)
     if not whole or len({len(column) for column in cells.values()}) != 1:
         raise _no_result(path)
     return report
+
+
+def _table(document: dict[str, Any], key: str) -> dict[str, Any]:
+    found = document.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def _no_result(path: Path) -> Refused:

@@ -42,6 +42,7 @@ def _summary(inputs: PlanInputs, result: CapacityResult) -> dict[str, Any]:
         "cells": len(case.region),
         "area_km2": round(float(case.region.area_km2.sum()), 1),
         "allowed_area_km2": round(result.allowed_km2, 1),
+        "demand_mbps_per_km2": _even_mbps_per_km2(result),
         "demand_bps": round(result.demand_bps),
         "barred_bps": round(demand.barred_bps),
         "served_bps": round(result.served_bps),
@@ -56,6 +57,14 @@ def _summary(inputs: PlanInputs, result: CapacityResult) -> dict[str, Any]:
         "rules": _rules(result),
         "notes": list(inputs.notes),
     }
+
+
+def _even_mbps_per_km2(result: CapacityResult) -> float | None:
+    """What everybody wants of each km2; None where a file says who wants what."""
+    case = result.case
+    if not case.demand.even:
+        return None
+    return round(float(case.demand.wanted_bps.sum() / case.region.area_km2.sum()) / 1e6, 6)
 
 
 def _classes(result: CapacityResult) -> dict[str, dict[str, int]]:

@@ -31,7 +31,7 @@ def capacity(
     system: option.System = None,
     at: option.At = None,
     hours: option.Hours = 24,
-    demand_mbps_per_km2: option.Density = 10.0,
+    demand_mbps_per_km2: option.Density = 100.0,
     demand: option.Demand = None,
     left_out: option.LeftOut = None,
     rain: option.Rain = None,

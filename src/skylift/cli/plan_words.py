@@ -76,8 +76,10 @@ def print_summary(summary: dict[str, Any]) -> None:
 def figures(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """What stands at the top, by name; also what a comparison sets side by side."""
     allowed = summary["demand_bps"] - summary["barred_bps"]
+    even = summary["demand_mbps_per_km2"]
+    each = "" if even is None else f" ({even:g} Mbit/s per km2)"
     rows = [
-        ("wanted, Gbit/s", gbps(summary["demand_bps"])),
+        (f"wanted{each}, Gbit/s", gbps(summary["demand_bps"])),
         ("served, mean, Gbit/s", gbps(summary["served_bps"])),
         ("served, least hour, Gbit/s", gbps(summary["least_served_bps"])),
         ("served of what is allowed", percent(summary["served_bps"], allowed)),

@@ -27,6 +27,7 @@ from skylift.sky.routing.ground import Gateway
 from skylift.sky.schedule.problem import Cells, Floats, Schedule, ScheduleRules
 from skylift.sky.schedule.scheduler import BeamScheduler
 from skylift.sky.schedule.supply import Disturbances, Offer, Radio, SlotGeometry, Supply
+from skylift.study.ladder import as_asked, in_steps, only_class
 
 # In the order in which the schedule serves them; the names are those of --demand and of --json.
 CLASS_NAMES = ("life_and_rescue", "critical_infrastructure", "government_and_aid", "everybody")
@@ -153,8 +154,13 @@ class CapacityStudy:
         self, offer: Offer, rules: ScheduleRules | None = None, wanted_bps: Floats | None = None
     ) -> Schedule:
         """The schedule of an offer, which a caller may have changed. wanted_bps (M, 4); None: the case's."""
-        cells = self.cells if wanted_bps is None else replace(self.cells, wanted_bps=wanted_bps)
-        return self._scheduler.schedule(offer.slot(cells, rules or self.case.rules))
+        asked_bps = self.cells.wanted_bps if wanted_bps is None else wanted_bps
+        rules = rules or self.case.rules
+        if only_class(asked_bps) is None:
+            return self._scheduler.schedule(offer.slot(replace(self.cells, wanted_bps=asked_bps), rules))
+        steps_bps, stepped = in_steps(asked_bps, rules)
+        found = self._scheduler.schedule(offer.slot(replace(self.cells, wanted_bps=steps_bps), stepped))
+        return as_asked(found, asked_bps, rules.floor_fraction)
 
     def hours(self, slot_starts_us: Sequence[int]) -> Iterator[Hour]:
         """One result for each slot; slots know nothing of one another, for they lie far apart."""
