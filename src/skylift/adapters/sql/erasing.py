@@ -16,7 +16,7 @@ from skylift.adapters.sql.writing import TRACES
 # Copies that are taken before a migration are called so, beside the database.
 COPY_MARK = ".before-"
 
-# secure_delete overwrites rows that are deleted and pages that are freed. It does not overwrite what is left of
+# secure_delete overwrites deleted rows and freed pages. It does not overwrite what is left of
 # a row where it stood before its page was split or merged, so the whole table is put into fresh pages. The
 # temporary table is in memory (engine.py); without WHERE all pages of the old one are freed.
 WRITE_ANEW = (
@@ -33,7 +33,7 @@ def has_traces(connection: Connection) -> bool:
 
 
 def scrub(engine: Engine) -> bool:
-    """Go over the files; whether nothing erased is left in them. False where a reader prevents it.
+    """Go over the files; whether nothing erased is left in them, which a reader can prevent.
 
     SQLite: the table is written anew; then the write-ahead log, which holds earlier pages, is moved into the
     database and cut to nothing. PostgreSQL: the table is written anew, as an ordinary VACUUM leaves the bytes

@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, func, literal_column, select
 
+from skylift.adapters.sql.chain import canonical
 from skylift.adapters.sql.faults import corrupt, told
-from skylift.adapters.sql.schema import PERSONAL, THING_KEYS, THINGS, AnyRow
+from skylift.adapters.sql.schema import LOGIN_FIELD, PERSONAL, REPLIES, THING_KEYS, THINGS, AnyRow
 from skylift.base.things import Facets, Room
-from skylift.ports.store import Stored, Wanted
+from skylift.ports.store import Reply, Stored, Wanted
 
 T = TypeVar("T")
 
@@ -44,6 +45,20 @@ class SqlReader:
         with told():
             rows = self._connection.execute(wanted.order_by(PERSONAL.c.field)).all()
         return {row.field: json.loads(row.value) for row in rows}
+
+    def find_login(self, email: str) -> str | None:
+        wanted = select(PERSONAL.c.subject_id).where(
+            # Written out, so that the index of this field alone is used.
+            PERSONAL.c.field == literal_column(f"'{LOGIN_FIELD}'"),
+            PERSONAL.c.value == canonical(email),
+        )
+        with told():
+            return self._connection.execute(wanted).scalar()
+
+    def reply(self, key: str) -> Reply | None:
+        with told():
+            row = self._connection.execute(select(REPLIES).where(REPLIES.c.key == key)).first()
+        return None if row is None else Reply(row.at_us, row.asked, row.status, row.body)
 
     def _one(self, room: Room[T], wanted: Select[Any]) -> Stored[T] | None:
         with told():

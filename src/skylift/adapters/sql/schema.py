@@ -105,6 +105,28 @@ PERSONAL = Table(
     PrimaryKeyConstraint("subject_id", "field", name="personal_pk"),
 )
 
+# Who logs in is found by their e-mail, and by nothing else that is personal.
+LOGIN_FIELD = "login_email"
+Index(
+    "personal_login",
+    PERSONAL.c.field,
+    PERSONAL.c.value,
+    sqlite_where=PERSONAL.c.field == LOGIN_FIELD,
+    postgresql_where=PERSONAL.c.field == LOGIN_FIELD,
+)
+
+# What was answered to writes that may come again, by a hash of who asked and of the key that they gave.
+REPLIES = Table(
+    "replies",
+    METADATA,
+    Column("key", _EXACT, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("asked", _EXACT, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+)
+Index("replies_at", REPLIES.c.at_us)
+
 META = Table(
     "meta",
     METADATA,

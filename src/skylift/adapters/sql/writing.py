@@ -13,11 +13,11 @@ from sqlalchemy.exc import DBAPIError
 from skylift.adapters.sql.chain import canonical, row_hash
 from skylift.adapters.sql.faults import CORRUPT, LOST, THING, told, translated
 from skylift.adapters.sql.reading import SqlReader, searched
-from skylift.adapters.sql.schema import JOURNAL, JOURNAL_HEAD, META, PERSONAL, THING_KEYS, THINGS
+from skylift.adapters.sql.schema import JOURNAL, JOURNAL_HEAD, META, PERSONAL, REPLIES, THING_KEYS, THINGS
 from skylift.base.errors import Refused, Unavailable
 from skylift.base.events import Event, to_payload
 from skylift.base.things import Room
-from skylift.ports.store import Conflict, Stored
+from skylift.ports.store import Conflict, Reply, Stored
 
 T = TypeVar("T")
 
@@ -140,6 +140,16 @@ class SqlTransaction(SqlReader):
                 self._leaves_traces()
             return bool(gone.rowcount)
 
+    def keep_reply(self, key: str, reply: Reply) -> None:
+        row = {"key": key, "at_us": reply.at, "asked": reply.asked, "status": reply.status, "body": reply.body}
+        _check_texts(row)
+        with self._whole():
+            self._connection.execute(insert(REPLIES), row)
+
+    def drop_replies(self, before: int) -> int:
+        with self._whole():
+            return self._connection.execute(delete(REPLIES).where(REPLIES.c.at_us < before)).rowcount
+
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
         """A part that can fail alone: what it wrote is undone, the rest of the transaction stands."""
@@ -148,22 +158,25 @@ class SqlTransaction(SqlReader):
             inner = self._connection.begin_nested()
         try:
             yield
-        except BaseException:
-            self._undo(inner)
+        except BaseException as error:
+            if not self._undone(inner):
+                self._broken = self.is_lost = True
+                if isinstance(error, Unavailable):
+                    raise
+                raise Unavailable(LOST[0], THING, *LOST[1:]) from None
             self._sequence, self._hash, self.erased, self._broken = sequence, last_hash, erased, False
             del self._journal[rows:]
             raise
         with told():
             inner.commit()
 
-    def _undo(self, inner: NestedTransaction) -> None:
-        """Back to a savepoint; where the database has given up the whole transaction, all of it fails."""
-        self._broken = self.is_lost = True
-        with told():
+    def _undone(self, inner: NestedTransaction) -> bool:
+        """Go back to a savepoint; False where the database has given up the whole transaction already."""
+        try:
             inner.rollback()
-        if self._connection.invalidated:
-            raise Unavailable(LOST[0], THING, *LOST[1:])
-        self.is_lost = False
+        except DBAPIError:
+            return False
+        return not self._connection.invalidated
 
     def finish(self) -> None:
         """Write the rows of the journal. The last thing before the transaction is committed."""

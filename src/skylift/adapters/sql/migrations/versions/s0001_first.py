@@ -71,6 +71,22 @@ def upgrade() -> None:
         sa.Column("value", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("subject_id", "field", name="personal_pk"),
     )
+    op.create_index(
+        "personal_login",
+        "personal",
+        ["field", "value"],
+        sqlite_where=sa.text("field = 'login_email'"),
+        postgresql_where=sa.text("field = 'login_email'"),
+    )
+    op.create_table(
+        "replies",
+        sa.Column("key", exact, primary_key=True),
+        sa.Column("at_us", sa.BigInteger, nullable=False),
+        sa.Column("asked", exact, nullable=False),
+        sa.Column("status", sa.Integer, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+    )
+    op.create_index("replies_at", "replies", ["at_us"])
     if op.get_bind().dialect.name == "postgresql":
         # ANALYZE would copy common values into pg_statistic, where no erasure reaches them.
         op.execute("ALTER TABLE personal ALTER COLUMN value SET STATISTICS 0")
