@@ -78,7 +78,7 @@ def _map(axes: Any, inputs: PlanInputs, existing: int, result: SitingResult) -> 
     axes.xaxis.set_major_formatter(lambda x, _: f"{_wrapped(x):g}")
     axes.set_xlabel("longitude (degrees)")
     axes.set_ylabel("latitude (degrees)")
-    axes.legend(loc="lower left", frameon=True, framealpha=0.9, fontsize=9)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=3, frameon=False, fontsize=9)
 
 
 def _sites(
@@ -121,9 +121,9 @@ def _bars(axes: Any, result: SitingResult) -> None:
         ("available", before.availability, after.availability, ""),
         (
             "served",
-            before.served_bps / result.wanted_bps,
-            after.served_bps / result.wanted_bps,
-            "of what is wanted",
+            _part(before.served_bps, result.most_bps),
+            _part(after.served_bps, result.most_bps),
+            "of what all together could",
         ),
         ("robust", before.robustness, after.robustness, "the least with any one lost"),
     ]
@@ -166,7 +166,11 @@ def _bare(axes: Any) -> None:
 
 
 def _share(fraction: float) -> str:
-    return f"{fraction:.0%}" if fraction >= 0.1 or fraction == 0.0 else f"{fraction:.1%}"
+    return f"{fraction:.0%}" if fraction in (0.0, 1.0) else f"{fraction:.1%}"
+
+
+def _part(served_bps: float, of_bps: float) -> float:
+    return served_bps / of_bps if of_bps > 0.0 else 0.0
 
 
 def _near(places: Floats, cells: Floats, squeeze: float) -> npt.NDArray[np.bool_]:

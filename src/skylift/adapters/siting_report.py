@@ -36,6 +36,7 @@ def siting_summary(inputs: PlanInputs, result: SitingResult, hours: int) -> dict
         "system": inputs.system,
         "cells": len(inputs.case.region),
         "wanted_bps": result.wanted_bps,
+        "most_bps": result.most_bps,
         "by": result.by,
         "method": result.method,
         "value": result.value,

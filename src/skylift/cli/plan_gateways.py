@@ -6,17 +6,29 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from skylift.cli import plan_options as option
 from skylift.cli.outputs import check_output, check_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from skylift.adapters.plan_sources import PlanSources
     from skylift.study.siting import Figures, SitingResult
+    from skylift.study.siting_search import Limits
+
+_MostSets = Annotated[
+    int, typer.Option(min=1, max=100_000, help="Up to so many sets all are looked at; beyond, greedy.")
+]
+_MostValues = Annotated[
+    int, typer.Option(min=1, max=100_000, help="So many sets are scheduled at most in the search.")
+]
+_Out = Annotated[Path | None, typer.Option("-o", "--out", "--output", help="Write the JSON document there.")]
 
 
 def register(plan: typer.Typer) -> None:
@@ -24,49 +36,31 @@ def register(plan: typer.Typer) -> None:
 
 
 def gateways(
-    region: Annotated[str, typer.Option(help="ISO code or English name of a country, or a GeoJSON file.")],
+    region: option.Region,
     candidates: Annotated[Path, typer.Option(help="Sites to choose from, in any format of --gateways.")],
     add: Annotated[int, typer.Option(min=1, max=50, help="How many to choose.")] = 1,
     by: Annotated[str, typer.Option(help="capacity, availability or robustness.")] = "capacity",
     candidate: Annotated[list[str] | None, typer.Option(help="Only this candidate; again for more.")] = None,
-    catalogue: Annotated[Path | None, typer.Option(help="A catalogue: TLE or OMM.")] = None,
-    gateways: Annotated[Path | None, typer.Option(help="Own list of the gateways that exist.")] = None,
-    gateway: Annotated[list[str] | None, typer.Option(help="Only this one exists; again for more.")] = None,
-    without: Annotated[list[str] | None, typer.Option(help="Not this gateway; again for more.")] = None,
-    system: Annotated[
-        str | None, typer.Option(help="A packaged radio system, or a .toml. Without it: by the year.")
-    ] = None,
-    at: Annotated[
-        str | None, typer.Option(help="Start, ISO 8601. Without it: the catalogue's middle epoch.")
-    ] = None,
-    hours: Annotated[int, typer.Option(min=1, max=168, help="One slot of each hour.")] = 4,
-    demand_mbps_per_km2: Annotated[
-        float, typer.Option(help="What is wanted of each km2; the default is more than can be served.")
-    ] = 10.0,
-    demand: Annotated[
-        Path | None, typer.Option(help="CSV: cell, or latitude_deg and longitude_deg; wanted_mbps; class.")
-    ] = None,
-    left_out: Annotated[
-        str | None, typer.Option("--except", help="Not allowed there: a packaged area, or a GeoJSON file.")
-    ] = None,
-    rain: Annotated[Path | None, typer.Option(help="Cells of rain, TOML.")] = None,
-    jam: Annotated[Path | None, typer.Option(help="Disturbances, TOML.")] = None,
-    resolution: Annotated[int, typer.Option(help="H3 resolution of the cells; 5 has about 253 km2.")] = 5,
-    antennas_per_gateway: Annotated[
-        int | None, typer.Option(help="Satellites that a gateway, or a candidate, talks to.")
-    ] = None,
-    most_sets: Annotated[
-        int, typer.Option(min=1, max=100_000, help="Up to so many sets all are looked at; beyond, greedy.")
-    ] = 2_000,
-    most_values: Annotated[
-        int, typer.Option(min=1, max=100_000, help="So many sets are scheduled at most in the search.")
-    ] = 60,
-    lenient: Annotated[bool, typer.Option("--lenient", help="Skip bad records of the catalogue.")] = False,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", "--output", help="Write the JSON document there.")
-    ] = None,
+    catalogue: option.Catalogue = None,
+    gateways: option.Gateways = None,
+    gateway: option.Gateway = None,
+    without: option.Without = None,
+    system: option.System = None,
+    at: option.At = None,
+    hours: option.Hours = 4,
+    demand_mbps_per_km2: option.Density = 100.0,
+    demand: option.Demand = None,
+    left_out: option.LeftOut = None,
+    rain: option.Rain = None,
+    jam: option.Jam = None,
+    resolution: option.Resolution = 5,
+    antennas_per_gateway: option.Antennas = None,
+    most_sets: _MostSets = 2_000,
+    most_values: _MostValues = 60,
+    lenient: option.Lenient = False,
+    out: _Out = None,
     plot: Annotated[Path | None, typer.Option(help="Draw a map and bars, .png.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: option.AsJson = False,
 ) -> None:
     """Choose the sites, of those in a list, that help a region most, and say how sure the choice is.
 
@@ -74,41 +68,49 @@ def gateways(
     which see a satellite that some gateway tracks. robustness: the least of both shares when any one gateway
     is lost.
     """
-    from skylift.adapters.candidates_file import load_siting
-    from skylift.adapters.plan_sources import PlanSources, hourly
-    from skylift.adapters.siting_report import siting_summary
+    from skylift.adapters.plan_sources import PlanSources
     from skylift.base.instants import parse_instant
-    from skylift.study.siting import SitingStudy
     from skylift.study.siting_search import Limits
 
     check_output(out)
     check_picture(plot, (".png",))
+    at_us = None if at is None else parse_instant(at, "--at")
     sources = PlanSources(
-        region,
-        catalogue=catalogue,
-        lenient=lenient,
-        gateways=gateways,
-        only=tuple(gateway or ()),
-        without=tuple(without or ()),
-        system=system,
-        resolution=resolution,
-        at_us=None if at is None else parse_instant(at, "--at"),
-        demand_mbps_per_km2=demand_mbps_per_km2,
-        demand=demand,
-        left_out=left_out,
-        rain=rain,
-        jam=jam,
+        region, catalogue, lenient, gateways, tuple(gateway or ()), tuple(without or ()), system, resolution,
+        at_us, demand_mbps_per_km2, demand=demand, left_out=left_out, rain=rain, jam=jam,
         antennas=antennas_per_gateway,
-    )
-    inputs, existing = load_siting(sources, candidates, tuple(candidate or ()))
-    with _progress() as progress:
-        study = SitingStudy(inputs.case, existing, hourly(inputs.start_us, hours), progress)
-        result = study.choose(add, by, Limits(most_sets, most_values))
-    summary = siting_summary(inputs, result, hours)
-    text = json.dumps(summary, ensure_ascii=False)
-    if out is not None:
-        from skylift.adapters.atomic import write_atomically
+    )  # fmt: skip
+    question = _Question(candidates, tuple(candidate or ()), add, by, hours, Limits(most_sets, most_values))
+    _answer(sources, question, (out, plot), as_json)
 
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    candidates: Path
+    only: tuple[str, ...]
+    add: int
+    by: str
+    hours: int
+    limits: Limits
+
+
+def _answer(
+    sources: PlanSources, question: _Question, files: tuple[Path | None, Path | None], as_json: bool
+) -> None:
+    from skylift.adapters.atomic import write_atomically
+    from skylift.adapters.candidates_file import load_siting
+    from skylift.adapters.plan_sources import hourly
+    from skylift.adapters.siting_report import siting_summary
+    from skylift.study.siting import SitingStudy
+
+    inputs, existing = load_siting(sources, question.candidates, question.only)
+    with _progress() as progress:
+        study = SitingStudy(inputs.case, existing, hourly(inputs.start_us, question.hours), progress)
+        result = study.choose(question.add, question.by, question.limits)
+    summary = siting_summary(inputs, result, question.hours)
+    text = json.dumps(summary, ensure_ascii=False)
+    out, plot = files
+    if out is not None:
         write_atomically(out, text + "\n")
     if plot is not None:
         from skylift.adapters.pictures_siting import draw_siting

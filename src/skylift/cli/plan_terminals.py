@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from skylift.cli import plan_options as option
 from skylift.cli.outputs import check_output
 from skylift.cli.progress import slot_progress
 
 if TYPE_CHECKING:
-    from skylift.study.terminals import TerminalPlan
+    from skylift.adapters.sites_file import SitesInputs
+    from skylift.study.terminals import TerminalPlan, TerminalRules
+
+_Sites = Annotated[Path, typer.Option(help="CSV or JSON: id, latitude and longitude or cell, kind, people.")]
+_Out = Annotated[
+    Path | None, typer.Option("-o", "--out", "--output", help="Write the JSON document, for you alone.")
+]
 
 MOST_ROWS = 40
 
@@ -23,11 +30,9 @@ def register(plan: typer.Typer) -> None:
 
 
 def terminals(
-    sites: Annotated[
-        Path, typer.Option(help="CSV or JSON: id, latitude and longitude or cell, kind, people.")
-    ],
+    sites: _Sites,
     region: Annotated[
-        str, typer.Option(help="Country or GeoJSON in which everybody else wants something, too.")
+        str, typer.Option(help="Where everybody else wants something, too: as for capacity.")
     ] = "",
     background_mbps_per_km2: Annotated[
         float, typer.Option(help="What everybody else in the region wants.")
@@ -35,31 +40,21 @@ def terminals(
     terminal_mbps: Annotated[float, typer.Option(help="Counted on from one terminal.")] = 60.0,
     people_per_terminal: Annotated[int, typer.Option(help="That share one terminal.")] = 100,
     spare: Annotated[float, typer.Option(help="Share of terminals kept in store.")] = 0.2,
-    catalogue: Annotated[Path | None, typer.Option(help="A catalogue: TLE or OMM.")] = None,
-    gateways: Annotated[Path | None, typer.Option(help="Own list of gateways.")] = None,
-    gateway: Annotated[list[str] | None, typer.Option(help="Only this one; again for more.")] = None,
-    without: Annotated[list[str] | None, typer.Option(help="Not this gateway; again for more.")] = None,
-    system: Annotated[
-        str | None, typer.Option(help="A packaged radio system, or a .toml. Without it: by the year.")
-    ] = None,
-    at: Annotated[
-        str | None, typer.Option(help="Start, ISO 8601. Without it: the catalogue's middle epoch.")
-    ] = None,
-    hours: Annotated[int, typer.Option(min=1, max=168, help="One slot of each hour.")] = 24,
-    left_out: Annotated[
-        str | None, typer.Option("--except", help="Not allowed there: a packaged area, or a GeoJSON file.")
-    ] = None,
-    rain: Annotated[Path | None, typer.Option(help="Cells of rain, TOML.")] = None,
-    jam: Annotated[Path | None, typer.Option(help="Disturbances, TOML.")] = None,
-    resolution: Annotated[int, typer.Option(help="H3 resolution of the cells; 5 has about 253 km2.")] = 5,
-    antennas_per_gateway: Annotated[
-        int | None, typer.Option(help="Satellites that a gateway talks to.")
-    ] = None,
-    lenient: Annotated[bool, typer.Option("--lenient", help="Skip bad records of the catalogue.")] = False,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", "--output", help="Write the JSON document, for you alone.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    catalogue: option.Catalogue = None,
+    gateways: option.Gateways = None,
+    gateway: option.Gateway = None,
+    without: option.Without = None,
+    system: option.System = None,
+    at: option.At = None,
+    hours: option.Hours = 24,
+    left_out: option.LeftOut = None,
+    rain: option.Rain = None,
+    jam: option.Jam = None,
+    resolution: option.Resolution = 5,
+    antennas_per_gateway: option.Antennas = None,
+    lenient: option.Lenient = False,
+    out: _Out = None,
+    as_json: option.AsJson = False,
 ) -> None:
     """Terminals for a list of sites: how many, what each site gets with them, and why some get less.
 
@@ -68,32 +63,29 @@ def terminals(
     """
     from skylift.adapters.plan_sources import PlanSources, hourly
     from skylift.adapters.sites_file import load_sites
-    from skylift.adapters.terminals_report import terminals_summary, write_privately
     from skylift.base.instants import parse_instant
     from skylift.study.terminals import TerminalRules, TerminalStudy
 
     check_output(out)
     rules = TerminalRules(terminal_mbps * 1e6, people_per_terminal, spare)
     _check(region, background_mbps_per_km2)
+    at_us = None if at is None else parse_instant(at, "--at")
     sources = PlanSources(
-        region,
-        catalogue=catalogue,
-        lenient=lenient,
-        gateways=gateways,
-        only=tuple(gateway or ()),
-        without=tuple(without or ()),
-        system=system,
-        resolution=resolution,
-        at_us=None if at is None else parse_instant(at, "--at"),
-        left_out=left_out,
-        rain=rain,
-        jam=jam,
-        antennas=antennas_per_gateway,
-    )
+        region, catalogue, lenient, gateways, tuple(gateway or ()), tuple(without or ()), system, resolution,
+        at_us, left_out=left_out, rain=rain, jam=jam, antennas=antennas_per_gateway,
+    )  # fmt: skip
     loaded = load_sites(sources, sites, background_mbps_per_km2)
     with slot_progress("scheduling") as progress:
         study = TerminalStudy(loaded.inputs.case, loaded.sites, rules)
         plan = study.plan(hourly(loaded.inputs.start_us, hours), progress)
+    _tell(loaded, plan, rules, out, as_json)
+
+
+def _tell(
+    loaded: SitesInputs, plan: TerminalPlan, rules: TerminalRules, out: Path | None, as_json: bool
+) -> None:
+    from skylift.adapters.terminals_report import terminals_summary, write_privately
+
     summary = terminals_summary(loaded, plan, rules)
     text = json.dumps(summary, ensure_ascii=False)
     if out is not None:

@@ -35,7 +35,8 @@ class Figures:
 
     availability  share of what is wanted, by cell, that stands in cells which see a tracked satellite
     served_bps    by the schedule
-    robustness    the least, over the loss of any one gateway, of availability and served/wanted, both means
+    robustness    the least, over the loss of any one gateway, of availability and of served over most_bps
+                  (see SitingResult), both means
     """
 
     availability: float
@@ -70,6 +71,7 @@ class SitingResult:
     method       "exact", "bounded" or "greedy", as in siting_search.Found
     value, bound in the goal's own unit (fraction, bit/s, fraction): no set of so many has more than `bound`
     sets, valued how many sets there are, and how many were valued in full
+    most_bps     all gateways and all candidates together serve no more: what served is a share of
     alternatives further sets that were valued, best first, each with its value
     """
 
@@ -80,6 +82,7 @@ class SitingResult:
     sets: int
     valued: int
     wanted_bps: float
+    most_bps: float
     chosen: tuple[Gain, ...]
     before: Figures
     after: Figures
@@ -125,6 +128,8 @@ class SitingStudy:
                 "give a demand above zero, or another region",
             )
 
+        self.most_bps = self.served_limit_bps(frozenset(range(len(case.gateways))))
+
     @property
     def wanted_bps(self) -> float:
         return self._wanted_bps
@@ -166,6 +171,7 @@ class SitingStudy:
             sets=found.sets,
             valued=found.valued,
             wanted_bps=self._wanted_bps,
+            most_bps=self.most_bps,
             chosen=tuple(sorted(gains, key=key)),
             before=before_figures,
             after=after_figures,
@@ -203,8 +209,12 @@ class SitingStudy:
         working = frozenset(working)
         return float(np.mean([self._slot_served(k, working) for k in range(len(self._offers))]))
 
+    def served_share(self, working: Iterable[int]) -> float:
+        """served_bps over most_bps; 0 where nothing can be served at all."""
+        return self.served_bps(working) / self.most_bps if self.most_bps > 0.0 else 0.0
+
     def robustness(self, working: Working, floor: float = -math.inf) -> float:
-        """The least of availability and served/wanted when any one gateway is lost; 0 where there is none.
+        """The least of availability and served/most_bps when any one gateway is lost; 0 where there is none.
 
         floor  a value below it need not be exact: the search goes no further
         """
@@ -212,7 +222,7 @@ class SitingStudy:
         # The loss that can hurt most comes first, so that a set that is no good is soon known to be so.
         for _, g in sorted((self.served_limit_bps(working - {g}), g) for g in working & self._relevant):
             left = working - {g}
-            least = min(least, self.availability(left), self.served_bps(left) / self._wanted_bps)
+            least = min(least, self.availability(left), self.served_share(left))
             if least < floor:
                 return least
         return least if math.isfinite(least) else 0.0
@@ -255,7 +265,8 @@ class SitingStudy:
             return served(everything)
         # Losing one of the existing gateways is one of the losses, and losing none is no worse.
         bases = [everything, *self.losses(everything)]
-        return min(min(most(self.reach_limit, base), served(base) / self._wanted_bps) for base in bases)
+        share = 1.0 / self.most_bps if self.most_bps > 0.0 else 0.0
+        return min(min(most(self.reach_limit, base), served(base) * share) for base in bases)
 
     def _lost(self, working: Working, g: int) -> Lost:
         left = working - {g}
@@ -332,9 +343,9 @@ class _Score:
 
     def _limit(self, working: Working) -> float:
         if working not in self._limits:
-            wanted = self._study.wanted_bps
-            limit = min(self._study.reach_limit(working), self._study.served_limit_bps(working) / wanted)
-            self._limits[working] = limit
+            study, most = self._study, self._study.most_bps
+            share = study.served_limit_bps(working) / most if most > 0.0 else 0.0
+            self._limits[working] = min(study.reach_limit(working), share)
         return self._limits[working]
 
 
