@@ -1,4 +1,5 @@
-"""Every scenario is a golden run: two hours around each thing that happens in it, against stored figures.
+"""Every scenario is a golden run: two hours around each thing that happens in it, against stored figures;
+twenty minutes where beams are scheduled.
 
 Satellites, gateways and counts must be equal, delays to a billionth: another CPU may round otherwise. After a
 change that is meant to change results, write the figures anew and read the difference as you would read code:
@@ -19,8 +20,10 @@ import pytest
 
 from skylift.adapters.scenario_files import Loaded, Sources, load_world
 from skylift.base.instants import format_instant, parse_instant
-from skylift.base.link import WhyDown
+from skylift.base.link import LinkTable, WhyDown
+from skylift.twin.scenario_capacity import CLASS_NAMES
 from skylift.twin.tick import Twin
+from skylift.twin.world import needs_of
 
 ROOT = Path(__file__).resolve().parents[2]
 STORED = ROOT / "tests" / "vectors" / "golden"
@@ -44,12 +47,13 @@ def instants(case: Loaded) -> list[int]:
 
 
 def figures(case: Loaded, middle_us: int) -> dict[str, Any]:
-    """What an hour before and an hour after an instant add up to."""
+    """What an hour (with rates ten minutes) before and after an instant adds up to."""
     world = case.world
+    half_us = HOUR_US if world.capacity is None else HOUR_US // 6
     slots = [
         links
         for _, links in Twin(world).links(
-            max(case.scenario.start_us, middle_us - HOUR_US), min(case.scenario.end_us, middle_us + HOUR_US)
+            max(case.scenario.start_us, middle_us - half_us), min(case.scenario.end_us, middle_us + half_us)
         )
     ]
     norad, gateways = world.catalogue.norad, [str(g.id) for g in world.ground.gateways]
@@ -68,7 +72,34 @@ def figures(case: Loaded, middle_us: int) -> dict[str, Any]:
             "last_path": norad[up[-1].path_of(m)].tolist() if up else [],
             "rtt_us": [float(f"{v:.12g}") for v in np.quantile(rtt_us, [0.0, 0.5, 1.0])] if up else [],
         }
+    if world.capacity is not None:
+        # Many terminals, drawn at random: what their classes get says more than any one of them.
+        return {"slots": len(slots), "classes": by_class(case, slots)}
     return {"slots": len(slots), "terminals": terminals}
+
+
+def by_class(case: Loaded, slots: list[LinkTable]) -> dict[str, Any]:
+    """Reasons, handovers, least, median and greatest rates (bit/s) of each class, and its beams' time."""
+    priority = needs_of(case.world.terminals).priority
+    why = np.array([links.why_down for links in slots])
+    found = {}
+    for k, name in enumerate(CLASS_NAMES, 1):
+        who = np.flatnonzero(priority == k)
+        counts = Counter(WhyDown(int(code)).label for code in why[:, who].flat)
+        rates = [
+            np.array([getattr(links, column)[who] for links in slots]) for column in ("down_bps", "up_bps")
+        ]
+        found[name] = {
+            "why": dict(sorted(counts.items())),
+            "handovers": sum(int(links.handover[who].sum()) for links in slots),
+            **{
+                column: [float(f"{v:.9g}") for v in np.quantile(r[np.isfinite(r)], [0.0, 0.5, 1.0])]
+                if np.isfinite(r).any()
+                else []
+                for column, r in zip(("down_bps", "up_bps"), rates, strict=True)
+            },
+        }
+    return found
 
 
 def compare(got: Any, stored: Any, where: str) -> None:

@@ -108,7 +108,7 @@ def build_world(scenario: Scenario, parts: Parts) -> tuple[World, tuple[str, ...
         capacity=_capacity(scenario, parts, terminals, ground),
         memory_us=scenario.memory_us,
     )
-    return world, (*_reach_warnings(scenario, world), *_service_warnings(world))
+    return world, (*_reach_warnings(scenario, world), *_service_warnings(world), *_policy_warnings(world))
 
 
 def _shifted(scenario: Scenario, catalogue: Catalogue) -> Catalogue:
@@ -365,6 +365,12 @@ def _service_warnings(world: World) -> tuple[str, ...]:
     if any(service.terminals for service in world.timeline.service):
         return ()
     return ("no [[service]] covers any terminal: nobody is ever served",)
+
+
+def _policy_warnings(world: World) -> tuple[str, ...]:
+    if world.capacity is None or world.policy == "sticky":
+        return ()
+    return (f"links.policy {world.policy!r} is not asked: with [capacity] the beam schedule decides",)
 
 
 def _highest_m(catalogue: Catalogue) -> float:

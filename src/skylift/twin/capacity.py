@@ -33,9 +33,6 @@ from skylift.twin.world import Asks, CapacityPlan, Working, World
 Flags = npt.NDArray[np.bool_]
 Offsets = npt.NDArray[np.int64]
 
-# A terminal keeps its satellite where that gives it so much of what the best of them would. Assumed: a
-# handover is short, but tears what is being sent.
-KEEP_FRACTION = 0.8
 # Where more of a schedule than this is of use to nobody, it is made again for the satellites that are taken.
 WASTE_FRACTION = 0.005
 
@@ -126,11 +123,15 @@ class Allocator:
         number = _numbers(used, sky.position_mid_m.shape[1])
         remembered = None if before[0] is None else _in_slot(before[0], number, len(self.points))
         had = np.where(before[1] >= 0, number[before[1]], -1).astype(np.int32)
-        taken = _take(steady_schedule(scheduler, slot, remembered), points, asks, had)
+        # A terminal keeps its satellite for as much as a cell does.
+        keep_fraction = 1.0 - self.rules.keep_level
+        taken = _take(steady_schedule(scheduler, slot, remembered), points, asks, had, keep_fraction)
         if taken.usable_bps < (1.0 - WASTE_FRACTION) * taken.schedule.rate_bps.sum():
             # A dish has one satellite: what its cell is given over others goes to cells that can use it.
             kept = only_pairs(slot, pairs_among(slot, taken.cells(), taken.satellites()))
-            again = _take(scheduler.schedule(kept, taken.schedule), points, asks, taken.by_terminal())
+            again = _take(
+                scheduler.schedule(kept, taken.schedule), points, asks, taken.by_terminal(), keep_fraction
+            )
             taken = again if again.usable_bps > taken.usable_bps else taken
         schedule = _in_catalogue(taken.schedule, used, len(number), reach is None)
         return Given(
@@ -302,13 +303,13 @@ class _Taken:
         return self.groups.satellite[np.unique(self.group[self.group >= 0])]
 
 
-def _take(schedule: Schedule, points: SlotPoints, asks: Asks, had: Ints) -> _Taken:
+def _take(schedule: Schedule, points: SlotPoints, asks: Asks, had: Ints, keep_fraction: float) -> _Taken:
     """had (M,): the satellite that each terminal would keep, -1 for none."""
     groups, needs = _groups(schedule, len(points)), asks.needs
     group = np.empty(len(had), dtype=np.int64)
     take_satellites(
         np.argsort(needs.priority, kind="stable"), needs.priority, points.point_of, needs.down_bps, had,
-        groups.offset, groups.satellite, groups.rate_bps, KEEP_FRACTION, group,
+        groups.offset, groups.satellite, groups.rate_bps, keep_fraction, group,
     )  # fmt: skip
     up = group >= 0
     asked = np.bincount(group[up], weights=needs.down_bps[up], minlength=len(groups.rate_bps))
