@@ -57,6 +57,19 @@ class JournalRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """What was answered to a write, for when it comes again. Nothing personal and no secret is in it.
+
+    asked  hash of the whole request: another one under the same key is a mistake
+    """
+
+    at: int
+    asked: str
+    status: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """What a check of the journal found.
 
@@ -89,6 +102,14 @@ class Reader(Protocol):
         """What is kept about a person or a place and can be erased."""
         ...
 
+    def find_login(self, email: str) -> str | None:
+        """The id of whoever has this e-mail as their login, exactly so written."""
+        ...
+
+    def reply(self, key: str) -> Reply | None:
+        """What was answered to a write with this key."""
+        ...
+
 
 class Transaction(Reader, Protocol):
     """All of it happens, or nothing. Reads see what it has written itself. Writers take turns."""
@@ -112,6 +133,14 @@ class Transaction(Reader, Protocol):
 
     def erase_personal(self, subject_id: str) -> bool:
         """Remove all of it; whether there was any. What was there stands in no file afterwards."""
+        ...
+
+    def keep_reply(self, key: str, reply: Reply) -> None:
+        """Keep it with what it answers. There must be none of this key."""
+        ...
+
+    def drop_replies(self, before: int) -> int:
+        """Forget those of before an instant; how many."""
         ...
 
 

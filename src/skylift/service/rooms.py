@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from skylift.base.things import Room
-from skylift.service import erasure
-from skylift.service.account import account, person, plan
+from skylift.service import access, erasure
+from skylift.service.account import account, person, plan, token
 from skylift.service.approval import state as approval
 from skylift.service.region import state as region
 from skylift.service.request import state as request
@@ -14,6 +14,7 @@ from skylift.service.statement import state as statement
 from skylift.service.terminal import state as terminal
 
 ROOMS: tuple[Room[Any], ...] = (
+    access.ROOM,
     account.ROOM,
     approval.ROOM,
     erasure.ROOM,
@@ -23,4 +24,5 @@ ROOMS: tuple[Room[Any], ...] = (
     request.ROOM,
     statement.ROOM,
     terminal.ROOM,
+    token.ROOM,
 )

@@ -81,6 +81,7 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         shipment="create",
         statement="create publish withdraw",
         appstats="import",
+        clock="advance",
     ),
     # Whoever approves can do nothing else that would need an approval.
     Role.APPROVER: _READ_ALL | _verbs(approval="agree decline"),

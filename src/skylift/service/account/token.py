@@ -26,6 +26,8 @@ class TokenKind(enum.Enum):
 
     SESSION = "session"
     PROGRAM = "program"
+    INVITATION = "invitation"
+    """Works once, and for one thing: to set the login of its person."""
 
 
 class TokenState(enum.Enum):
