@@ -210,8 +210,8 @@ def test_antennas_limit_where_satellites_wait_for_one() -> None:
     result = bearing(case, [AT_US], every=1)
     assert result.hours[0].satellites_tracked == 1
     assert result.hours[0].satellites_in_reach > 4
-    # A second satellite carries about as much as the first.
-    assert result.limited_by["antennas"] == pytest.approx(result.served_bps, rel=0.3)
+    # A second satellite carries about as much as the first, and both may leave far cells to the nearer one.
+    assert 0.5 < result.limited_by["antennas"] / result.served_bps < 2.0
     assert result.limited_by["ka"] == 0.0
 
 

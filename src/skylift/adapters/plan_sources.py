@@ -125,9 +125,7 @@ def load_plan(sources: PlanSources) -> PlanInputs:
         rules=_rules(sources, down.channels),
         ka_fraction=_amount("--ka-fraction", sources.ka_fraction, 0.0, 100.0),
     )
-    notes.append(
-        f"nobody but {region.name} is served: neighbours would take their part of satellites and gateways"
-    )
+    notes.append(f"nobody but {region.name} is served: neighbours would take their part of satellites")
     return PlanInputs(_disturbances(sources, case), start_us, tuple(notes), name, outline)
 
 

@@ -19,8 +19,8 @@ from skylift.study.capacity import CapacityCase, CapacityStudy, Hour, even_deman
 from skylift.study.less import most_served
 from skylift.study.limits import RESOURCES, lifted
 
-# More than there is, so that what is served is what the region can bear: eight channels in both polarisations,
-# lit all the time over a cell of 253 km2, are 51 Mbit/s/km2, and whole countries get 0.1 to 2.
+# More than there is, so that what is served is what the region can bear: eight channels in both
+# polarisations, lit all the time over a cell of 253 km2, are 51 Mbit/s/km2, and whole countries get 0.1 to 2.
 SATURATING_BPS_PER_KM2 = 100e6
 # Rates a planner asks for, Mbit/s.
 TERMINAL_MBPS = (1, 2, 5, 10, 25, 50, 100)

@@ -1,9 +1,9 @@
 """Demand of one class alone, told to the schedule in steps that it resolves well.
 
 The schedule levels cells to some hundredths of a level (docs/why/011). Where everybody asks for far more than
-there is, all cells stand in the lowest hundredths, and what one gets could be twice what another does. With one
-class nothing depends on where classes and floor begin: a cell's level rises with served/wanted and with nothing
-else. So the demand is split over the floor and all four classes, in the same growing steps for every cell.
+there is, all cells stand in the lowest hundredths, and what one gets could be twice what another does. With
+one class nothing depends on where classes and floor begin: a cell's level rises with served/wanted and with
+nothing else. So the demand is split over the floor and all four classes, in steps that grow alike everywhere.
 """
 
 from __future__ import annotations

@@ -1,0 +1,188 @@
+"""skylift plan capacity and plan compare: keys, tables, files, refusals; and halves on real catalogues."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skylift.cli.main import main
+from skylift.cli.plan_words import LIFTED, verdict
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def plan(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["skylift", "plan", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return run
+
+
+QUICK = ("capacity", "--region", "LU", "--hours", 1, "--limits-every", 0)
+
+
+def answer(run: tuple[int, str, str]) -> dict[str, Any]:
+    code, out, err = run
+    assert code == 0, err
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+def test_json_is_one_document_with_the_promised_keys(plan: Run) -> None:
+    found = answer(plan("capacity", "--region", "LU", "--hours", 2, "--limits-every", 2, "--json"))
+    wanted = {
+        "at",
+        "cells",
+        "demand_bps",
+        "served_bps",
+        "mbps_per_km2",
+        "terminals_at",
+        "limited_by",
+        "hours",
+    }
+    assert wanted <= set(found)
+    assert set(found["limited_by"]) == set(LIFTED)
+    assert len(found["hours"]) == 2
+    assert found["limited_by_hours"] == [0]
+    assert all(isinstance(n, int) for n in found["terminals_at"].values())
+    assert list(found["terminals_at"].values()) == sorted(found["terminals_at"].values(), reverse=True)
+    assert 0 < found["served_bps"] < found["demand_bps"]
+
+
+def test_people_get_tables_and_a_sentence(plan: Run) -> None:
+    code, out, _ = plan("capacity", "--region", "LU", "--hours", 1, "--limits-every", 1)
+    assert code == 0
+    for text in (
+        "Luxembourg",
+        "served, mean, Gbit/s",
+        "terminals at 5 Mbit/s each",
+        "What limits most",
+        "note:",
+    ):
+        assert text in out
+
+
+def test_two_runs_side_by_side(plan: Run, tmp_path: Path) -> None:
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    answer(plan(*QUICK, "--beams", 1, "-o", before, "--json"))
+    answer(plan(*QUICK, "-o", after, "--json"))
+    code, out, _ = plan("compare", before, after, "--plot", tmp_path / "both.png")
+    assert code == 0
+    assert "difference" in out
+    assert "Gbit/s more" in out
+    assert (tmp_path / "both.png").stat().st_size > 20_000
+    both = answer(plan("compare", before, after, "--json"))
+    assert both["difference"]["served_bps"] == both["after"]["served_bps"] - both["before"]["served_bps"] > 0
+    assert both["difference"]["cells_better"] + both["difference"]["cells_worse"] <= both["before"]["cells"]
+
+
+def test_results_of_other_cells_are_not_compared(plan: Run, tmp_path: Path) -> None:
+    plan(*QUICK, "-o", tmp_path / "one.json")
+    plan(*QUICK, "--resolution", 4, "-o", tmp_path / "two.json")
+    code, _, err = plan("compare", tmp_path / "one.json", tmp_path / "two.json")
+    assert code == 2
+    assert "other regions or resolutions" in err
+
+
+def test_cells_and_a_map_are_written(plan: Run, tmp_path: Path) -> None:
+    code, _, err = plan(*QUICK, "-o", tmp_path / "cells.geojson", "--plot", tmp_path / "map.png")
+    assert code == 0, err
+    assert json.loads((tmp_path / "cells.geojson").read_text())["features"]
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--region", "XQ"), "near ones"),
+        (("--region", "LU", "--gateway", "Wola Krobovska"), "wola-krobowska"),
+        (("--region", "LU", "--system", "starlink2022"), "starlink-2022"),
+        (("--region", "LU", "--hours", "0"), "--hours"),
+        (("--region", "LU", "--hours", "169"), "--hours"),
+        (("--region", "LU", "--limits-every", "-1"), "--limits-every"),
+        (("--region", "LU", "--demand-mbps-per-km2", "nan"), "--demand-mbps-per-km2"),
+        (("--region", "LU", "--demand-mbps-per-km2", "-3"), "--demand-mbps-per-km2"),
+        (("--region", "LU", "--nco", "0"), "nco"),
+        (("--region", "LU", "--separation-deg", "nan"), "separation"),
+        (("--region", "LU", "--ka-fraction", "inf"), "--ka-fraction"),
+        (("--region", "LU", "--at", "yesterday"), "--at"),
+        (("--region", "LU", "--catalogue", "gone.tle"), "gone.tle"),
+        (("--region", "LU", "--gateways", "gone.json"), "gone.json"),
+        (("--region", "LU", "--rain", "gone.toml"), "gone.toml"),
+        (("--region", "LU", "--jam", "gone.toml"), "gone.toml"),
+        (("--region", "LU", "-o", "result.xlsx"), ".geojson"),
+        (("--region", "LU", "--plot", "map.gif"), ".png"),
+        ((), "--region"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_its_name(plan: Run, arguments: tuple[str, ...], says: str) -> None:
+    code, out, err = plan("capacity", *arguments, "--json")
+    assert code == 2
+    assert out == ""
+    assert says in json.loads(err)["error"]["thing"] + " " + json.dumps(json.loads(err), ensure_ascii=False)
+
+
+# --- the sentence --------------------------------------------------------------------------------------
+
+
+def told(**changes: Any) -> str:
+    summary = {"demand_bps": 100.0, "barred_bps": 0.0, "served_bps": 50.0, "limited_by": {}}
+    return verdict(summary | changes)
+
+
+def test_the_sentence_fits_the_case() -> None:
+    gains = {"beams": 1e9, "antennas": 20.0, "ka": 0.0, "gso": 0.0, "nco": 0.0}
+    assert "twice the antennas" in told(limited_by=gains | {"beams": 1.0})
+    assert "+40%" in told(limited_by=gains | {"beams": 1.0})
+    assert "No resource alone" in told(limited_by=dict.fromkeys(gains, 0.1))
+    assert "not asked" in told()
+    assert "All that is wanted is served" in told(served_bps=80.0, barred_bps=20.0)
+    assert "Nothing is served" in told(served_bps=0.0)
+    assert "Nothing is wanted" in told(barred_bps=100.0)
+
+
+# --- real catalogues -----------------------------------------------------------------------------------
+
+
+THREE = ("Wola Krobowska, Poland", "Kaunas, Lithuania", "Muallim, Turkey")
+
+
+def ukraine(shared_file: Callable[[str], Path], *gateways: str) -> tuple[object, ...]:
+    """One slot of February 2022, without asking what limits."""
+    return (
+        "capacity", "--region", "UA", "--hours", 1, "--limits-every", 0, "--at", "2022-02-26", "--json",
+        "--catalogue", shared_file("catalogues/starlink_2022-02_reconstructed.tle"),
+        "--gateways", shared_file("gateways/ground-stations_2026-04.json"),
+        *(word for name in gateways for word in ("--gateway", name)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("density", [100.0, 0.1])
+def test_halves_never_serve_more_of_ukraine(
+    plan: Run, shared_file: Callable[[str], Path], density: float
+) -> None:
+    """At 0.1 Mbit/s/km2 nearly all is served: there greedy alone errs."""
+    common = (*ukraine(shared_file, *THREE), "--demand-mbps-per-km2", density)
+    whole = answer(plan(*common))
+    for half in (("--beams", 4), ("--antennas-per-gateway", 4), ("--ka-fraction", 0.5)):
+        assert answer(plan(*common, *half))["served_bps"] <= whole["served_bps"] + 1
+
+
+def test_poland_alone_against_three_gateways(plan: Run, shared_file: Callable[[str], Path]) -> None:
+    """The tutorial's story in megabits: a gateway lost takes capacity before it takes coverage."""
+    one = answer(plan(*ukraine(shared_file, THREE[0])))
+    three = answer(plan(*ukraine(shared_file, *THREE)))
+    # Eight antennas of 16 beams, 0.67 to 0.81 Gbit/s each.
+    assert 8 * 16 * 0.60e9 < one["served_bps"] < 8 * 16 * 0.82e9
+    assert one["hours"][0]["satellites_tracked"] == 8
+    assert three["served_bps"] > 1.5 * one["served_bps"]
+    assert three["hours"][0]["satellites_tracked"] <= 24
