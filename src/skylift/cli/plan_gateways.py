@@ -31,6 +31,9 @@ _MostValues = Annotated[
 _Out = Annotated[Path | None, typer.Option("-o", "--out", "--output", help="Write the JSON document there.")]
 
 
+MOST_LOSSES = 6
+
+
 def register(plan: typer.Typer) -> None:
     plan.command("gateways")(gateways)
 
@@ -154,13 +157,17 @@ def _say(result: SitingResult, summary: dict[str, Any]) -> None:
         table.add_column(heading, justify="right")
     _add(table, "as they are", result.before)
     _add(table, "with those chosen", result.after)
-    for one in result.lost_one:
+    for one in result.lost_one[:MOST_LOSSES]:
         served = f"{one.served_bps / 1e9:,.1f}"
         table.add_row(
             escape(f"  and without {one.gateway.name}"), _share(one.availability), "", served, "", ""
         )
     console = Console()
     console.print(table)
+    if len(result.lost_one) > MOST_LOSSES:
+        console.print(
+            f"the loss of any other of {len(result.lost_one)} gateways takes no more than the last of these"
+        )
     console.print(escape(summary["bound"]["text"]))
     for other in summary["alternatives"]:
         console.print(escape(f"else {' and '.join(other['gateways'])}: {other['text']}"))
