@@ -184,7 +184,8 @@ def compared(slot_of: SlotOf) -> dict[str, dict[int, npt.NDArray[np.float64]]]:
 def test_no_better_than_the_optimum_and_not_far_below(
     kind: str, compared: dict[str, dict[int, npt.NDArray[np.float64]]]
 ) -> None:
-    """Measured over all seeds 0 to 119 that HiGHS solved, served by all classes over the optimum's:
+    """Served by all classes over the optimum's, over all seeds 0 to 119 that HiGHS solved, measured before cells
+    were placed on channels while loads are evened (since then the twenty here are above 0.97):
 
     plain (50 slots): least 0.636, mean 0.978, under 0.97 in 7
         by classes 1, 1-2, 1-3: least 0.927, 0.945, 0.689
@@ -199,11 +200,11 @@ def test_no_better_than_the_optimum_and_not_far_below(
     assert np.mean([ratio[-1] for ratio in compared[kind].values()]) >= 0.97
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="seed 117: 0.827, seed 98: 0.966 (seed 62 of the slow ones: 0.636); 0.97 is asked for",
-)
 def test_the_least_of_twenty_small_slots(compared: dict[str, dict[int, npt.NDArray[np.float64]]]) -> None:
+    """Twenty quick ones: once 0.827; above 0.97 since cells are placed on channels while loads are evened.
+
+    Slow ones stay below: seed 62 has 0.675 (once 0.636), 91 0.913, 66 0.923, 30 0.968.
+    """
     assert min(ratio[-1] for ratio in compared["plain"].values()) >= 0.97
 
 
@@ -418,7 +419,7 @@ def test_in_a_crowd_a_part_of_the_cells_could_rise(slot_of: SlotOf) -> None:
 
 @pytest.mark.xfail(
     strict=False,
-    reason="14 % of crowded cells (34 of 100 in the worst slot) could rise at a higher one's cost",
+    reason="6 % of crowded cells (34 of 100 in the worst slot) could rise at a higher one's cost",
 )
 def test_in_a_crowd_nobody_could_rise(slot_of: SlotOf) -> None:
     for seed in range(5):
@@ -426,9 +427,6 @@ def test_in_a_crowd_nobody_could_rise(slot_of: SlotOf) -> None:
         assert rising(slot, schedule(slot))["cells"] == 0
 
 
-@pytest.mark.xfail(
-    strict=False, reason="seed 1: a cell at level 4.848 (lacks 0.15 Gb/s) could light 8 lanes that stay dark"
-)
 def test_no_beam_stays_dark_that_a_hungry_cell_may_have(slot_of: SlotOf) -> None:
     for seed in range(3):
         slot = slot_of(seed, **SPARSE)
