@@ -25,7 +25,7 @@ from skylift.sky.schedule.feeders_kernel import (
     gateways_of_satellites,
 )
 from skylift.sky.schedule.lanes_kernel import put
-from skylift.sky.schedule.levels_kernel import affordable, amount_at, level_at, level_below
+from skylift.sky.schedule.levels_kernel import affordable, amount_at, heights, level_at, level_below, pour
 from skylift.sky.schedule.problem import Slot
 
 STEPS = st.lists(st.sampled_from([0.0, 1.0, 2.5, 40.0]), min_size=5, max_size=5).map(np.array)
@@ -57,6 +57,25 @@ def test_what_a_satellite_affords(time: np.ndarray, rate: np.ndarray, beams: flo
     )
     assert min(got, 5.0) == pytest.approx(levels[fits].max(), abs=2e-3)
     assert (got > 5.0) == bool(time.sum() < beams and rate.sum() < feeder)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10_000), st.sampled_from([0.5, 3.0, 40.0]), st.sampled_from([1e8, 1e9, 1e12]))
+def test_what_a_satellite_pours(seed: int, beams: float, feeder: float) -> None:
+    """The highest level on a fine grid at which time and rate suffice."""
+    random = np.random.default_rng(seed)
+    steps = random.choice([0.0, 1e7, 1e8], (6, 5))
+    rates = random.uniform(1e8, 5e8, 6)
+    got = random.choice([0.0, 5e7], 6)
+    corners = np.concatenate([np.zeros((6, 1)), np.cumsum(steps, axis=1)], axis=1)
+    levels = np.linspace(0, 5, 2001)
+    wants = np.array(
+        [np.maximum(np.interp(levels, np.arange(6), row) - g, 0) for row, g in zip(corners, got, strict=True)]
+    )
+    fits = ((wants / rates[:, None]).sum(axis=0) <= beams) & (wants.sum(axis=0) <= feeder)
+    level, poured = pour(np.arange(6, dtype=np.int32), 1 / rates, heights(steps), got, beams, feeder)
+    assert level == pytest.approx(levels[fits].max(), abs=4e-3)
+    assert poured == pytest.approx(np.interp(level, levels, wants.sum(axis=0)), rel=1e-6, abs=1e4)
 
 
 def test_a_cone_is_what_brute_force_says(slot_of: Callable[..., Slot]) -> None:
@@ -99,7 +118,7 @@ def test_antennas_serve_as_many_satellites_as_can_be(seed: int, satellites: int,
     own = np.arange(satellites, dtype=np.int32)
     assign_feeders(
         *by_satellite, antennas, np.arange(satellites + 1), own,
-        np.full(satellites, 1e8), np.full((satellites, 5), 1e7), np.ones(satellites, dtype=np.int32),
+        np.full(satellites, 1e-8), np.full((satellites, 5), 1e7), np.ones(satellites, dtype=np.int32),
         np.full(satellites, -1, dtype=np.int32), 0.0, gateway_of,
     )  # fmt: skip
     seats = np.repeat(reach, antennas, axis=0)
@@ -145,7 +164,7 @@ def test_loads_are_the_sums_of_parts(slot_of: Callable[..., Slot]) -> None:
     kept = np.zeros(len(pairs.satellite), dtype=np.bool_)
     given_ = (pairs.offset, pairs.satellite, pairs.full_rate_bps, steps, beams, feeder, kept, 0.0)
     for _ in range(30):
-        if join(*given_, 0.0, np.arange(m), pair_of, part_of, time, rate) == 0:
+        if join(*given_, 0.0, np.zeros(n), np.arange(m), pair_of, part_of, time, rate) == 0:
             break
     satellite_levels(time, rate, beams, feeder, level)
     before = np.sort(np.minimum(level, 5))[0]

@@ -42,6 +42,16 @@ def _level_with(time, rate, s, steps, full_rate, fraction, beams, feeder):
     return STEPS + min(time_left / beams, rate_left / feeder)
 
 
+@njit(cache=True, inline="always")
+def _pace(time, rate, s):
+    """Beam time that a satellite takes for a bit, on average; 0 where it carries nothing."""
+    all_time, all_rate = 0.0, 0.0
+    for i in range(STEPS):
+        all_time += time[s, i]
+        all_rate += rate[s, i]
+    return all_time / all_rate if all_time > 1e-9 else 0.0
+
+
 @njit(cache=True)
 def satellite_levels(time, rate, beams, feeder, level):
     for s in range(len(level)):
@@ -50,7 +60,7 @@ def satellite_levels(time, rate, beams, feeder, level):
 
 @njit(cache=True)
 def join(
-    offset, satellite, full_rate, steps, beams, feeder, previous, keep_level, softness, order, pair_of,
+    offset, satellite, full_rate, steps, beams, feeder, previous, keep_level, softness, level, order, pair_of,
     part_of, time, rate,
 ):  # fmt: skip
     """One round: each undivided cell, in `order`, goes where its level is highest; how many changed.
@@ -58,14 +68,25 @@ def join(
     feeder    (N,) bps, 0 for a satellite without an antenna
     previous  bool (K,): the pair was used in the slot before
     softness  how much a rate better than the satellite's average counts, in levels per e-fold
+    level     (N,) before the round: a cell all of whose satellites fill everybody stays where it is
     """
     moved = 0
+    # What a satellite spends on a bit, all its cells together; changed with its sums.
+    pace = np.empty(len(level))
+    for s in range(len(level)):
+        pace[s] = _pace(time, rate, s)
     for c in order:
         if pair_of[c, 1] >= 0:
             continue
         now = pair_of[c, 0]
         if now >= 0:
+            short = False
+            for k in range(offset[c], offset[c + 1]):
+                short = short or (feeder[satellite[k]] > 0.0 and level[satellite[k]] < STEPS)
+            if not short:
+                continue
             _add(time, rate, satellite[now], steps[c], full_rate[now], -1.0)
+            pace[satellite[now]] = _pace(time, rate, satellite[now])
         best, best_score = -1, -np.inf
         for k in range(offset[c], offset[c + 1]):
             s = satellite[k]
@@ -75,19 +96,18 @@ def join(
             # Spare room is no reason to leave: beyond 5 it only tells equals apart.
             if score > STEPS:
                 score = STEPS + 0.1 * (score - STEPS)
-            all_time, all_rate = 0.0, 0.0
-            for i in range(STEPS):
-                all_time += time[s, i]
-                all_rate += rate[s, i]
-            if all_time > 1e-9:
-                score += softness * math.log(full_rate[k] * all_time / all_rate)
-            if previous[k]:
-                score += keep_level
+            # A logarithm is dear, and what it adds is at most softness x (ratio - 1).
+            ratio = full_rate[k] * pace[s] if pace[s] > 0.0 else 1.0
+            kept = keep_level if previous[k] else 0.0
+            if k != now and score + softness * (ratio - 1.0) + kept <= best_score:
+                continue
+            score += softness * math.log(ratio) + kept
             # The pair it has wins among equals, or rounds would never end.
             if score > best_score + 1e-9 or (k == now and score >= best_score - 1e-9):
                 best, best_score = k, score
         if best >= 0:
             _add(time, rate, satellite[best], steps[c], full_rate[best], 1.0)
+            pace[satellite[best]] = _pace(time, rate, satellite[best])
         if best != now:
             moved += 1
         pair_of[c, 0] = best

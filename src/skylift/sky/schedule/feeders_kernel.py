@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numba import njit
 
-from skylift.sky.schedule.levels_kernel import amount_at, pour, urgency
+from skylift.sky.schedule.levels_kernel import amount_at, heights, pour, urgency
 
 
 @njit(cache=True)
@@ -108,12 +108,12 @@ def seat(new, reach_offset, reach, seat_offset, seat_of, used, closed, first, ga
 
 @njit(cache=True)
 def assign_feeders(
-    reach_offset, reach, reach_bps, antennas, cell_offset, cells, rates, steps, beams, previous, keep_level,
-    gateway_of,
+    reach_offset, reach, reach_bps, antennas, cell_offset, cells, slowness, steps, beams, previous,
+    keep_level, gateway_of,
 ):  # fmt: skip
     """Fills gateway_of (N,); -1 for satellites without an antenna or without use.
 
-    reach_offset, reach, reach_bps  gateways by satellite; cell_offset, cells, rates  cells by satellite
+    reach_offset, reach, reach_bps  gateways by satellite; cell_offset, cells, slowness  cells by satellite
     previous                (N,) gateways of the slot before, -1 for none
 
     Where all can have one there is nothing to choose: what a satellite adds is not looked at then.
@@ -146,6 +146,7 @@ def assign_feeders(
         )  # fmt: skip
     if all_seated:
         return
+    height = heights(steps)
     gateway_of[:] = -1
     seat_of[:] = -1
     used[:] = 0
@@ -158,7 +159,7 @@ def assign_feeders(
             open_ = open_ or not closed[reach[j]]
         if not open_:
             continue
-        level, poured = pour(cells[a:b], rates[a:b], steps, got, float(beams[s]), best_feeder[s])
+        level, poured = pour(cells[a:b], slowness[a:b], height, got, float(beams[s]), best_feeder[s])
         worth = -urgency(poured, level) * (bonus if previous[s] >= 0 else 1.0)
         if stale == -np.inf or (worth > stale and len(heap) > 0 and (worth, s) > heap[0]):
             heapq.heappush(heap, (worth, s))

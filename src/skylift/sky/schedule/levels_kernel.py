@@ -101,44 +101,57 @@ def by_class(steps, wanted_bps, rate_bps, floor_fraction, served_bps, level):
 
 
 @njit(cache=True)
-def pour(cells, rates, steps, got, beams, feeder):
+def heights(steps):
+    """Each curve's height at the levels 1 to 5, (M, 5)."""
+    out = steps.copy()
+    for c in range(len(steps)):
+        for k in range(1, STEPS):
+            out[c, k] += out[c, k - 1]
+    return out
+
+
+@njit(cache=True)
+def pour(cells, slowness, height, got, beams, feeder):
     """Level to which a satellite can raise all of its cells that lie lower, and the bps that it takes.
 
-    cells, rates  (n,) its cells and the full rates to them; got (M,) bps that cells have already
+    cells, slowness  (n,) its cells and the seconds per bit to them;  height (M, 5) of `heights`
+    got              (M,) bps that cells have already
     """
     n = len(cells)
-    time, rate = np.zeros(STEPS + 1), np.zeros(STEPS + 1)
+    time, rate = 0.0, 0.0
+    # The full level is tried first: most satellites of a world have time for all they see.
+    for i in range(n):
+        want = max(height[cells[i], STEPS - 1] - got[cells[i]], 0.0)
+        rate += want
+        time += want * slowness[i]
+    if time <= beams and rate <= feeder:
+        return float(STEPS), rate
+    whole, poured = 0, 0.0
+    for k in range(STEPS - 1):
+        time, rate = 0.0, 0.0
+        for i in range(n):
+            want = max(height[cells[i], k] - got[cells[i]], 0.0)
+            rate += want
+            time += want * slowness[i]
+        if time > beams or rate > feeder:
+            break
+        whole, poured = k + 1, rate
+    start, step = np.empty(n), np.empty(n)
     for i in range(n):
         c = cells[i]
-        want, slowness = -got[c], 1.0 / rates[i]
-        for k in range(STEPS):
-            want += steps[c, k]
-            if want > 0.0:
-                rate[k + 1] += want
-                time[k + 1] += want * slowness
-    whole = 0
-    while whole < STEPS and time[whole + 1] <= beams and rate[whole + 1] <= feeder:
-        whole += 1
-    if whole == STEPS:
-        return float(STEPS), rate[STEPS]
-    start, step, slowness_of = np.empty(n), np.empty(n), np.empty(n)
-    for i in range(n):
-        c = cells[i]
-        start[i] = -got[c]
-        for k in range(whole):
-            start[i] += steps[c, k]
-        step[i], slowness_of[i] = steps[c, whole], 1.0 / rates[i]
-    low, high, poured = 0.0, 1.0, rate[whole]
+        below = height[c, whole - 1] if whole > 0 else 0.0
+        start[i], step[i] = below - got[c], height[c, whole] - below
+    low, high = 0.0, 1.0
     # 10 halvings of a step: to 0.001 of a level.
     for _ in range(10):
         middle = 0.5 * (low + high)
-        time_there, rate_there = 0.0, 0.0
+        time, rate = 0.0, 0.0
         for i in range(n):
             want = max(start[i] + middle * step[i], 0.0)
-            rate_there += want
-            time_there += want * slowness_of[i]
-        if time_there <= beams and rate_there <= feeder:
-            low, poured = middle, rate_there
+            rate += want
+            time += want * slowness[i]
+        if time <= beams and rate <= feeder:
+            low, poured = middle, rate
         else:
             high = middle
     return whole + low, poured
@@ -152,7 +165,7 @@ def urgency(poured, level):
 
 @njit(cache=True)
 def cells_of_satellites(offset, satellite, rate_bps, steps, n):
-    """Pairs by satellite: offset (n+1,), cell (K',), rate (K',); cells that want nothing are left out."""
+    """Pairs by satellite: offset (n+1,), cell (K',), seconds per bit (K',); none that wants nothing."""
     out_offset = np.zeros(n + 1, np.int64)
     for c in range(len(offset) - 1):
         if steps[c].sum() > 0.0:
@@ -163,13 +176,13 @@ def cells_of_satellites(offset, satellite, rate_bps, steps, n):
         out_offset[s + 1] += out_offset[s]
     at = out_offset[:-1].copy()
     cell = np.empty(out_offset[-1], np.int32)
-    rate = np.empty(out_offset[-1])
+    slowness = np.empty(out_offset[-1])
     for c in range(len(offset) - 1):
         if steps[c].sum() > 0.0:
             for k in range(offset[c], offset[c + 1]):
                 if rate_bps[k] > 0.0:
                     s = satellite[k]
                     cell[at[s]] = c
-                    rate[at[s]] = rate_bps[k]
+                    slowness[at[s]] = 1.0 / rate_bps[k]
                     at[s] += 1
-    return out_offset, cell, rate
+    return out_offset, cell, slowness

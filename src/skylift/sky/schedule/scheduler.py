@@ -210,7 +210,7 @@ def _balance(slot: Slot, asked: Asked) -> _Balanced:
     )
     beams = slot.satellites.beams.sum(axis=1).astype(np.int32)
     pair_of, part_of = np.full((m, PARTS), -1, dtype=np.int64), np.zeros((m, PARTS))
-    time, rate, level = np.zeros((n, STEPS)), np.zeros((n, STEPS)), np.empty(n)
+    time, rate, level = np.zeros((n, STEPS)), np.zeros((n, STEPS)), np.zeros(n)
     wants = np.flatnonzero(steps.sum(axis=1) > 0)
     order = wants[np.argsort(np.diff(pairs.offset)[wants], kind="stable")]
     given = (
@@ -224,7 +224,7 @@ def _balance(slot: Slot, asked: Asked) -> _Balanced:
         slot.rules.keep_level,
     )
     for softness in SOFTNESS:
-        if join(*given, softness, order, pair_of, part_of, time, rate) == 0:
+        if join(*given, softness, level, order, pair_of, part_of, time, rate) == 0:
             break
         satellite_levels(time, rate, beams, feeder, level)
         # Everybody is full: no other choice could serve more.
@@ -303,7 +303,7 @@ class _Desk:
                 asleep[:] = False
             highest_users(self._asked.steps, self._book, top)
             takers = exchange(*self._pairs(), gap, top, asleep, self._book, self._rules)
-            if takers < 0 or refresh(self._book, self._rules) < 0:
+            if takers < 0 or (takers > 0 and refresh(self._book, self._rules) < 0):
                 return False
             if takers == 0 and woken and gap == EXCHANGE_GAP[-1]:
                 break
