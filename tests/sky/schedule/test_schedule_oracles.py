@@ -184,7 +184,7 @@ def compared(slot_of: SlotOf) -> dict[str, dict[int, npt.NDArray[np.float64]]]:
 def test_no_better_than_the_optimum_and_not_far_below(
     kind: str, compared: dict[str, dict[int, npt.NDArray[np.float64]]]
 ) -> None:
-    """Served by all classes over the optimum's, over all seeds 0 to 119 that HiGHS solved, measured before cells
+    """Served by all classes over the optimum's, over seeds 0 to 119 that HiGHS solved, measured before cells
     were placed on channels while loads are evened (since then the twenty here are above 0.97):
 
     plain (50 slots): least 0.636, mean 0.978, under 0.97 in 7
