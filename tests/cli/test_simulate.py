@@ -401,6 +401,44 @@ def test_names_are_shown_as_written(skylift: Skylift, tmp_path: Path) -> None:
     assert r"[red]a\|b" in (tmp_path / "out" / "summary.md").read_text()
 
 
+def test_beams_are_written_beside_the_results(skylift: Skylift, tmp_path: Path) -> None:
+    path, beams = tmp_path / "good.toml", tmp_path / "beams.parquet"
+    path.write_text(
+        changed('pop = "frankfurt"', 'pop = "frankfurt"\nclass = "life"') + '[capacity]\nsystem = "oneweb"\n'
+    )
+    said = skylift("simulate", path, "-o", tmp_path / "out", "--workers", "1", "--json", "--schedule", beams)
+    assert said.code == 0, said
+    summary = json.loads(said.out)
+    assert set(summary["rates"]) == {"all", "life"}
+    page = (ROOT / "docs" / "reference" / "schedule-parquet.md").read_text()
+    columns = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    table = pq.read_table(beams)
+    inside = tmp_path / "new" / "beams.parquet"
+    more = ("--workers", "1", "--no-pictures", "--schedule", inside)
+    assert skylift("simulate", path, "-o", tmp_path / "new", *more).code == 0
+    assert inside.read_bytes() == beams.read_bytes()
+    assert table.schema.names == columns
+    assert set(table["gateway"].to_pylist()) == {"wola-krobowska"}
+    assert all(column.null_count == 0 for column in table.columns)
+    assert (tmp_path / "out" / "rates.png").read_bytes().startswith(b"\x89PNG")
+    assert "| life |" in (tmp_path / "out" / "summary.md").read_text()
+    said = skylift("simulate", path, "-o", tmp_path / "out", "--workers", "1", "--no-pictures")
+    assert said.code == 0
+    assert "was not served" in said.out
+
+
+def test_beams_that_could_not_be_written_are_refused_before_the_work(
+    skylift: Skylift, tmp_path: Path
+) -> None:
+    assert (
+        refused(skylift, tmp_path, GOOD, "--schedule", tmp_path / "no" / "b.parquet")["code"]
+        == "output.folder"
+    )
+    assert refused(skylift, tmp_path, GOOD, "--schedule", tmp_path)["code"] == "output.is-folder"
+    taken = tmp_path / "out" / "links.parquet"
+    assert refused(skylift, tmp_path, GOOD, "--schedule", taken)["code"] == "output.taken"
+
+
 def test_a_fleet_stays_within_its_borders(tmp_path: Path) -> None:
     """A place as written may lie off a coarse coast; places drawn at random never lie over the border."""
     path = tmp_path / "fleet.toml"

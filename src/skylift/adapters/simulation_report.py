@@ -101,7 +101,7 @@ def summary_of(
             "p95": float(np.quantile(rtt_ms, 0.95)) if len(rtt_ms) else None,
         },
         "not_modelled": ["down_bps", "up_bps", "loss_fraction"] if world.capacity is None else [],
-        **({} if rates is None else {"rates": rates}),
+        "rates": rates,
         "terminals": terminals,
         "inputs": about["inputs"],
         "fingerprint": about["fingerprint"],
@@ -134,7 +134,7 @@ def _markdown(s: dict[str, Any], pictures: Sequence[str]) -> str:
         lines += [f"All epochs of the catalogue are shifted by {s['time_shift_s']:.3f} s.", ""]
     lines += [f"- {warning}" for warning in s["warnings"]] + ([""] if s["warnings"] else [])
     lines += _table(s["terminals"])
-    if "rates" in s:
+    if s["rates"] is not None:
         lines += ["", *_rate_table(s["rates"])]
     if s["not_modelled"]:
         lines += ["", "Rates and loss are null: the scenario has no [capacity].", ""]

@@ -51,10 +51,9 @@ def simulate(
     """
     from skylift.adapters.scenario_files import Sources
     from skylift.adapters.simulate import Options, run
-    from skylift.cli.outputs import check_output
     from skylift.cli.progress import slot_progress
 
-    check_output(schedule)
+    _check_schedule(schedule, out)
     sources = Sources(
         scenario, catalogue, gateways, lenient, strict_epoch, earth_orientation, schedule is not None
     )
@@ -69,6 +68,22 @@ def simulate(
         words = [word for word in sys.argv[1:] if word != "--resume"]
         sys.stderr.write(f"stopped early; go on with: skylift {shlex.join(words)} --resume\n")
         sys.exit(1)
+
+
+def _check_schedule(schedule: Path | None, out: Path) -> None:
+    from skylift.base.errors import Refused
+    from skylift.cli.outputs import check_output
+
+    if schedule is None or schedule.absolute().parent != out.absolute():
+        check_output(schedule)
+    elif schedule.name in ("links.parquet", "summary.json", "summary.md"):
+        # The folder itself is made when the run begins; what else it writes there must not be lost.
+        raise Refused(
+            "output.taken",
+            "--schedule",
+            "this file of the folder holds other results",
+            "name it beams.parquet",
+        )
 
 
 def _say(outcome: Outcome, out: Path) -> None:
@@ -87,7 +102,7 @@ def _say(outcome: Outcome, out: Path) -> None:
         sys.stderr.write(f"note: {warning}\n")
     table = Table(title=escape(f"{summary['title']}: {summary['slots']} slots from {summary['start']}"))
     table.add_column("terminal")
-    with_rates = "rates" in summary
+    with_rates = summary.get("rates") is not None
     for heading in (
         "available", "while active", "RTT ms", "handovers/h", *(("down Mbit/s", "up") if with_rates else ()),
     ):  # fmt: skip
