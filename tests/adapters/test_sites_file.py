@@ -73,6 +73,7 @@ def test_json_says_the_same_as_csv(tmp_path: Path, wrapped: bool) -> None:
         ("school", 1, 2.0),
         ("shelter", 300, 30.0),
         ("household", 4, 2.0),
+        ("household", 2000, 1000.0),  # a village in one row
     ],
 )
 def test_rates_that_a_list_does_not_state(tmp_path: Path, kind: str, people: int, mbps: float) -> None:

@@ -74,7 +74,7 @@ KINDS: Mapping[str, Kind] = {
     "shelter": Kind(2, 2.0, 0.1, "assumed: each of its people as a pupil"),
     "school": Kind(3, 2.0, 0.1, _SETDA),
     "business": Kind(3, 10.0, 0.0, _HD),
-    "household": Kind(3, 2.0, 0.0, "assumed: one video conference (2 Mbit/s, FCC)"),
+    "household": Kind(3, 2.0, 0.5, "assumed: one video conference (2 Mbit/s, FCC) for each four people"),
     "other": Kind(3, 2.0, 0.0, "assumed: one video conference (2 Mbit/s, FCC)"),
 }
 
