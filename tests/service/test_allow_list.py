@@ -28,7 +28,7 @@ WHO = Who(NOW, "per_1")
 HEAD = "kit;dish_id;owner_kind;shown;reference\n"
 
 
-# --- the rules as data -----------------------------------------------------------------------------------
+# --- the rules as data
 
 
 def test_ukraines_rules_of_2026_are_as_announced() -> None:
@@ -73,7 +73,6 @@ def test_rules_without_owners_or_source_are_refused() -> None:
 
 
 # --- rows
-# ------------------------------------------------------------------------------------------------------
 
 
 def read(text: str, known: frozenset[str] = frozenset()) -> ReadRows:
@@ -195,7 +194,6 @@ def test_tables_that_are_no_list(text: str, hint: str) -> None:
 
 
 # --- the preview
-# -------------------------------------------------------------------------------------------------
 
 
 def entry(n: int, reference: str, kind: str = "person", shown: bool = True) -> Entry:
@@ -325,7 +323,6 @@ def test_the_preview_is_what_counting_by_hand_gives(entries: list[Entry], ids: s
 
 
 # --- the import as a thing
-# -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("event", CYCLE.events())

@@ -95,11 +95,15 @@ class Commands:
         return standing.kind if standing else None
 
     def to_ask(self, network: Enforcer, wanted: CommandKind | None) -> tuple[Enforcer, ...]:
-        """Who has to be asked for `wanted`: its network, and the field where it once had a say."""
+        """Who has to be asked for `wanted`: its network, and the field where it once had a say.
+
+        What is blocked need not be paused: it is not served either way.
+        """
         if wanted is None:
             return ()
-        differing = [network] if self.heading_for(network) is not wanted else []
-        if self.heading_for(Enforcer.FIELD) not in (None, wanted):
+        enough = (CommandKind.PAUSE, CommandKind.BLOCK) if wanted is CommandKind.PAUSE else (wanted,)
+        differing = [network] if self.heading_for(network) not in enough else []
+        if self.heading_for(Enforcer.FIELD) not in (None, *enough):
             differing.append(Enforcer.FIELD)
         return tuple(differing)
 

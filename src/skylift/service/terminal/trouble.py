@@ -28,7 +28,7 @@ def stolen(terminal: Terminal, who: Who, captured: bool, command_id: str) -> tup
     return with_command(terminal, who, command_id, event)
 
 
-def found(terminal: Terminal, who: Who) -> tuple[TerminalEvent, ...]:
+def found(terminal: Terminal, who: Who, command_id: str) -> tuple[TerminalEvent, ...]:
     """A lost one is back, and its former owner's again, unverified; a blocked one stays blocked."""
     CYCLE.after(terminal.id, terminal.state, e.TerminalFound)
     if terminal.missing is None:
@@ -38,7 +38,7 @@ def found(terminal: Terminal, who: Who) -> tuple[TerminalEvent, ...]:
     event = e.TerminalFound(who.at, who.by, terminal.id, who.cause_id)
     if terminal.state is TerminalState.BLOCKED:
         return (event,)
-    return (event, *_back_to_owner(terminal, who))
+    return with_command(terminal, who, command_id, event, *_back_to_owner(terminal, who))
 
 
 def blocked(
@@ -61,7 +61,7 @@ def blocked(
 
 
 def released(
-    terminal: Terminal, who: Who, authority: str, document: str, to_owner: bool = True
+    terminal: Terminal, who: Who, authority: str, document: str, command_id: str, to_owner: bool = True
 ) -> tuple[TerminalEvent, ...]:
     """An authority lifts its block; when none stands any more, or it was stolen only, the terminal is free.
 
@@ -72,7 +72,7 @@ def released(
     free = e.TerminalReleased(who.at, who.by, terminal.id, who.cause_id, authority, document)
     after = _back_to_owner(terminal, who) if to_owner else ()
     if terminal.state is TerminalState.STOLEN:
-        return (free, *after)
+        return with_command(terminal, who, command_id, free, *after)
     block = terminal.blocks.get(authority)
     if block is None:
         raise Refused(
@@ -93,7 +93,7 @@ def released(
             f"it is {terminal.missing.value}, and would speak for who has it",
             "record first that it was found",
         )
-    return (lifted, free, *after)
+    return with_command(terminal, who, command_id, lifted, free, *after)
 
 
 def retired(terminal: Terminal, who: Who, why: e.Retirement, command_id: str) -> tuple[TerminalEvent, ...]:
@@ -103,7 +103,7 @@ def retired(terminal: Terminal, who: Who, why: e.Retirement, command_id: str) ->
     return with_command(terminal, who, command_id, event)
 
 
-def restored(terminal: Terminal, who: Who, document: str) -> tuple[TerminalEvent, ...]:
+def restored(terminal: Terminal, who: Who, document: str, command_id: str) -> tuple[TerminalEvent, ...]:
     """Repaired, or retired by mistake; never a way around a block or a theft."""
     CYCLE.after(terminal.id, terminal.state, e.TerminalRestored)
     if terminal.blocks or terminal.missing in (Missing.STOLEN, Missing.CAPTURED):
@@ -114,7 +114,8 @@ def restored(terminal: Terminal, who: Who, document: str) -> tuple[TerminalEvent
             "leave it retired",
         )
     document = labels.reference(document, KIND)
-    return (e.TerminalRestored(who.at, who.by, terminal.id, who.cause_id, document),)
+    event = e.TerminalRestored(who.at, who.by, terminal.id, who.cause_id, document)
+    return with_command(terminal, who, command_id, event)
 
 
 def _back_to_owner(terminal: Terminal, who: Who) -> tuple[TerminalEvent, ...]:
