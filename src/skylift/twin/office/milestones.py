@@ -1,0 +1,100 @@
+"""How fast help came: from a call to its acknowledgement, authorisation, activation and first terminal.
+
+The world's benchmark is about ten hours from a public call to active service (February 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from skylift.base.events import Event
+from skylift.base.instants import InstantUs
+from skylift.service.region.events import PaperGranted, RegionActivated
+from skylift.service.request.events import RequestAcknowledged, RequestPlaced, RequestReceived
+from skylift.service.terminal.events import (
+    CommandAsked,
+    CommandConfirmed,
+    CommandKind,
+    HomeSet,
+    TerminalRegistered,
+)
+
+BENCHMARK_US = 10 * 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Milestones:
+    """What happened first after a call, for its region; None where it has not happened yet.
+
+    authorised_at  the first paper that was granted; it may be older than the call
+    first_on_at    the first terminal of the region whose activation its enforcer confirmed
+    """
+
+    request: str
+    region: str
+    asked_at: InstantUs
+    acknowledged_at: InstantUs | None = None
+    authorised_at: InstantUs | None = None
+    activated_at: InstantUs | None = None
+    first_on_at: InstantUs | None = None
+
+    def hours_to(self, milestone: InstantUs | None) -> float | None:
+        """Hours from the call; 0 for what was there before it."""
+        return None if milestone is None else max(milestone - self.asked_at, 0) / 3_600_000_000
+
+    @property
+    def beats_benchmark(self) -> bool | None:
+        """Whether service was active within the ten hours; None while it is neither active nor too late."""
+        return None if self.activated_at is None else self.activated_at - self.asked_at <= BENCHMARK_US
+
+
+def milestones(events: Iterable[Event]) -> list[Milestones]:
+    """One for every call, in the order in which they came in; events in the order of the journal."""
+    calls: dict[str, Milestones] = {}
+    first = _Firsts()
+    for event in events:
+        match event:
+            case RequestReceived():
+                calls[event.subject_id] = Milestones(event.subject_id, event.region, event.asked_at)
+            case RequestPlaced() if event.subject_id in calls:
+                calls[event.subject_id] = replace(calls[event.subject_id], region=event.region)
+            case RequestAcknowledged() if calls[event.subject_id].acknowledged_at is None:
+                calls[event.subject_id] = replace(calls[event.subject_id], acknowledged_at=event.at)
+            case _:
+                first.take(event)
+    return [
+        replace(
+            call,
+            authorised_at=first.authorised.get(call.region),
+            activated_at=first.activated.get(call.region),
+            first_on_at=first.on.get(call.region),
+        )
+        for call in calls.values()
+    ]
+
+
+class _Firsts:
+    """The first of each kind by region, and what is needed to know it: which command is of which terminal."""
+
+    def __init__(self) -> None:
+        self.authorised: dict[str, InstantUs] = {}
+        self.activated: dict[str, InstantUs] = {}
+        self.on: dict[str, InstantUs] = {}
+        self._region_of: dict[str, str] = {}
+        self._activations: set[str] = set()
+
+    def take(self, event: Event) -> None:
+        match event:
+            case PaperGranted():
+                self.authorised.setdefault(event.subject_id, event.at)
+            case RegionActivated():
+                self.activated.setdefault(event.subject_id, event.at)
+            case TerminalRegistered() | HomeSet():
+                self._region_of[event.subject_id] = event.region
+            case CommandAsked() if event.kind is CommandKind.ACTIVATE:
+                self._activations.add(event.command_id)
+            case CommandConfirmed() if event.command_id in self._activations:
+                region = self._region_of.get(event.subject_id, "")
+                if region:
+                    self.on.setdefault(region, event.at)
