@@ -82,6 +82,12 @@ def test_rates_that_a_list_does_not_state(tmp_path: Path, kind: str, people: int
     assert site.rate_source == KINDS[kind].source
 
 
+def test_a_class_of_its_own_goes_before_that_of_the_kind(tmp_path: Path) -> None:
+    rows = "a,1,1,household,Life and rescue\nb,1,1,hospital,\nc,1,1,,everybody\n"
+    read = read_sites(file(tmp_path, "id,latitude,longitude,kind,class\n" + rows))
+    assert [site.class_ for site in read] == [0, 0, 3]
+
+
 def test_every_kind_has_a_class_and_a_source() -> None:
     assert {kind.class_ for kind in KINDS.values()} == {0, 1, 2, 3}
     assert all(kind.source and kind.least_mbps > 0 for kind in KINDS.values())
@@ -137,6 +143,7 @@ def test_many_bad_rows_are_counted(tmp_path: Path) -> None:
         ("id,latitude,longitude,wanted_down_mps\na,1,1,3\n", "did you mean wanted_down_mbps"),
         ("id,latitude,longitude,cell\na,1,1,85119643fffffff\n", "not both"),
         ("id,cell\na,8511\n", "no H3 cell"),
+        ("id,latitude,longitude,class\na,1,1,goverment\n", "did you mean government_and_aid"),
         ("id,cell\na,831196fffffffff\n", "coarser"),
         ('id,latitude,longitude\n"a,1,1\n', "no CSV"),
         ("[1, 2]", "list of objects"),

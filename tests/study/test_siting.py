@@ -172,3 +172,13 @@ def test_no_site_ever_seems_to_do_harm(
     assert result.after.served_bps >= result.before.served_bps > 0.0
     assert all(one.served_bps >= 0.0 for one in result.chosen)
     assert all(one.served_bps <= result.after.served_bps for one in result.lost_one)
+
+
+def test_a_region_without_any_gateway_gets_its_first(case: CapacityCase, starts: list[int]) -> None:
+    study = SitingStudy(case, 0, starts[:1])
+    result = study.choose(1)
+    nothing = result.before
+    assert (nothing.served_bps, nothing.availability, nothing.robustness) == (0.0, 0.0, 0.0)
+    assert result.after.served_bps > 0.0
+    assert result.after.robustness == 0.0
+    assert [one.served_bps for one in result.lost_one] == [0.0]

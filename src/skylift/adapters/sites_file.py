@@ -24,6 +24,7 @@ from skylift.adapters.disturbed_case import disturbed
 from skylift.adapters.plan_sources import PlanInputs, PlanSources, load_plan
 from skylift.adapters.sites_cells import with_cells
 from skylift.base.errors import Refused
+from skylift.study.capacity import CLASS_NAMES
 from skylift.study.terminals import Site
 
 KINDS_HELP = "docs/reference/plan-terminals.md tells of kinds and columns"
@@ -31,7 +32,7 @@ KINDS_HELP = "docs/reference/plan-terminals.md tells of kinds and columns"
 _IGNORED = ("name", "address", "note", "notes", "source", "district", "contact")
 _COLUMNS = (
     "id", "latitude", "longitude", "cell", "people", "kind", "wanted_down_mbps", "terminals_allowed",
-    "allowed",
+    "allowed", "class",
 )  # fmt: skip
 _ALIASES = {
     "latitude_deg": "latitude", "lat": "latitude",
@@ -81,11 +82,15 @@ KINDS: Mapping[str, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class ReadSite:
-    """A site as its file has it, its place made a cell. rate_source: "given", or where the rate is from."""
+    """A site as its file has it, its place made a cell. rate_source: "given", or where the rate is from.
+
+    class_  0 to 3: as the file says, else that of its kind
+    """
 
     id: str
     cell: str
     kind: str
+    class_: int
     people: int
     wanted_mbps: float
     rate_source: str
@@ -127,7 +132,7 @@ def load_sites(sources: PlanSources, path: Path, background_mbps_per_km2: float 
         Site(
             id=one.id,
             cell=index[one.cell],
-            class_=KINDS[one.kind].class_,
+            class_=one.class_,
             people=one.people,
             wanted_bps=one.wanted_mbps * 1e6,
             most_terminals=one.most_terminals,
@@ -145,7 +150,7 @@ def read_sites(path: Path, resolution: int = 5) -> tuple[ReadSite, ...]:
         raise Refused(
             "plan.resolution",
             "resolution",
-            f"sites are told by cells of resolution 0 to {FINEST_RESOLUTION}; a finer one would give them away",
+            f"sites are told by cells of resolution 0 to {FINEST_RESOLUTION}; finer ones give them away",
             "5, about 253 km2, is a good start",
         )
     rows = _rows(path)
@@ -200,6 +205,7 @@ class _Row:
             id=self._id(),
             cell=self._cell(resolution),
             kind=kind,
+            class_=self._class(kind),
             people=people,
             **self._rate(kind, people),
             most_terminals=self._whole("terminals_allowed", 0, MOST_SITES, None),
@@ -223,6 +229,16 @@ class _Row:
             hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(KINDS)}"
             raise _WrongError(f"kind is not known; {hint}")
         return kind
+
+    def _class(self, kind: str) -> int:
+        text = self._text("class").lower().replace(" ", "_")
+        if not text:
+            return KINDS[kind].class_
+        if text not in CLASS_NAMES:
+            near = difflib.get_close_matches(text, CLASS_NAMES, n=1, cutoff=0.3)
+            hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(CLASS_NAMES)}"
+            raise _WrongError(f"class is not known; {hint}")
+        return CLASS_NAMES.index(text)
 
     def _rate(self, kind: str, people: int) -> dict[str, Any]:
         if self._text("wanted_down_mbps"):
