@@ -1,13 +1,15 @@
 """The kernels one by one, against plain Python, brute force and SciPy.
 
 Named here for the budgets: schedule.levels_kernel, schedule.cones_kernel, schedule.feeders_kernel,
-schedule.balance_kernel, schedule.lanes_kernel, schedule.exchange_kernel.
+schedule.balance_kernel, schedule.lanes_kernel, schedule.exchange_kernel, schedule.shortlist_kernel,
+schedule.units_kernel.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from skylift.sky.schedule.balance_kernel import PARTS, divide, join, satellite_levels
-from skylift.sky.schedule.cones_kernel import cone, neighbours
+from skylift.sky.schedule.cones_kernel import cone, crowding, neighbours
 from skylift.sky.schedule.exchange_kernel import highest_users
 from skylift.sky.schedule.feeders_kernel import (
     assign_feeders,
@@ -27,6 +29,8 @@ from skylift.sky.schedule.feeders_kernel import (
 from skylift.sky.schedule.lanes_kernel import put
 from skylift.sky.schedule.levels_kernel import affordable, amount_at, heights, level_at, level_below, pour
 from skylift.sky.schedule.problem import Slot
+from skylift.sky.schedule.shortlist_kernel import cones_of_pairs, prices, shortlist, usable_pairs
+from skylift.sky.schedule.units_kernel import caps, divide_cells, settle, write_rows
 
 STEPS = st.lists(st.sampled_from([0.0, 1.0, 2.5, 40.0]), min_size=5, max_size=5).map(np.array)
 
@@ -200,3 +204,186 @@ def test_put_keeps_the_book_and_the_highest_user_is_found() -> None:
     top = np.empty(1)
     highest_users(np.full((m, 5), 5.0), book, top)
     assert math.isclose(top[0], 1.0)
+
+
+def test_crowding_is_the_mean_of_what_is_wanted_around(slot_of: Callable[..., Slot]) -> None:
+    slot = slot_of(9, cells=80, half_width_deg=2.0)
+    cell_m, wanted = slot.cells.position_ecef_m, slot.cells.wanted_bps.sum(axis=1)
+    apart_m = np.linalg.norm(cell_m[:, :, np.newaxis] - cell_m[:, np.newaxis, :], axis=0)
+    want = float(wanted @ ((apart_m <= 60e3) @ wanted) / wanted.sum())
+    steps = np.concatenate([np.zeros((80, 1)), slot.cells.wanted_bps], axis=1)
+    assert crowding(steps, (*neighbours(cell_m, 2e5), 2e5), 60e3) == pytest.approx(want)
+    assert crowding(0 * steps, (*neighbours(cell_m, 2e5), 2e5), 60e3) == 0.0
+
+
+Short = tuple[np.ndarray, ...]
+
+
+def short_of(slot: Slot, most: int) -> tuple[np.ndarray, np.ndarray, Short, np.ndarray]:
+    """Steps, local numbers, short list and targets of a slot whose every third satellite has no feeder."""
+    wanted, n = slot.cells.wanted_bps, len(slot.satellites)
+    steps = np.concatenate([0.02 * wanted.sum(axis=1, keepdims=True), 0.98 * wanted], axis=1)
+    local = np.where(np.arange(n) % 3 > 0, np.cumsum(np.arange(n) % 3 > 0) - 1, -1).astype(np.int32)
+    pairs = slot.pairs
+    offset, pair, satellite, weight, slowness = usable_pairs(
+        pairs.offset, pairs.satellite, pairs.full_rate_bps, steps, local, np.ones(len(pairs.satellite))
+    )
+    before, target = weight.copy(), np.empty(len(steps))
+    count = int(local.max()) + 1
+    lanes, feeder = np.full(count, 16.0), np.full(count, 20e9)
+    prices(offset, satellite, weight, slowness, steps, lanes, feeder, 8, target)
+    cell = np.repeat(np.arange(len(steps)), np.diff(offset))
+    np.testing.assert_array_equal(local[pairs.satellite[pair]], satellite)
+    np.testing.assert_allclose(slowness, 1 / pairs.full_rate_bps[pair])
+    # Every usable pair is there, and each cell is divided in whole.
+    here = np.repeat(np.arange(len(steps)), np.diff(pairs.offset))
+    usable = (local[pairs.satellite] >= 0) & (steps.sum(axis=1)[here] > 0)
+    assert sorted(pair.tolist()) == np.flatnonzero(usable).tolist()
+    np.testing.assert_allclose(np.bincount(cell, weight)[np.unique(cell)], 1.0)
+    # Prices even out what weights alone would load.
+    alone = before / np.bincount(cell, before)[cell]
+    load = [np.bincount(satellite, w * slowness * steps.sum(axis=1)[cell]) for w in (alone, weight)]
+    assert load[1].max() < load[0].max()
+    assert (target >= 0).all()
+    assert (target <= 5).all()
+    listed = shortlist(offset, pair, satellite, weight, most)
+    for c in range(len(steps)):
+        own = slice(offset[c], offset[c + 1])
+        heaviest = set(pair[own][np.argsort(-weight[own], kind="stable")[:most]].tolist())
+        got = slice(listed[0][c], listed[0][c + 1])
+        assert set(listed[1][got].tolist()) == heaviest
+        assert (np.diff(listed[2][got]) > 0).all()
+    return steps, local, listed, target
+
+
+def test_the_short_list_holds_the_heaviest_pairs(slot_of: Callable[..., Slot]) -> None:
+    for seed in range(3):
+        short_of(slot_of(seed, cells=60, satellites=20), 5)
+
+
+def test_cones_of_pairs_are_the_cones(slot_of: Callable[..., Slot]) -> None:
+    slot = slot_of(3, cells=250, half_width_deg=2.0, satellites=20)
+    cell_m, sat_m = slot.cells.position_ecef_m, slot.satellites.position_ecef_m
+    near, out = (*neighbours(cell_m, 2e6), 2e6), np.empty(300, dtype=np.int32)
+    pairs = slot.pairs
+    offset, cells = cones_of_pairs(pairs.offset, pairs.satellite, sat_m, cell_m, near, 0.04)
+    cell = np.repeat(np.arange(250), np.diff(pairs.offset))
+    for k in range(0, len(cell), 11):
+        n = cone(int(pairs.satellite[k]), int(cell[k]), sat_m, cell_m, near, 0.04, out)
+        assert cells[offset[k] : offset[k + 1]].tolist() == out[:n].tolist()
+    short = (*neighbours(cell_m, 1e4), 1e4)
+    assert len(cones_of_pairs(pairs.offset, pairs.satellite, sat_m, cell_m, short, 0.04)[0]) == 0
+
+
+UNITS = pytest.mark.parametrize(
+    ("seed", "channels", "feeder_bps"), [(0, 8, 20e9), (1, 12, 3e9), (2, 3, 20e9)]
+)
+
+
+def settled(slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float) -> SimpleNamespace:
+    """A crowd after three rounds; odd pairs may use all channels, even ones not the first and third."""
+    slot = slot_of(seed, cells=150, half_width_deg=1.5, satellites=15, beams=min(channels, 5))
+    steps, local, (offset, pair, satellite), target = short_of(slot, 6)
+    tracked = np.flatnonzero(local >= 0)
+    sat_m, cell_m = slot.satellites.position_ecef_m[:, tracked].copy(), slot.cells.position_ecef_m
+    n, m, q, f = len(tracked), 150, len(pair), channels
+    cone_offset, cones = cones_of_pairs(
+        offset, satellite, sat_m, cell_m, (*neighbours(cell_m, 2e6), 2e6), 0.0436
+    )
+    rate = slot.pairs.full_rate_bps[pair]
+    barred = np.where(np.arange(q) % 2 == 0, 0b101, 0).astype(np.uint32)
+    list_ = (offset, satellite, rate, barred, np.zeros(q), cone_offset, cones)
+    units = (
+        np.zeros((n * f, 5)), np.zeros((n, 5)), np.full(n * f, 6.0), np.full(n, 6.0),
+        np.zeros(n * f, np.uint8), np.full((n, 2), min(f, 5), np.int32), np.zeros((m, f), np.uint16),
+        np.zeros((q, f), np.uint16), np.full(m, (1 << f) - 1, np.uint32), np.zeros(m, np.uint32),
+        np.full((m, f), -1, np.int32), np.zeros((q, f), np.uint16),
+    )  # fmt: skip
+    cell, of = np.empty(m * 4, dtype=np.int64), np.empty(m * 4)
+    count = divide_cells(steps.sum(axis=1) / 6e8, 1.0, 4, np.arange(m)[::-1].copy(), cell, of)
+    cell, of = cell[:count], of[:count]
+    np.testing.assert_allclose(np.bincount(cell, of)[np.unique(cell)], 1.0)
+    parts = (cell, of, np.full(count, -1), np.full(count, -1, dtype=np.int32))
+    feeder = np.full(n, feeder_bps)
+    for _ in range(3):
+        settle(np.arange(count), *parts, steps, target, feeder, 0.01, 1e-6, units, list_)
+        target = np.full(m, 5.0)
+    return SimpleNamespace(**{k: v for k, v in locals().items() if k != "slot_of"})
+
+
+@UNITS
+def test_units_know_who_covers_and_who_serves(
+    slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float
+) -> None:
+    """Counted anew from the parts; and whoever covers a served cell is its server, for Nco is 1."""
+    x = settled(slot_of, seed, channels, feeder_bps)
+    total, own, bare, held, server, uses = x.units[6:]
+    served = {(int(k), int(ch)) for k, ch in zip(*x.parts[2:], strict=True) if k >= 0}
+    pair_cell = np.repeat(np.arange(x.m), np.diff(x.offset))
+    index = {(int(c), int(s)): k for k, (c, s) in enumerate(zip(pair_cell, x.satellite, strict=True))}
+    want_total, want_own, want_server = np.zeros_like(total), np.zeros_like(own), np.full_like(server, -1)
+    for k, ch in served:
+        assert not int(x.barred[k]) >> ch & 1
+        want_server[pair_cell[k], ch] = x.satellite[k]
+        for cell in x.cones[x.cone_offset[k] : x.cone_offset[k + 1]]:
+            assert server[cell, ch] in (-1, x.satellite[k])
+            want_total[cell, ch] += 1
+            if (int(cell), int(x.satellite[k])) in index:
+                want_own[index[int(cell), int(x.satellite[k])], ch] += 1
+    np.testing.assert_array_equal(total, want_total)
+    np.testing.assert_array_equal(own, want_own)
+    np.testing.assert_array_equal(server, want_server)
+    channel = np.arange(channels)
+    np.testing.assert_array_equal(bare[:, np.newaxis] >> channel & 1, total == 0)
+    np.testing.assert_array_equal(held[:, np.newaxis] >> channel & 1, server >= 0)
+    assert uses.sum() == (x.parts[2] >= 0).sum()
+
+
+@UNITS
+def test_units_add_up_what_their_parts_take(
+    slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float
+) -> None:
+    x = settled(slot_of, seed, channels, feeder_bps)
+    time, sums, level, _, lit, dark = x.units[:6]
+    placed = np.flatnonzero(x.parts[2] >= 0)
+    k, steps = x.parts[2][placed], x.of[placed, np.newaxis] * x.steps[x.cell[placed]]
+    want_time, want_sums = np.zeros_like(time), np.zeros_like(sums)
+    np.add.at(want_sums, x.satellite[k], steps)
+    np.add.at(want_time, x.satellite[k] * channels + x.parts[3][placed], steps / x.rate[k, np.newaxis])
+    np.testing.assert_allclose(time, want_time, atol=1e-9)
+    np.testing.assert_allclose(sums, want_sums, atol=1.0)
+    lanes = (lit & 1) + (lit >> 1)
+    for u in range(len(level)):
+        want = affordable(time[u], 0 * time[u], float(max(lanes[u], 1)), 1.0)
+        assert level[u] == (pytest.approx(want, abs=1e-6) if lit[u] else 6.0)
+    for p in range(2):
+        on = (lit.reshape(x.n, channels) >> p & 1).sum(axis=1)
+        assert (on + dark[:, p] == min(channels, 5)).all()
+
+
+@UNITS
+def test_rows_spend_what_units_afford(
+    slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float
+) -> None:
+    x = settled(slot_of, seed, channels, feeder_bps)
+    level, cap, room = x.units[2], np.empty(x.n), 3 * x.count
+    caps(*x.parts, x.steps, x.feeder, x.units, x.list_, cap)
+    unit = np.where(x.parts[2] >= 0, x.satellite[x.parts[2]] * channels + x.parts[3], -1)
+    rows, shares, rates = np.empty((room, 5), np.int32), np.empty(room), np.empty(room)
+    by_unit = np.lexsort((x.cell, unit))
+    r = write_rows(by_unit, *x.parts, x.steps, cap, x.units, x.list_, rows, shares, rates)
+    rows, shares, rates = rows[:r], shares[:r], rates[:r]
+    lane = np.bincount((rows[:, 0] * 2 + rows[:, 1]) * channels + rows[:, 2], shares)
+    assert lane.max() <= 1 + 1e-9
+    # Where the feeder sets the level it is used up; where beams do, cells get what their unit affords.
+    carried = np.bincount(rows[:, 0], shares * rates, minlength=x.n)
+    assert (carried <= x.feeder * (1 + 1e-5)).all()
+    assert (carried[cap < 5] >= x.feeder[cap < 5] * (1 - 1e-4)).all()
+    assert (cap < 5).any() == (feeder_bps < 20e9)
+    due = np.zeros(x.m)
+    for v in np.flatnonzero(x.parts[2] >= 0):
+        top = min(level[unit[v]], cap[x.satellite[x.parts[2][v]]], 5.0)
+        due[x.cell[v]] += x.of[v] * amount_at(x.steps[x.cell[v]], top)
+    np.testing.assert_allclose(
+        np.bincount(rows[:, 3], shares * rates, minlength=x.m), due, rtol=1e-5, atol=10
+    )

@@ -33,9 +33,7 @@ SPREAD = np.array(
 BYTE, LOW = np.uint64(255), np.uint32(255)
 # A single bit of a word, times this, has its number in the five highest bits of 32 (de Bruijn's sequence).
 DE_BRUIJN, SHIFT = np.uint32(0x077CB531), np.uint32(27)
-CHANNEL = np.zeros(32, dtype=np.uint8)
-for _bit in range(32):
-    CHANNEL[((1 << _bit) * 0x077CB531 & 0xFFFFFFFF) >> 27] = _bit
+CHANNEL = np.argsort([(0x077CB531 << bit & 0xFFFFFFFF) >> 27 for bit in range(32)]).astype(np.uint8)
 
 
 @njit(cache=True, inline="always")
