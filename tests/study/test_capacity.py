@@ -39,7 +39,7 @@ from skylift.study.capacity import (
     Region,
     even_demand,
 )
-from skylift.study.ladder import ENDS, in_steps, only_class
+from skylift.study.ladder import FIRST_ENDS, ends_about, in_steps, only_class
 from skylift.study.less import most_possible_bps, most_served
 from skylift.study.limits import RESOURCES, Scale, lifted, scaled, without_sharing
 
@@ -296,7 +296,7 @@ def test_terminals_that_are_counted_get_their_rate() -> None:
         wanted[cells, EVERYBODY] /= max(result.bearable_bps[0, cells].sum(), 1.0)
     study = CapacityStudy(case)
     served = study.schedule(study.offer(AT_US), wanted_bps=wanted).served_bps.sum()
-    assert served >= 0.97 * 10e6 * result.terminals_at(10)
+    assert served >= 0.93 * 10e6 * result.terminals_at(10)
 
 
 def test_duration_curve_against_counting() -> None:
@@ -337,17 +337,33 @@ def test_no_gateways_at_all() -> None:
 # --- demand of one class, in steps -------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("ends", [FIRST_ENDS, (0.2, 0.4, 0.6, 0.8, 1.0)])
 @pytest.mark.parametrize("which", range(len(CLASS_NAMES)))
-def test_steps_add_up_to_what_one_class_wants(which: int) -> None:
+def test_steps_add_up_to_what_one_class_wants(which: int, ends: tuple[float, ...]) -> None:
     wanted = np.zeros((3, len(CLASS_NAMES)))
     wanted[:, which] = [4e6, 0.0, 1e9]
     assert only_class(wanted) == which
-    steps, rules = in_steps(wanted, ScheduleRules())
+    steps, rules = in_steps(wanted, ScheduleRules(), ends)
     np.testing.assert_allclose(steps.sum(axis=1), wanted.sum(axis=1))
-    # Level k ends where ENDS says: the floor is its part of all classes, each class the rest of its own.
+    # The floor is its part of all classes, each class the rest of its own.
     floor = rules.floor_fraction * steps.sum(axis=1)
-    ends = np.cumsum(np.column_stack([floor, (1.0 - rules.floor_fraction) * steps]), axis=1)
-    np.testing.assert_allclose(ends, wanted.sum(axis=1)[:, np.newaxis] * np.array(ENDS))
+    got = np.cumsum(np.column_stack([floor, (1.0 - rules.floor_fraction) * steps]), axis=1)
+    np.testing.assert_allclose(got, wanted.sum(axis=1)[:, np.newaxis] * np.array(ends))
+
+
+@given(st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=30))
+def test_fine_steps_rise_from_above_nothing_to_all(parts: list[float]) -> None:
+    wanted = np.zeros((len(parts), len(CLASS_NAMES)))
+    wanted[:, EVERYBODY] = 1e8
+    study = CapacityStudy(case_of(disk(0), plain()))
+    found = study.schedule(study.offer(AT_US))
+    ends = ends_about(replace(found, served_bps=wanted * np.array(parts)[:, np.newaxis]), wanted)
+    if ends is None:
+        assert min(parts) > 1.0 - 1e-6
+    else:
+        assert ends[0] > 0.0
+        assert (np.diff(ends) > 0.0).all()
+        assert ends[-1] == 1.0
 
 
 def test_many_classes_or_none_are_not_put_in_steps() -> None:
@@ -378,8 +394,8 @@ def test_cells_get_alike_however_much_more_than_there_is_they_ask_for(bps_per_km
     case = case_of(disk(2), plain(beams=2, channels=4), catalogue=overhead(disk(0), plain()))
     case = replace(case, demand=even_demand(case.region, np.zeros(19, np.uint8), bps_per_km2))
     served = bearing(case, [AT_US], every=0).cell_served_bps[0] / case.region.area_km2
-    assert served.min() > 0.75 * served.mean()
-    assert served.max() < 1.35 * served.mean()
+    assert served.min() > 0.9 * served.mean()
+    assert served.max() < 1.1 * served.mean()
 
 
 # --- scaling -----------------------------------------------------------------------------------------

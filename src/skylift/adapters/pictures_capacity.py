@@ -230,7 +230,7 @@ def _duration(axes: Any, curves: _Curves) -> None:
     top = max(tops)
     if max(greatest) > top:
         axes.annotate(
-            f"up to {max(greatest):.3g}", (0.02, 0.99), xycoords="axes fraction", va="top", fontsize=8.5,
+            f"up to {max(greatest):.3g}", (0.05, 0.985), xycoords="axes fraction", va="top", fontsize=8.5,
             color="#555555",
         )  # fmt: skip
     _plain(axes, top)

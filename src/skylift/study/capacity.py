@@ -27,7 +27,7 @@ from skylift.sky.routing.ground import Gateway
 from skylift.sky.schedule.problem import Cells, Floats, Schedule, ScheduleRules
 from skylift.sky.schedule.scheduler import BeamScheduler
 from skylift.sky.schedule.supply import Disturbances, Offer, Radio, SlotGeometry, Supply
-from skylift.study.ladder import as_asked, in_steps, only_class
+from skylift.study.ladder import FIRST_ENDS, as_asked, ends_about, in_steps, only_class
 
 # In the order in which the schedule serves them; the names are those of --demand and of --json.
 CLASS_NAMES = ("life_and_rescue", "critical_infrastructure", "government_and_aid", "everybody")
@@ -157,10 +157,15 @@ class CapacityStudy:
         asked_bps = self.cells.wanted_bps if wanted_bps is None else wanted_bps
         rules = rules or self.case.rules
         if only_class(asked_bps) is None:
-            return self._scheduler.schedule(offer.slot(replace(self.cells, wanted_bps=asked_bps), rules))
-        steps_bps, stepped = in_steps(asked_bps, rules)
-        found = self._scheduler.schedule(offer.slot(replace(self.cells, wanted_bps=steps_bps), stepped))
+            return self._scheduled(offer, asked_bps, rules)
+        found = self._scheduled(offer, *in_steps(asked_bps, rules, FIRST_ENDS))
+        ends = ends_about(found, asked_bps)
+        if ends is not None:
+            found = self._scheduled(offer, *in_steps(asked_bps, rules, ends))
         return as_asked(found, asked_bps, rules.floor_fraction)
+
+    def _scheduled(self, offer: Offer, wanted_bps: Floats, rules: ScheduleRules) -> Schedule:
+        return self._scheduler.schedule(offer.slot(replace(self.cells, wanted_bps=wanted_bps), rules))
 
     def hours(self, slot_starts_us: Sequence[int]) -> Iterator[Hour]:
         """One result for each slot; slots know nothing of one another, for they lie far apart."""

@@ -1,9 +1,9 @@
 """Demand of one class alone, told to the schedule in steps that it resolves well.
 
-The schedule levels cells to some hundredths of a level (docs/why/011). Where everybody asks for far more than
-there is, all cells stand in the lowest hundredths, and what one gets could be twice what another does. With
-one class nothing depends on where classes and floor begin: a cell's level rises with served/wanted and with
-nothing else. So the demand is split over the floor and all four classes, in steps that grow alike everywhere.
+The schedule levels cells to some hundredths of a level (docs/why/011), so where the levels begin and end
+decides how even and how full it becomes. With one class nothing else depends on them: a cell's level rises
+with served/wanted and with nothing else. So the demand is split over the floor and all four classes, alike in
+every cell: first in steps that grow, to see about how much everybody gets, then in fine ones about that.
 """
 
 from __future__ import annotations
@@ -14,9 +14,15 @@ import numpy as np
 
 from skylift.sky.schedule.problem import CLASSES, Floats, Schedule, ScheduleRules
 
-# Where the floor and the four classes end, as parts of what a cell wants. Each step is about six of the one
-# before: a hundredth of a level is then 1 to 6 % of what a cell gets, whatever that is.
-ENDS = (0.0005, 0.003, 0.015, 0.1, 1.0)
+Ends = tuple[float, ...]
+
+# Where the floor and the four classes end, as parts of what a cell wants. Each is about six times the one
+# before: whatever cells get, a hundredth of a level is 1 to 6 % of it.
+FIRST_ENDS: Ends = (0.0005, 0.003, 0.015, 0.1, 1.0)
+# The same about what the middle cell was given, in parts of that.
+_ABOUT = (0.6, 0.85, 1.1, 1.5)
+# If the middle cell is given nearly all, no step becomes narrower than this.
+_NARROWEST = 0.05
 
 
 def only_class(wanted_bps: Floats) -> int | None:
@@ -25,11 +31,22 @@ def only_class(wanted_bps: Floats) -> int | None:
     return int(wants[0]) if len(wants) == 1 else None
 
 
-def in_steps(wanted_bps: Floats, rules: ScheduleRules) -> tuple[Floats, ScheduleRules]:
+def ends_about(found: Schedule, wanted_bps: Floats) -> Ends | None:
+    """Finer steps, from the schedule with coarse ones; None where everybody has all, or nobody anything."""
+    wanted = wanted_bps.sum(axis=1)
+    part = found.served_bps.sum(axis=1)[wanted > 0.0] / wanted[wanted > 0.0]
+    some = part[part > 0.0]
+    if not len(some) or part.min() > 1.0 - 1e-6:
+        return None
+    middle, steps = float(np.median(some)), len(_ABOUT)
+    inner = (min(a * middle, 1.0 - (steps - k) * _NARROWEST) for k, a in enumerate(_ABOUT))
+    return (*inner, 1.0)
+
+
+def in_steps(wanted_bps: Floats, rules: ScheduleRules, ends: Ends) -> tuple[Floats, ScheduleRules]:
     """Demand of one class in steps, (M, 4), and the rules whose floor is the first of them."""
-    floor = ENDS[0]
-    widths = np.diff(ENDS) / (1.0 - floor)
-    return wanted_bps.sum(axis=1)[:, np.newaxis] * widths, replace(rules, floor_fraction=floor)
+    widths = np.diff(ends) / (1.0 - ends[0])
+    return wanted_bps.sum(axis=1)[:, np.newaxis] * widths, replace(rules, floor_fraction=ends[0])
 
 
 def as_asked(found: Schedule, wanted_bps: Floats, floor_fraction: float) -> Schedule:
@@ -38,8 +55,8 @@ def as_asked(found: Schedule, wanted_bps: Floats, floor_fraction: float) -> Sche
     if one is None:
         return found
     served = np.zeros_like(wanted_bps)
-    served[:, one] = np.minimum(found.served_bps.sum(axis=1), wanted_bps[:, one])
     wanted = wanted_bps[:, one]
+    served[:, one] = np.minimum(found.served_bps.sum(axis=1), wanted)
     part = np.divide(served[:, one], wanted, out=np.ones(len(wanted)), where=wanted > 0.0)
     above = one + 1.0 + (part - floor_fraction) / max(1.0 - floor_fraction, 1e-12)
     below = part / max(floor_fraction, 1e-12)
