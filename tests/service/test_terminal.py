@@ -176,7 +176,7 @@ def test_a_late_confirmation_of_an_overtaken_command_shows_and_is_asked_again() 
 
 def test_what_is_blocked_need_not_be_paused() -> None:
     story = verified()(decide.activated, "cmd_1")(trouble.stolen, True, "cmd_2")
-    story(trouble.released, "UA-POLICE", "report 7", "cmd_3")
+    story(trouble.released, "UA-POLICE", "report 7", True, "cmd_3")
     assert [c.kind for c in story.terminal.commands.pending] == [CommandKind.ACTIVATE, CommandKind.BLOCK]
     assert story.terminal.to_ask == ()
     # But should the old activation come to be after all, somebody has to be asked.
@@ -261,7 +261,7 @@ def test_a_stolen_one_comes_back_through_an_authority_alone() -> None:
     ):
         with pytest.raises(Refused, match="it is stolen"):
             function(story.terminal, story.who, *arguments)  # type: ignore[operator]
-    story(trouble.released, "UA-POLICE", "report 7", "cmd_r")
+    story(trouble.released, "UA-POLICE", "report 7", True, "cmd_r")
     assert (story.state, story.terminal.missing) == (TerminalState.REGISTERED, None)
 
 
@@ -269,19 +269,19 @@ def test_a_block_is_lifted_by_who_ordered_it_and_no_other() -> None:
     story = active()(trouble.blocked, ORDER, False, "cmd_2")
     story(trouble.blocked, (BlockReason.SANCTION, "EU-COUNCIL", "list 4"), False, "cmd_3")
     with pytest.raises(Refused, match="ask EU-COUNCIL and UA-NCEC"):
-        trouble.released(story.terminal, story.who, "acc_owner", "wish 1", "cmd_r")
+        trouble.released(story.terminal, story.who, "acc_owner", "wish 1", True, "cmd_r")
     with pytest.raises(Refused, match="has blocked it already"):
         trouble.blocked(story.terminal, story.who, ORDER, False, "cmd_4")
-    story(trouble.released, "UA-NCEC", "order 13/26", "cmd_r")
+    story(trouble.released, "UA-NCEC", "order 13/26", True, "cmd_r")
     assert story.state is TerminalState.BLOCKED
-    story(trouble.released, "EU-COUNCIL", "list 5", "cmd_r")
+    story(trouble.released, "EU-COUNCIL", "list 5", True, "cmd_r")
     assert story.state is TerminalState.REGISTERED
 
 
 def test_blocked_for_ever_is_for_ever() -> None:
     story = active()(trouble.blocked, ORDER, True, "cmd_2")
     with pytest.raises(Refused, match="for ever"):
-        trouble.released(story.terminal, story.who, "UA-NCEC", "order 13/26", "cmd_r")
+        trouble.released(story.terminal, story.who, "UA-NCEC", "order 13/26", True, "cmd_r")
     story(trouble.retired, e.Retirement.BROKEN, "cmd_3")
     with pytest.raises(Refused, match="leave it retired"):
         trouble.restored(story.terminal, story.who, "repair 1", "cmd_r")
@@ -291,12 +291,12 @@ def test_a_blocked_one_that_was_stolen_is_released_when_it_is_there() -> None:
     story = active()(trouble.blocked, ORDER, False, "cmd_2")(trouble.stolen, False, "cmd_3")
     assert story.state is TerminalState.BLOCKED
     with pytest.raises(Refused, match="would speak for who has it"):
-        trouble.released(story.terminal, story.who, "UA-NCEC", "order 13/26", "cmd_r")
+        trouble.released(story.terminal, story.who, "UA-NCEC", "order 13/26", True, "cmd_r")
     story(trouble.found, "cmd_f")
     assert story.state is TerminalState.BLOCKED
     with pytest.raises(Refused, match="nobody misses it"):
         trouble.found(story.terminal, story.who, "cmd_f")
-    story(trouble.released, "UA-NCEC", "order 13/26", "cmd_r", False)
+    story(trouble.released, "UA-NCEC", "order 13/26", False, "cmd_r")
     assert (story.state, story.terminal.owner) == (TerminalState.DELIVERED, "")
 
 
@@ -433,7 +433,7 @@ DECISIONS: list[tuple[Any, ...]] = [
     (trouble.found, ID),
     (trouble.blocked, ORDER, False, ID),
     (trouble.blocked, (BlockReason.FRAUD, "acc_skylift", "fraud 1"), True, ID),
-    (trouble.released, "UA-NCEC", "order 13", ID),
+    (trouble.released, "UA-NCEC", "order 13", True, ID),
     (trouble.retired, e.Retirement.BROKEN, ID),
     (trouble.restored, "repair 1", ID),
     (decide.asked, Enforcer.FIELD, ID),

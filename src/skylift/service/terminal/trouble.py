@@ -61,7 +61,7 @@ def blocked(
 
 
 def released(
-    terminal: Terminal, who: Who, authority: str, document: str, command_id: str, to_owner: bool = True
+    terminal: Terminal, who: Who, authority: str, document: str, to_owner: bool, command_id: str
 ) -> tuple[TerminalEvent, ...]:
     """An authority lifts its block; when none stands any more, or it was stolen only, the terminal is free.
 

@@ -263,13 +263,19 @@ VERBS = (
         lambda t, m, a: trouble.stolen(t, m.who, a.captured, _command(m)),
         "Somebody else has it: cut it off.",
     ),
-    Verb("terminal.find", ROOM, Nothing, lambda t, m, a: trouble.found(t, m.who), "A lost one is back."),
+    Verb(
+        "terminal.find",
+        ROOM,
+        Nothing,
+        lambda t, m, a: trouble.found(t, m.who, _command(m)),
+        "A lost one is back.",
+    ),
     Verb("terminal.block", ROOM, Block, _blocked, "Cut it off by an authority's order."),
     Verb(
         "terminal.unblock",
         ROOM,
         Unblock,
-        lambda t, m, a: trouble.released(t, m.who, a.authority, a.document, a.to_owner),
+        lambda t, m, a: trouble.released(t, m.who, a.authority, a.document, a.to_owner, _command(m)),
         "The authority that blocked it takes that back.",
     ),
     Verb(
