@@ -58,18 +58,21 @@ def _map(axes: Any, inputs: PlanInputs, existing: int, result: SitingResult) -> 
     chosen_ids = {one.gateway.id for one in result.chosen}
     chosen = np.array([i >= existing and g.id in chosen_ids for i, g in enumerate(gateways)])
     squeeze = max(0.2, float(np.cos(np.radians(np.median(cells[:, 1])))))
-    near = _near(places, cells, squeeze) | chosen
-    box = _box(np.vstack([cells, places[near]]))
+    index = np.arange(len(gateways))
+    felt = _felt(gateways, result)
+    # Candidates near by, and those gateways whose loss is felt; of the others what lies between them.
+    named = ((index >= existing) & _near(places, cells, squeeze)) | chosen | ((index < existing) & felt)
+    box = _box(np.vstack([cells, places[named]]))
+    near = (places >= box[:2]).all(axis=1) & (places <= box[2:]).all(axis=1)
     axes.set_facecolor(SEA)
     axes.add_collection(
         PolyCollection(_land(box), facecolors=LAND, edgecolors=BORDER, linewidths=0.7, zorder=1)
     )
     axes.add_collection(PolyCollection(rings, facecolors=REGION, edgecolors=REGION, linewidths=0.2, zorder=2))
-    index = np.arange(len(gateways))
     _sites(axes, places, near & (index < existing), ("^", 60, EXISTING, "gateway that exists"))
     _sites(axes, places, near & (index >= existing) & ~chosen, ("o", 55, CANDIDATE, "candidate"))
     _sites(axes, places, chosen, ("*", 300, CHOSEN, "chosen"))
-    shown = np.flatnonzero(near)
+    shown = np.flatnonzero(named)
     if len(shown) <= MOST_NAMED:
         _names(axes, gateways, places, shown, chosen)
     axes.set_xlim(box[0], box[2])
@@ -79,6 +82,17 @@ def _map(axes: Any, inputs: PlanInputs, existing: int, result: SitingResult) -> 
     axes.set_xlabel("longitude (degrees)")
     axes.set_ylabel("latitude (degrees)")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=3, frameon=False, fontsize=9)
+
+
+def _felt(gateways: Sequence[Gateway], result: SitingResult) -> npt.NDArray[np.bool_]:
+    """Which gateways' loss takes a thousandth of what is served, or of what is covered, or more."""
+    after = result.after
+    lost = {
+        one.gateway.id
+        for one in result.lost_one
+        if one.served_bps < 0.999 * after.served_bps or one.availability < 0.999 * after.availability
+    }
+    return np.array([g.id in lost for g in gateways], dtype=np.bool_)
 
 
 def _sites(
