@@ -307,6 +307,20 @@ def test_a_broken_one_is_repaired() -> None:
     assert (story.state, story.terminal.owner) == (TerminalState.DELIVERED, "")
 
 
+def test_one_recorded_by_mistake_frees_its_names_unless_it_is_blocked_or_missing() -> None:
+    story = declared()(trouble.retired, e.Retirement.NEVER_WAS, "cmd_1")
+    assert ROOM.facets(story.terminal).keys == {}
+    assert set(ROOM.facets(declared()(trouble.retired, e.Retirement.BROKEN, "cmd_1").terminal).keys) == {
+        "serial",
+        "kit",
+        "dish_id",
+    }
+    for trick in ((trouble.blocked, ORDER, False), (trouble.lost,)):
+        story = declared()(*trick, "cmd_1")
+        with pytest.raises(Refused, match="was no mistake"):
+            trouble.retired(story.terminal, story.who, e.Retirement.NEVER_WAS, "cmd_2")
+
+
 # --- owners, names, homes
 
 

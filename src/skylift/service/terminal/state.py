@@ -328,6 +328,9 @@ def label(state: TerminalState) -> str:
 def facets(terminal: Terminal) -> Facets:
     """What lists of terminals are searched by."""
     names = {"serial": terminal.serial, "kit": terminal.kit, "dish_id": terminal.dish_id}
+    if terminal.state is TerminalState.RETIRED and terminal.retired is e.Retirement.NEVER_WAS:
+        # Recorded by mistake: the one that really has these names may be recorded.
+        names = {}
     return Facets(
         status=terminal.state.value,
         region=terminal.region,

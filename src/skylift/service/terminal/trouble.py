@@ -99,6 +99,14 @@ def released(
 def retired(terminal: Terminal, who: Who, why: e.Retirement, command_id: str) -> tuple[TerminalEvent, ...]:
     """It is used no more. Blocks and theft stay on its record: they come back if it does."""
     CYCLE.after(terminal.id, terminal.state, e.TerminalRetired)
+    if why is e.Retirement.NEVER_WAS and (terminal.blocks or terminal.missing):
+        # Its names become free for another: under them a blocked one would come back unblocked.
+        raise Refused(
+            "terminal.not-free",
+            f"terminal {terminal.id}",
+            "what is blocked or missing was no mistake",
+            "retire it for another reason, or have it released first",
+        )
     event = e.TerminalRetired(who.at, who.by, terminal.id, who.cause_id, why)
     return with_command(terminal, who, command_id, event)
 
