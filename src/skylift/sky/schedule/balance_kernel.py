@@ -16,6 +16,8 @@ from numba import njit
 from skylift.sky.schedule.levels_kernel import STEPS, affordable
 
 PARTS = 4
+# Above any score: levels, and what a rate ten times the average could add at the first softness.
+STAY = 100.0
 
 
 @njit(cache=True, inline="always")
@@ -94,8 +96,11 @@ def join(
                 continue
             score = _level_with(time, rate, s, steps[c], full_rate[k], 1.0, float(beams[s]), feeder[s])
             # Spare room is no reason to leave: beyond 5 it only tells equals apart.
-            if score > STEPS:
+            if score >= STEPS:
                 score = STEPS + 0.1 * (score - STEPS)
+                # Nor is a better rate, while the satellite it had fills all of its cells.
+                if previous[k] and keep_level > 0.0:
+                    score += STAY
             # A logarithm is dear, and what it adds is at most softness x (ratio - 1).
             ratio = full_rate[k] * pace[s] if pace[s] > 0.0 else 1.0
             kept = keep_level if previous[k] else 0.0

@@ -161,6 +161,8 @@ class Slot:
         _shape("satellites.beams", self.satellites.beams, (n, 2))
         _shape("pairs.full_rate_bps", self.pairs.full_rate_bps, (k,))
         _shape("gateways.feeder_bps", self.gateways.feeder_bps, (g,))
+        _places("cells.position_ecef_m", self.cells.position_ecef_m)
+        _places("satellites.position_ecef_m", self.satellites.position_ecef_m)
         _offsets("pairs.offset", self.pairs.offset, m, k)
         _offsets("gateways.offset", self.gateways.offset, g, j)
         _indices("pairs.satellite", self.pairs.satellite, n)
@@ -211,6 +213,13 @@ def _indices(name: str, index: Ints, count: int) -> None:
     if index.size and (index.min() < 0 or index.max() >= count):
         raise Refused(
             "schedule.index", name, f"it must lie between 0 and {count - 1}", "use indices into the catalogue"
+        )
+
+
+def _places(name: str, position_m: Floats) -> None:
+    if not np.isfinite(position_m).all():
+        raise Refused(
+            "schedule.place", name, "every coordinate must be finite", "leave out what has no place"
         )
 
 

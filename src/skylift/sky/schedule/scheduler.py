@@ -57,7 +57,7 @@ QUICK_PAIRS = 20_000
 TYPICAL_SLANT_M = 1.0e6
 # Cells within this are held as neighbours; enough for 2.5 degrees from 550 km at 25 degrees of elevation.
 _REACH_M = 150_000.0
-_WIDEST_REACH_M = 1_500_000.0
+_WIDEST_REACH_M = 4_000_000.0
 
 
 def schedule(slot: Slot, previous: Schedule | None = None) -> Schedule:
@@ -94,6 +94,8 @@ class BeamScheduler:
                 "they are not the cells that this scheduler was made for",
                 "make a BeamScheduler for these cells",
             )
+        if previous is not None:
+            _same_things(slot, previous)
         asked, gateway_of = _ask(slot, previous)
         rows, shares, full_rate = self._rows(slot, asked)
         order = np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0], rows[:, 3]))
@@ -160,13 +162,25 @@ class BeamScheduler:
             raise Refused(
                 "schedule.cone",
                 "rules.separation_rad",
-                "a beam would cover more than 1,500 km",
+                "a beam would cover more than 4,000 km",
                 "take a smaller angle, or leave out satellites so high",
             )
         self._near = self._neighbours(min(2.0 * self._near[3], _WIDEST_REACH_M))
 
     def _neighbours(self, reach_m: float) -> tuple[Any, Any, Any, float]:
         return (*neighbours(self._position_m, reach_m), reach_m)
+
+
+def _same_things(slot: Slot, previous: Schedule) -> None:
+    """Refuses a slot before of more or fewer cells, satellites or gateways: its numbers would mean others."""
+    fits = len(previous.level) == len(slot.cells) and len(previous.gateway_of) == len(slot.satellites)
+    if not fits or previous.gateway_of.max(initial=-1) >= len(slot.gateways):
+        raise Refused(
+            "schedule.previous",
+            "previous",
+            "it must be of the same cells, satellites and gateways",
+            "leave it out in the first slot after a change",
+        )
 
 
 def _ask(slot: Slot, previous: Schedule | None) -> tuple[Asked, Ints]:
