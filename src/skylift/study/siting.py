@@ -189,9 +189,9 @@ class SitingStudy:
     def figures(self, working: Working) -> Figures:
         """All figures of a set; schedules that were made before are not made again."""
         served = [self._slot_served(k, working) for k in range(len(self._offers))]
-        covered = [self._slot_covered(k, working) / self._wanted_bps for k in range(len(self._offers))]
+        covered = [self._of_wanted(self._slot_covered(k, working)) for k in range(len(self._offers))]
         return Figures(
-            availability=float(np.mean(covered)),
+            availability=self.availability(working),
             least_availability=float(min(covered)),
             served_bps=float(np.mean(served)),
             least_served_bps=float(min(served)),
@@ -202,7 +202,7 @@ class SitingStudy:
         """Mean share of what is wanted that stands in cells which see a tracked satellite."""
         working = frozenset(working)
         covered = [self._slot_covered(k, working) for k in range(len(self._offers))]
-        return float(np.mean(covered)) / self._wanted_bps
+        return self._of_wanted(float(np.mean(covered)))
 
     def served_bps(self, working: Iterable[int]) -> float:
         """Served by the schedule, mean over the slots."""
@@ -235,7 +235,7 @@ class SitingStudy:
     def reach_limit(self, working: Working) -> float:
         """Never less than `availability`: antennas do not count. Submodular in the set."""
         works = self._flags(working)
-        return float(np.mean([reach.reached_bps(works) for reach in self._reach])) / self._wanted_bps
+        return self._of_wanted(float(np.mean([reach.reached_bps(works) for reach in self._reach])))
 
     def carried_limit_bps(self, working: Working) -> float:
         """Never less than `served_bps`: satellites tracked at once, nobody in anybody's way. Submodular."""
@@ -271,6 +271,10 @@ class SitingStudy:
     def _lost(self, working: Working, g: int) -> Lost:
         left = working - {g}
         return Lost(self._gateways[g], self.availability(left), self.served_bps(left))
+
+    def _of_wanted(self, bps: float) -> float:
+        # Sums of the same cells in another order are the same share: 1 is 1.
+        return round(bps / self._wanted_bps, 12)
 
     def _slot_served(self, slot: int, working: Working) -> float:
         """Served in one slot. Gateways that reach no satellite of the region change nothing.
