@@ -32,6 +32,19 @@ _UPDATE_THING = (
     .where(THINGS.c.kind == bindparam("of_kind"), THINGS.c.id == bindparam("of_id"))
     .values({name: bindparam(name) for name in ("version", "status", "region", "owner", "words", "body")})
 )
+# Made once: making a statement costs more than running it.
+_STANDING = (
+    select(THINGS.c.id, THINGS.c.version, THINGS.c.status, THING_KEYS.c.name, THING_KEYS.c.value)
+    .outerjoin_from(
+        THINGS, THING_KEYS, (THING_KEYS.c.kind == THINGS.c.kind) & (THING_KEYS.c.id == THINGS.c.id)
+    )
+    .where(THINGS.c.kind == bindparam("of_kind"), THINGS.c.id.in_(bindparam("ids", expanding=True)))
+)
+_TAKEN = select(THING_KEYS.c.name, THING_KEYS.c.value, THING_KEYS.c.id).where(
+    THING_KEYS.c.kind == bindparam("of_kind"),
+    tuple_(THING_KEYS.c.name, THING_KEYS.c.value).in_(bindparam("keys", expanding=True)),
+)
+_HEAD = select(JOURNAL_HEAD.c.sequence, JOURNAL_HEAD.c.hash).with_for_update()
 _DELETE_KEY = delete(THING_KEYS).where(
     THING_KEYS.c.kind == bindparam("of_kind"),
     THING_KEYS.c.name == bindparam("of_name"),
@@ -72,9 +85,7 @@ class SqlTransaction(SqlReader):
         super().__init__(connection)
         self._known_events = known_events
         # On PostgreSQL this is what a second writer waits at; on SQLite it has waited at BEGIN IMMEDIATE.
-        head = connection.execute(
-            select(JOURNAL_HEAD.c.sequence, JOURNAL_HEAD.c.hash).with_for_update()
-        ).one_or_none()
+        head = connection.execute(_HEAD).one_or_none()
         if head is None:
             raise Unavailable("store.corrupt", THING, "the journal has lost its head row", CORRUPT[2])
         self._sequence: int = head.sequence
@@ -141,7 +152,13 @@ class SqlTransaction(SqlReader):
             return bool(gone.rowcount)
 
     def keep_reply(self, key: str, reply: Reply) -> None:
-        row = {"key": key, "at_us": reply.at, "asked": reply.asked, "status": reply.status, "body": reply.body}
+        row = {
+            "key": key,
+            "at_us": reply.at,
+            "asked": reply.asked,
+            "status": reply.status,
+            "body": reply.body,
+        }
         _check_texts(row)
         with self._whole():
             self._connection.execute(insert(REPLIES), row)
@@ -215,13 +232,7 @@ class SqlTransaction(SqlReader):
         for (stored, _), of_it in zip(part, facets, strict=True):
             _check_texts({"id": stored.id, **of_it.keys})
         ids = list({stored.id for stored, _ in part})
-        rows = self._connection.execute(
-            select(THINGS.c.id, THINGS.c.version, THINGS.c.status, THING_KEYS.c.name, THING_KEYS.c.value)
-            .outerjoin_from(
-                THINGS, THING_KEYS, (THING_KEYS.c.kind == THINGS.c.kind) & (THING_KEYS.c.id == THINGS.c.id)
-            )
-            .where(THINGS.c.kind == room.kind, THINGS.c.id.in_(ids))
-        )
+        rows = self._connection.execute(_STANDING, {"of_kind": room.kind, "ids": ids})
         now: dict[str, _Now] = {}
         owners: dict[tuple[str, str], str] = {}
         for id, version, status, name, value in rows:
@@ -231,12 +242,7 @@ class SqlTransaction(SqlReader):
                 owners[name, value] = id
         wanted = {key for of_it in facets for key in of_it.keys.items()} - set(owners)
         if wanted:
-            of_keys = tuple_(THING_KEYS.c.name, THING_KEYS.c.value)
-            taken = self._connection.execute(
-                select(THING_KEYS.c.name, THING_KEYS.c.value, THING_KEYS.c.id).where(
-                    THING_KEYS.c.kind == room.kind, of_keys.in_(list(wanted))
-                )
-            )
+            taken = self._connection.execute(_TAKEN, {"of_kind": room.kind, "keys": list(wanted)})
             owners.update({(name, value): id for name, value, id in taken})
         return _Batch(now, owners, dict(owners))
 

@@ -11,9 +11,22 @@ branch_labels = None
 depends_on = None
 
 
+# Written out rather than taken from the schema: a migration says for ever what it once did.
+exact = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
 def upgrade() -> None:
-    # Written out rather than taken from the schema: a migration says for ever what it once did.
-    exact = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+    _journal()
+    _things()
+    _personal()
+    op.create_table(
+        "meta",
+        sa.Column("name", exact, primary_key=True),
+        sa.Column("value", sa.Text, nullable=False),
+    )
+
+
+def _journal() -> None:
     op.create_table(
         "journal",
         sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
@@ -37,6 +50,9 @@ def upgrade() -> None:
         sa.Column("hash", exact, nullable=False),
     )
     op.bulk_insert(head, [{"one": 1, "sequence": 0, "hash": ""}])
+
+
+def _things() -> None:
     op.create_table(
         "things",
         sa.Column("kind", exact, nullable=False),
@@ -64,6 +80,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "name", "value", name="thing_keys_pk"),
         sa.UniqueConstraint("kind", "id", "name", name="thing_keys_of"),
     )
+
+
+def _personal() -> None:
     op.create_table(
         "personal",
         sa.Column("subject_id", exact, nullable=False),
@@ -90,8 +109,3 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         # ANALYZE would copy common values into pg_statistic, where no erasure reaches them.
         op.execute("ALTER TABLE personal ALTER COLUMN value SET STATISTICS 0")
-    op.create_table(
-        "meta",
-        sa.Column("name", exact, primary_key=True),
-        sa.Column("value", sa.Text, nullable=False),
-    )
