@@ -74,7 +74,10 @@ class Chooser:
         self._beams: tuple[Allocator, Sharer] | None = None
         if world.capacity is not None:
             allocator = Allocator(world, world.capacity)
-            self._beams = allocator, Sharer(world.capacity.radio, allocator, world.gateway_sites())
+            self._beams = (
+                allocator,
+                Sharer(world.capacity.radio, allocator, world.gateway_sites(), world.lasers is not None),
+            )
 
     def forget(self) -> Memory:
         """The memory at the beginning of a window: none."""
@@ -88,7 +91,8 @@ class Chooser:
 
     def choose(self, memory: Memory, sky: Sky, asks: Asks, working: Working) -> tuple[LinkTable, Memory]:
         """The links of one slot, and the memory for the next."""
-        if self._beams is not None:
+        # Where nobody may be served, there is nothing to schedule.
+        if self._beams is not None and (asks.barred == WhyDown.UP).any():
             return self._choose_beams(memory, sky, asks, working)
         routes = self._routes(memory, sky, working, self._assign_antennas(memory, sky, asks, working))
         users = sky.users

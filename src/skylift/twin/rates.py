@@ -46,8 +46,8 @@ class Rates:
 class Sharer:
     """Holds what does not change between slots."""
 
-    def __init__(self, radio: Radio, allocator: Allocator, gateways: Sites) -> None:
-        self._radio, self._allocator, self._gateways = radio, allocator, gateways
+    def __init__(self, radio: Radio, allocator: Allocator, gateways: Sites, lasers: bool) -> None:
+        self._radio, self._allocator, self._gateways, self._lasers = radio, allocator, gateways, lasers
         self.forward = radio.feeders()
         self._back = tuple(d for d in radio.system.links if d.startswith("gateway") and d.endswith("down"))
 
@@ -62,11 +62,17 @@ class Sharer:
         beyond = (lasers, len(hops)), (exits, len(exit_pair))
         laser_bps = np.full(len(hops), self._allocator.plan.laser_bps)
         groups = given.groups.rate_bps
+        # Without lasers the schedule has kept what each gateway's antenna can send.
+        forward_bps = (
+            self.gateway_bps(self.forward, sky, exit_pair)
+            if self._lasers
+            else np.full(len(exit_pair), np.inf)
+        )
         down = share(
             needs.down_bps[ways.terminal],
             priority,
             joined([(Uses(flow, group, np.ones(len(flow))), len(groups)), *beyond]),
-            np.concatenate([groups, laser_bps, self.gateway_bps(self.forward, sky, exit_pair)]),
+            np.concatenate([groups, laser_bps, forward_bps]),
             floor,
         )
         own_bps, sending_bps, lanes = self._return_link(given, sky, ways)

@@ -130,6 +130,12 @@ def test_links_of_several_kinds_are_numbered_apart() -> None:
     np.testing.assert_allclose(got, [2.0, 3.0])
 
 
+def test_a_link_without_limit_stops_nobody() -> None:
+    uses = Uses(np.array([0, 0, 1]), np.array([0, 1, 0]), np.ones(3))
+    got = share(np.array([20.0, 8.0]), np.array([4, 1], dtype=np.uint8), uses, np.array([np.inf, 6.0]), 0.1)
+    np.testing.assert_allclose(got, [6.0, 8.0])
+
+
 def test_nobody_and_nothing() -> None:
     nothing = np.zeros(0)
     none = Uses(np.zeros(0, np.int64), np.zeros(0, np.int64), nothing)

@@ -9,7 +9,7 @@ The same function serves users' dishes and gateways: only the link, the sites an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,16 @@ class Air:
     maps: AtmosphereMaps
     climate: SiteClimate
     rain: tuple[RainCell, ...] = ()
+    # By frequency: gases and clouds do not change, and slot after slot asks for them.
+    _zenith_db: dict[float, Floats] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def zenith_db(self, frequency_hz: float) -> Floats:
+        """Gases and clouds straight up from each site, (M,)."""
+        if frequency_hz not in self._zenith_db:
+            self._zenith_db[frequency_hz] = clear_air_db(
+                self.maps.gases, self.climate, SlantPaths(frequency_hz, np.pi / 2.0)
+            )
+        return self._zenith_db[frequency_hz]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +238,7 @@ def _air_db(air: Air, frequency_hz: float, paths: _Paths, at_us: int) -> Floats:
             "raise the least elevation of the sites to 5 degrees",
         )
     # The loss goes by the cosecant (P.676, P.840), so the zenith of each site is enough.
-    zenith_db = clear_air_db(air.maps.gases, air.climate, SlantPaths(frequency_hz, np.pi / 2.0))
+    zenith_db = air.zenith_db(frequency_hz)
     loss_db = np.asarray(zenith_db[paths.site] / sine)
     if air.rain:
         _add_rain_db(loss_db, air, frequency_hz, paths, at_us)

@@ -44,7 +44,7 @@ def share(
 ) -> Floats:
     """Rates (M,) in bit/s.
 
-    wanted_bps (M,); priority (M,) 1 to 4; capacity (L,) of each link, in its own unit
+    wanted_bps (M,); priority (M,) 1 to 4; capacity (L,) of each link, in its own unit; inf: none
     """
     order = np.argsort(uses.flow, kind="stable")
     offset = np.concatenate([[0], np.cumsum(np.bincount(uses.flow, minlength=len(wanted_bps)))])

@@ -12,11 +12,17 @@ _FULL_FRACTION = 1e-12
 
 
 @njit(cache=True)
+def _is_full(left, capacity):
+    # What has no limit is never full, though any part of infinity is infinite.
+    return left < np.inf and left <= _FULL_FRACTION * capacity
+
+
+@njit(cache=True)
 def fill(offset, link, weight, wanted, priority, classes, floor_fraction, capacity, rate):
     """Raise all flows together, stage by stage, each until a link that it uses is full; fills rate (M,).
 
     offset (M+1,), link (U,), weight (U,)  which links a flow uses, and how much of each for a unit of rate
-    wanted (M,); priority (M,) 1 to `classes`; capacity (L,)
+    wanted (M,); priority (M,) 1 to `classes`; capacity (L,), inf for no limit
 
     Stage 0 takes every flow to floor_fraction of what it wants, stage k those of class k from there to all of
     it, in equal fractions of what each wants.
@@ -71,7 +77,7 @@ def fill(offset, link, weight, wanted, priority, classes, floor_fraction, capaci
             if risen >= 1.0:
                 break
             for item in range(n_links):
-                if users[item] == 0 or left[item] > _FULL_FRACTION * capacity[item]:
+                if users[item] == 0 or not _is_full(left[item], capacity[item]):
                     continue
                 left[item] = 0.0
                 for k in range(by_link[item], by_link[item + 1]):
@@ -86,6 +92,6 @@ def fill(offset, link, weight, wanted, priority, classes, floor_fraction, capaci
                     active -= 1
         # A link that became full as the stage ended stops whoever uses it.
         for item in range(n_links):
-            if left[item] <= _FULL_FRACTION * capacity[item]:
+            if _is_full(left[item], capacity[item]):
                 for k in range(by_link[item], by_link[item + 1]):
                     stuck[user[k]] = True
