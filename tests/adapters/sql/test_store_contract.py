@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from skylift.adapters.sql.reading import listing
 from skylift.adapters.sql.store import SqlStore, open_store
 from skylift.base.errors import Refused, Unavailable
 from skylift.ports.store import Conflict, Stored, Wanted
@@ -359,3 +362,27 @@ def test_two_stores_on_one_database_take_turns(store_url: str) -> None:
     assert with_one.verify().valid
     with_one.close()
     with_other.close()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "plan"),
+    [
+        (Wanted(), "things_pk|autoindex_things|things_search"),
+        (Wanted(status="made", after="kit_2"), "things_status .*status=. AND id>"),
+        (Wanted(region="rgn_1"), "things_region .*region="),
+        (Wanted(owner="acc_1", words=("s-1",)), "things_owner .*owner="),
+        (Wanted(status="made", region="rgn_1", words=("s-1",)), "COVERING INDEX things_search"),
+        (Wanted(words=("s-1", "x"), after="kit_2"), r"COVERING INDEX things_search .kind=. AND id>"),
+    ],
+)
+def test_sqlite_never_fetches_what_it_then_leaves_out(tmp_path: Path, wanted: Wanted, plan: str) -> None:
+    """No list is sorted or walks over bodies: with 100,000 things that would take seconds."""
+    store = open_store(f"sqlite:///{tmp_path / 'skylift.sqlite'}", ROOMS)
+    statement = listing("kit", wanted, "sqlite").compile(store.engine, compile_kwargs={"literal_binds": True})
+    with store.engine.connect() as connection:
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}").all()
+    store.close()
+    steps = " ; ".join(row[3] for row in rows)
+    assert re.search(plan, steps), steps
+    assert "TEMP B-TREE" not in steps
+    assert "SCAN" not in steps
