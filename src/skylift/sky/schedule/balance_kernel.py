@@ -51,7 +51,8 @@ def _pace(time, rate, s):
     for i in range(STEPS):
         all_time += time[s, i]
         all_rate += rate[s, i]
-    return all_time / all_rate if all_time > 1e-9 else 0.0
+    # What rounding has left of sums that are empty is no pace.
+    return all_time / all_rate if all_time > 1e-9 and all_rate > 1.0 else 0.0
 
 
 @njit(cache=True)

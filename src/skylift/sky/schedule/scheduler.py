@@ -55,9 +55,15 @@ CROWDED = 0.45
 QUICK_PAIRS = 20_000
 # A beam is about this times its angle wide: the slant at 43 degrees of elevation from 550 km.
 TYPICAL_SLANT_M = 1.0e6
+# Levels: less is no difference between two schedules.
+HAIR = 0.01
 # Cells within this are held as neighbours; enough for 2.5 degrees from 550 km at 25 degrees of elevation.
 _REACH_M = 150_000.0
 _WIDEST_REACH_M = 4_000_000.0
+
+
+# Satellite, polarisation, channel, cell, beam (R, 5); shares (R,); full rates (R,).
+Rows = tuple[Ints, Floats, Floats]
 
 
 def schedule(slot: Slot, previous: Schedule | None = None) -> Schedule:
@@ -101,35 +107,43 @@ class BeamScheduler:
         order = np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0], rows[:, 3]))
         satellite, polarisation, channel, cell, beam = (np.ascontiguousarray(x) for x in rows[order].T)
         shares, rate = shares[order], shares[order] * full_rate[order]
-        served, level = np.empty((len(slot.cells), CLASSES)), np.empty(len(slot.cells))
-        got = np.bincount(cell, weights=rate, minlength=len(slot.cells))
-        by_class(asked.steps, slot.cells.wanted_bps, got, slot.rules.floor_fraction, served, level)
+        served, level = _served(slot, asked, cell, rate)
         return Schedule(
             satellite, polarisation, beam, channel, cell, gateway_of[satellite], shares, rate, gateway_of,
             served, level,
         )  # fmt: skip
 
-    def _rows(self, slot: Slot, asked: Asked) -> tuple[Ints, Floats, Floats]:
-        """Rows (R, 5), shares, full rates: by lanes where channels are plenty, by units where not."""
+    def _rows(self, slot: Slot, asked: Asked) -> Rows:
+        """By lanes where channels are plenty, by units where they are short; the better in a small slot."""
         quick = len(slot.pairs.satellite) <= QUICK_PAIRS
-        if slot.rules.nco > 1 or self._crowding(slot, asked) <= CROWDED:
-            desk = self._by_lanes(slot, asked, slot.rules.nco > 1 or quick)
-            if desk is not None:
-                return desk.rows()
+        crowded = slot.rules.nco == 1 and self._crowding(slot, asked) > CROWDED
+        lanes = None
+        if quick or not crowded:
+            lanes, smooth = self._by_lanes(slot, asked, quick or slot.rules.nco > 1)
+            if lanes is not None and (slot.rules.nco > 1 or (smooth and not crowded)):
+                return lanes
+        units = self._by_units(slot, asked, quick)
+        if lanes is None or _is_better(self._levels(slot, asked, units), self._levels(slot, asked, lanes)):
+            return units
+        return lanes
+
+    def _by_units(self, slot: Slot, asked: Asked, polish: bool) -> Rows:
         units = Units(slot, asked, self._order)
         while not units.cones(self._near):
             self._look_farther()
         rows = units.fill()
-        if not quick:
-            return rows
-        while True:
+        while polish:
             desk = _Desk(slot, asked, self._near, self._order)
             if desk.enter(*rows) and desk.top_up(list(TARGETS)) and desk.exchange():
                 return desk.rows()
             self._look_farther()
+        return rows
 
-    def _by_lanes(self, slot: Slot, asked: Asked, thorough: bool) -> _Desk | None:
-        """Satellites first, then lanes; None where much would have to be placed anew, unless `thorough`."""
+    def _by_lanes(self, slot: Slot, asked: Asked, thorough: bool) -> tuple[Rows | None, bool]:
+        """Satellites first, then lanes; and whether nearly all found a lane at once.
+
+        None where much would have to be placed anew, unless `thorough`.
+        """
         balanced = _balance(slot, asked)
         while True:
             desk = _Desk(slot, asked, self._near, self._order)
@@ -137,7 +151,7 @@ class BeamScheduler:
             missing = desk.missing_fraction(balanced) if placed else 0.0
             if missing > FEW_MISSING:
                 if not thorough:
-                    return None
+                    return None, False
                 # Begin anew, class by class, so that what low classes take blocks no higher one.
                 desk = _Desk(slot, asked, self._near, self._order)
                 for ceiling in range(1, STEPS + 1):
@@ -146,8 +160,11 @@ class BeamScheduler:
             elif missing > 0.0:
                 placed = desk.top_up(list(TARGETS))
             if placed and desk.exchange():
-                return desk
+                return desk.rows(), missing <= FEW_MISSING
             self._look_farther()
+
+    def _levels(self, slot: Slot, asked: Asked, rows: Rows) -> Floats:
+        return _served(slot, asked, rows[0][:, 3], rows[1] * rows[2])[1]
 
     def _crowding(self, slot: Slot, asked: Asked) -> float:
         """Of all channels, what satellites could give of what is wanted within a beam's width of a cell."""
@@ -169,6 +186,21 @@ class BeamScheduler:
 
     def _neighbours(self, reach_m: float) -> tuple[Any, Any, Any, float]:
         return (*neighbours(self._position_m, reach_m), reach_m)
+
+
+def _served(slot: Slot, asked: Asked, cell: Ints, rate_bps: Floats) -> tuple[Floats, Floats]:
+    """What rows add up to: bps by class (M, 4), and levels (M,)."""
+    served, level = np.empty((len(slot.cells), CLASSES)), np.empty(len(slot.cells))
+    got = np.bincount(cell, weights=rate_bps, minlength=len(slot.cells))
+    by_class(asked.steps, slot.cells.wanted_bps, got, slot.rules.floor_fraction, served, level)
+    return served, level
+
+
+def _is_better(level: Floats, other: Floats) -> bool:
+    """The objective: of the sorted levels, the first that differ by more than a hair decide."""
+    apart = np.sort(level) - np.sort(other)
+    differ = np.flatnonzero(np.abs(apart) > HAIR)
+    return bool(len(differ) and apart[differ[0]] > 0)
 
 
 def _same_things(slot: Slot, previous: Schedule) -> None:
@@ -334,7 +366,7 @@ class _Desk:
         short = np.maximum(due * (1.0 - 1e-6) - self._book[5], 0.0)
         return float(short.sum() / max(due.sum(), 1.0))
 
-    def rows(self) -> tuple[Ints, Floats, Floats]:
+    def rows(self) -> Rows:
         """Satellite, polarisation, channel, cell, beam (R, 5), shares, full rates."""
         count = int(self._book[13][0])
         # A copy: the book's last column is a chain that the kernels still follow.
