@@ -10,18 +10,22 @@ from skylift.service.account import account, person, plan, token
 from skylift.service.approval import state as approval
 from skylift.service.region import state as region
 from skylift.service.request import state as request
+from skylift.service.shipment import state as shipment
 from skylift.service.statement import state as statement
 from skylift.service.terminal import state as terminal
+from skylift.service.terminal.allow_list import state as allow_list
 
 ROOMS: tuple[Room[Any], ...] = (
     access.ROOM,
     account.ROOM,
+    allow_list.ROOM,
     approval.ROOM,
     erasure.ROOM,
     person.ROOM,
     plan.ROOM,
     region.ROOM,
     request.ROOM,
+    shipment.ROOM,
     statement.ROOM,
     terminal.ROOM,
     token.ROOM,
