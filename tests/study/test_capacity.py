@@ -212,7 +212,7 @@ def test_antennas_limit_where_satellites_wait_for_one() -> None:
     assert result.hours[0].satellites_in_reach > 4
     # A second satellite carries about as much as the first, and both may leave far cells to the nearer one.
     assert 0.5 < result.limited_by["antennas"] / result.served_bps < 2.0
-    assert result.limited_by["ka"] == 0.0
+    assert result.limited_by["ka"] == pytest.approx(0.0, abs=1.0)
 
 
 def test_the_arc_is_what_keeps_a_gateway_from_its_satellites() -> None:

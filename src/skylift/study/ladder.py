@@ -19,8 +19,9 @@ Ends = tuple[float, ...]
 # Where the floor and the four classes end, as parts of what a cell wants. Each is about six times the one
 # before: whatever cells get, a hundredth of a level is 1 to 6 % of it.
 FIRST_ENDS: Ends = (0.0005, 0.003, 0.015, 0.1, 1.0)
-# The same about what the middle cell was given, in parts of that.
-_ABOUT = (0.6, 0.85, 1.1, 1.5)
+# The same about what the middle cell was given, in parts of that; wide above, where cells stand that only
+# satellites see which nobody else needs: without a step at 8 a few of them took it all, and beams idled.
+_ABOUT = (0.8, 1.1, 2.0, 8.0)
 # If the middle cell is given nearly all, no step becomes narrower than this.
 _NARROWEST = 0.05
 
