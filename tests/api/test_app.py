@@ -353,6 +353,7 @@ def test_openapi_describes_every_path_and_the_docs_page_shows_it() -> None:
     state = begun(1)
     document = ask(state, "/openapi.json").json()
     wanted = {"satellites", "links", "terminals", "gateways", "live", "map", "about"}
+    wanted |= {"sky/terminals"}
     assert {f"/api/v1/{name}" for name in wanted} | {"/healthz", "/readyz"} == set(document["paths"])
     docs = ask(state, "/docs")
     assert docs.headers["content-type"].startswith("text/html")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from skylift.base.errors import Refused
 from skylift.base.instants import InstantUs
@@ -37,6 +40,8 @@ class SimulatedClock:
     start_us: int
     speed: float = 1.0
     made_at_ns: int = field(default_factory=time.monotonic_ns)
+    # By how much it was let leap ahead, in memory that the processes share; it is sent only as they begin.
+    _leapt_us: Any = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not 0.01 <= self.speed <= 10_000.0:
@@ -49,7 +54,22 @@ class SimulatedClock:
 
     def now(self) -> InstantUs:
         passed_us = (time.monotonic_ns() - self.made_at_ns) / 1_000 * self.speed
-        return InstantUs(self.start_us + int(passed_us))
+        leapt_us = 0 if self._leapt_us is None else self._leapt_us.value
+        return InstantUs(self.start_us + int(passed_us) + leapt_us)
+
+    def leaping(self) -> tuple[SimulatedClock, Callable[[int], None]]:
+        """The same clock, and what lets it leap ahead by microseconds, in all processes at once.
+
+        One thread at a time may let it leap.
+        """
+        leapt_us = multiprocessing.get_context("spawn").RawValue("q", 0)
+
+        def leap(by_us: int) -> None:
+            if by_us < 0:
+                raise ValueError("a clock never goes back")
+            leapt_us.value += by_us
+
+        return SimulatedClock(self.start_us, self.speed, self.made_at_ns, leapt_us), leap
 
     def sleep_until(self, at: InstantUs) -> None:
         _sleep_until(self, at)

@@ -14,12 +14,18 @@ from skylift import __version__
 from skylift.api import models
 from skylift.api.errors import add_handlers, problem
 from skylift.api.guard import Guard
-from skylift.api.pages import docs_page
+from skylift.api.office import personal, serving, things, tokens
+from skylift.api.office.desk import Desk
+from skylift.api.office.gate import Gate
+from skylift.api.office.logins import Logins
+from skylift.api.office.openapi import add_doors
+from skylift.api.pages import docs_page, setup_page
 from skylift.api.positions import satellites_document
 from skylift.api.state import Kept, LiveState, not_ready
 from skylift.api.stream import MOST_STREAMS, LiveStream
 from skylift.base.errors import Refused, Unavailable
 from skylift.base.instants import format_instant, parse_instant
+from skylift.twin.office.table import TABLE
 
 STATIC = {
     "page.js": "text/javascript; charset=utf-8",
@@ -30,6 +36,12 @@ STATIC = {
 _ABOUT_API = """
 What skylift's twin computes, slot by slot. A slot lasts 15 s and begins at :12, :27, :42 and :57.
 Without a login the service answers on loopback only. Errors have one shape: `Error`.
+"""
+_ABOUT_OFFICE = """
+What people asked for and what was decided: requests, regions, accounts, terminals. It takes a token
+(`Authorization: Bearer TOKEN`, from POST /api/v1/login). A thing's version is its ETag; send it as If-Match.
+A write with an Idempotency-Key is done once. What takes two people answers 202; repeat it, once another has
+agreed, with `approval`.
 """
 
 Instant = Annotated[
@@ -54,8 +66,11 @@ def known_parameters_only(request: Request) -> None:
             )
 
 
-def create_app(state: LiveState) -> FastAPI:
-    """The application over what the sky process has told."""
+def create_app(state: LiveState, desk: Desk | None = None, open_sky: bool = True) -> FastAPI:
+    """The application over what the sky process has told, and over the office where there is a store.
+
+    open_sky  whether the sky is shown without a login, and to loopback names alone; else all takes a token
+    """
     app = FastAPI(
         title="skylift",
         version=__version__,
@@ -66,12 +81,40 @@ def create_app(state: LiveState) -> FastAPI:
         responses={400: {"model": models.Error}, 503: {"model": models.Error}},
     )
     add_handlers(app)
-    app.add_middleware(Guard)
+    if desk is not None:
+        _add_office(app, desk, open_sky)
+    app.add_middleware(Guard, loopback_only=open_sky)
     _add_health(app, state)
     _add_links(app, state)
     _add_documents(app, state)
+    _add_terminals(app, state)
     _add_pages(app)
     return app
+
+
+def _add_office(app: FastAPI, desk: Desk, open_sky: bool) -> None:
+    doors = [
+        *things.doors(TABLE),
+        *personal.doors(TABLE),
+        *Logins(desk).doors(),
+        *tokens.doors(),
+        *serving.doors(),
+    ]
+    app.add_middleware(Gate, desk=desk, doors=doors, open_sky=open_sky)
+    app.description = f"{_ABOUT_API}{_ABOUT_OFFICE}"
+    of_sky = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = add_doors(of_sky(), doors, TABLE)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+    async def set_up(request: Request) -> Response:
+        return Response(setup_page(), media_type="text/html; charset=utf-8")
+
+    app.add_route("/setup", set_up, include_in_schema=False)
 
 
 def _json(body: bytes | dict[str, Any]) -> Response:
@@ -169,6 +212,21 @@ def _event_id(text: str | None) -> int | None:
     return int(text)
 
 
+def _add_terminals(app: FastAPI, state: LiveState) -> None:
+    async def terminals() -> Response:
+        return _json(state.need_hello().terminals_document)
+
+    # The second path gives the office's terminals to whoever has a token; the first never does.
+    for path in ("/api/v1/sky/terminals", "/api/v1/terminals"):
+        app.add_api_route(
+            path,
+            terminals,
+            tags=["sky"],
+            summary="The terminals of the scenario, their places coarsened to a cell.",
+            **_shape(models.Terminals),
+        )
+
+
 def _add_documents(app: FastAPI, state: LiveState) -> None:
     @app.get(
         "/api/v1/satellites",
@@ -191,15 +249,6 @@ def _add_documents(app: FastAPI, state: LiveState) -> None:
                 "ask without `at`, or use `skylift sky`",
             )
         return _json(satellites_document(state.need_hello(), report, terminal, in_view))
-
-    @app.get(
-        "/api/v1/terminals",
-        tags=["sky"],
-        summary="The terminals, their places coarsened to a cell.",
-        **_shape(models.Terminals),
-    )
-    async def terminals() -> Response:
-        return _json(state.need_hello().terminals_document)
 
     @app.get(
         "/api/v1/gateways",

@@ -1,8 +1,10 @@
-"""Every error as one shape: {"error": {"code", "thing", "rule", "way_out"}}."""
+"""Every error as a problem document (RFC 9457) with {"error": {"code", "thing", "rule", "way_out"}} in it."""
 
 from __future__ import annotations
 
 import http
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -14,12 +16,22 @@ from skylift.base.errors import Refused, SkyliftError, Unavailable
 NOT_FOUND = frozenset({"slot.not_kept", "terminal.unknown", "positions.not_kept"})
 
 
-def problem(error: SkyliftError, status: int | None = None) -> Response:
-    """The response that says an error."""
+def problem(
+    error: SkyliftError, status: int | None = None, more: Mapping[str, Any] | None = None
+) -> Response:
+    """The response that says an error; more: fields beside those that every problem has."""
     if status is None:
         status = 503 if isinstance(error, Unavailable) else 404 if error.code in NOT_FOUND else 400
     headers = {"Retry-After": "2"} if status == 503 else {}
-    return Response(msgspec.json.encode(error.as_dict()), status, headers, media_type="application/json")
+    document = {
+        "type": f"urn:skylift:problem:{error.code}",
+        "title": http.HTTPStatus(status).phrase,
+        "status": status,
+        "detail": str(error),
+        **error.as_dict(),
+        **(more or {}),
+    }
+    return Response(msgspec.json.encode(document), status, headers, media_type="application/problem+json")
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -42,7 +54,10 @@ async def _http(request: Request, error: Exception) -> Response:
         refused = Refused("path.unknown", "this path", "there is nothing here", "the paths stand at /docs")
     elif status == 405:
         refused = Refused(
-            "method.not_allowed", f"{request.method} on this path", "it can only be read", "use GET"
+            "method.not_allowed",
+            f"{request.method} on this path",
+            "it takes other methods",
+            f"use {(error.headers or {}).get('Allow', 'GET')}",
         )
     else:
         refused = Refused("request.refused", "the request", http.HTTPStatus(status).phrase, "see /docs")

@@ -1,4 +1,4 @@
-"""The door of a service without a login: loopback names only, and nothing for other sites.
+"""The door of a service that is open without a login: loopback names only, and nothing for other sites.
 
 Binding to loopback keeps other machines out, but not the web pages that this machine's browser shows. A page
 of another site can aim its own host name at 127.0.0.1 (DNS rebinding) and would then read the API as its own;
@@ -58,8 +58,10 @@ def is_loopback_host_header(value: str) -> bool:
 class Guard:
     """ASGI middleware: refuses foreign Host headers, and labels every response."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, loopback_only: bool = True) -> None:
         self._app = app
+        # Beyond loopback everything takes a token, which a page of another site does not have.
+        self._loopback_only = loopback_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -74,7 +76,7 @@ class Guard:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        refused = _refusal(Headers(scope=scope))
+        refused = _refusal(Headers(scope=scope)) if self._loopback_only else None
         if refused is None:
             await self._app(scope, receive, labelled)
         else:

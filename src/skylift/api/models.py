@@ -19,6 +19,12 @@ class ErrorParts(Shape):
 
 
 class Error(Shape):
+    """A problem document (RFC 9457); `error` says the same in parts."""
+
+    type: str = Field(description="urn:skylift:problem: and the code.")
+    title: str = Field(description="What the status means.")
+    status: int
+    detail: str = Field(description="The whole of it, as one text.")
     error: ErrorParts
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import ipaddress
 import logging
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -17,8 +20,11 @@ import uvicorn
 
 from skylift.adapters.sky_messages import Failed
 from skylift.adapters.sky_process import Message, SkyProcess, SkySettings
+from skylift.adapters.sql.store import SqlStore
 from skylift.api.app import create_app
 from skylift.api.guard import loopback_address
+from skylift.api.office.desk import Desk
+from skylift.api.office.logins import make_setup_code
 from skylift.api.state import LiveState
 from skylift.base.errors import Refused, Unavailable
 
@@ -36,15 +42,55 @@ class Address:
     port: int
 
 
-def listen(wanted: Address) -> socket.socket:
-    """A listening socket on loopback. Raises Refused for any other address, and for a port that is taken."""
-    host = loopback_address(wanted.host)
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """PEM files."""
+
+    certificate: Path
+    key: Path
+
+    def check(self) -> None:
+        """Raises Refused where they cannot be used."""
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certificate, self.key)
+        except (OSError, ssl.SSLError):
+            raise Refused(
+                "tls.unusable",
+                "--tls-cert and --tls-key",
+                "they are a certificate and its key, as PEM files without a password",
+                "check the files, and that the key belongs to the certificate",
+            ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the office works with, and how it is reached.
+
+    leap      lets a simulated clock leap ahead by microseconds; None for the wall's
+    open_sky  whether the sky is shown without a login: on loopback alone
+    on_setup  told the code of the first operator, where there is nobody yet
+    """
+
+    store: SqlStore
+    leap: Callable[[int], None] | None
+    on_setup: Callable[[str], None]
+    tls: Tls | None = None
+    open_sky: bool = True
+
+
+def listen(wanted: Address, anywhere: bool = False) -> socket.socket:
+    """A listening socket on loopback, or `anywhere` where there are logins and TLS.
+
+    Raises Refused for any other address, and for a port that is taken.
+    """
+    host = loopback_address(wanted.host) or (_numeric(wanted.host) if anywhere else None)
     if host is None:
         raise Refused(
             "host.not_loopback",
             f"--host {wanted.host}",
-            "without a login the service binds to loopback only, so that no other machine can reach it",
-            "leave out --host, and reach it from elsewhere by `ssh -L 8480:127.0.0.1:8480 MACHINE`",
+            "without a login and TLS the service binds to loopback only: no other machine is to reach it",
+            "leave out --host, and reach it from elsewhere by `ssh -L 8480:127.0.0.1:8480 MACHINE`; or "
+            "set up a login on loopback first, then give --tls-cert and --tls-key",
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
@@ -58,6 +104,15 @@ def listen(wanted: Address) -> socket.socket:
         listening.close()
         raise _cannot_listen(error, wanted) from None
     return listening
+
+
+def _numeric(host: str) -> str:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        raise Refused(
+            "host.not_numeric", "--host", "it is an address in digits", "write for example 0.0.0.0"
+        ) from None
 
 
 def _cannot_listen(error: OSError, wanted: Address) -> Exception:
@@ -91,34 +146,65 @@ class _Server(uvicorn.Server):
         yield
 
 
-def serve(listening: socket.socket, settings: SkySettings, on_ready: OnReady) -> Failed | None:
+def serve(
+    listening: socket.socket, settings: SkySettings, on_ready: OnReady, service: Service
+) -> Failed | None:
     """Serve until SIGINT or SIGTERM; returns what was wrong where the sky could not be begun at all.
 
     on_ready  called once, with the seconds from start to the first slot and what /api/v1/about says
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    return asyncio.run(_serve(listening, settings, on_ready))
+    return asyncio.run(_serve(listening, settings, on_ready, service))
 
 
-async def _serve(listening: socket.socket, settings: SkySettings, on_ready: OnReady) -> Failed | None:
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    state = LiveState(settings.clock)
-    server = _Server(
+def _server(state: LiveState, desk: Desk, service: Service) -> _Server:
+    tls = service.tls
+    return _Server(
         uvicorn.Config(
-            create_app(state),
+            create_app(state, desk, service.open_sky),
             log_config=None,
             # No request is logged: a query may hold what belongs in no log.
             access_log=False,
             timeout_graceful_shutdown=GRACE_S,
             server_header=False,
+            # Nobody stands in front of it whose word on addresses could be trusted.
+            proxy_headers=False,
             lifespan="off",
             ws="none",
+            ssl_certfile=None if tls is None else tls.certificate,
+            ssl_keyfile=None if tls is None else tls.key,
         )
     )
 
+
+def _leaper(state: LiveState, leap: Callable[[int], None] | None) -> Callable[[int], None] | None:
+    """Lets the clock leap, and the streams of slots with it."""
+    if leap is None:
+        return None
+    inner = leap
+
+    def both(by_us: int) -> None:
+        inner(by_us)
+        state.clock_leapt()
+
+    return both
+
+
+async def _serve(
+    listening: socket.socket, settings: SkySettings, on_ready: OnReady, service: Service
+) -> Failed | None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    state = LiveState(settings.clock)
+    desk = Desk(service.store, settings.clock, _leaper(state, service.leap))
+    server = _server(state, desk, service)
+    code = await make_setup_code(desk)
+    if code:
+        service.on_setup(code)
+
     def end() -> None:
         state.close()
+        desk.end_streams()
         server.should_exit = True
 
     announced = False
@@ -151,6 +237,7 @@ async def _serve(listening: socket.socket, settings: SkySettings, on_ready: OnRe
     finally:
         # In a thread: it waits for the process, and open requests may still be on their way.
         await asyncio.to_thread(sky.stop)
+        await asyncio.to_thread(desk.close)
         for number, handler in before.items():
             signal.signal(number, handler)
     return state.fatal

@@ -76,6 +76,10 @@ class LiveState:
         self.closed = True
         self._announce()
 
+    def clock_leapt(self) -> None:
+        """The clock shows a later time all of a sudden: whatever has begun by now is told at once."""
+        self._announce()
+
     def _keep(self, report: SlotReport) -> None:
         # After a restart of the sky the slot under way comes again; it is the same, so the first one stays.
         if self._kept and report.at_us <= self._kept[-1].at_us:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import enum
+from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    import socket
+
+    from skylift.adapters.sky_messages import Failed
+    from skylift.adapters.sql.store import SqlStore
+    from skylift.api.server import Tls
 
 DEFAULT_PORT = 8480
 
@@ -28,7 +36,7 @@ def run(
         int, typer.Option(min=0, max=65535, envvar="SKYLIFT_PORT", help="Port; 0 takes a free one.")
     ] = DEFAULT_PORT,
     host: Annotated[
-        str, typer.Option(help="Address to bind to; without a login it must be loopback.")
+        str, typer.Option(help="Address to bind to; without a login and TLS it must be loopback.")
     ] = "127.0.0.1",
     scenario: Annotated[
         Path | None, typer.Option(help="Scenario (TOML) instead of the packaged one.")
@@ -45,6 +53,15 @@ def run(
             envvar="SKYLIFT_DATA_DIR", help="Folder for what the service keeps.", show_default="per user"
         ),
     ] = None,
+    store_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SKYLIFT_STORE__URL",
+            help="PostgreSQL database instead of the file in the data folder.",
+        ),
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate (PEM), for TLS; with --tls-key.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key (PEM).")] = None,
     clock: Annotated[
         ClockKind | None, typer.Option(help="Whose time to run on.", show_default="wall")
     ] = None,
@@ -53,34 +70,76 @@ def run(
         float | None, typer.Option(help="Simulated seconds in one second.", show_default="1")
     ] = None,
 ) -> None:
-    """Run the service: the sky slot by slot, as an HTTP API, a live stream and a page."""
-    from skylift.adapters.clock import WallClock, make_clock
+    """Run the service: the sky slot by slot, and the office, as an HTTP API, live streams and a page."""
+    from skylift.adapters.clock import SimulatedClock, make_clock
     from skylift.adapters.sky_process import SkySettings
-    from skylift.api.server import Address, listen, serve
-    from skylift.base.errors import SkyliftError
+    from skylift.api.server import Address, Service, listen, serve
     from skylift.base.instants import parse_instant
     from skylift.base.units import US_PER_DAY
 
     simulated = None if clock is None else clock is ClockKind.SIMULATED
     running = make_clock(simulated, None if at is None else parse_instant(at, "--at"), speed)
-    prepare_data_dir(data_dir)
-    listening = listen(Address(host, port))
-    name = listening.getsockname()
-    shown = f"[{name[0]}]" if ":" in name[0] else name[0]
-    url = f"http://{shown}:{name[1]}"
-
-    typer.echo(f"skylift listens on {url} and computes the first slot ...", err=True)
-    if not isinstance(running, WallClock):
-        typer.echo(f"on a simulated clock, {running.speed:g} times as fast as the wall's", err=True)
-    start_of_day_us = running.now() // US_PER_DAY * US_PER_DAY
-    with listening:
+    running, leap = running.leaping() if isinstance(running, SimulatedClock) else (running, None)
+    folder = prepare_data_dir(data_dir)
+    tls = _tls(tls_cert, tls_key)
+    store, has_login = _open_store(folder, store_url)
+    with closing(store), listen(Address(host, port), tls is not None and has_login) as listening:
+        url, loopback = _address(listening, "https" if tls else "http")
+        typer.echo(f"skylift listens on {url} and computes the first slot ...", err=True)
+        if leap is not None:
+            typer.echo(f"on a simulated clock, {running.speed:g} times as fast as the wall's", err=True)
+        start_of_day_us = running.now() // US_PER_DAY * US_PER_DAY
         settings = SkySettings(running, start_of_day_us, scenario, catalogue, gateways)
-        failed = serve(listening, settings, partial(_say_ready, url))
+        service = Service(store, leap, partial(_say_setup, url), tls, loopback)
+        failed = serve(listening, settings, partial(_say_ready, url), service)
+    _end(failed)
+
+
+def _end(failed: Failed | None) -> None:
+    from skylift.base.errors import SkyliftError
+
     if failed is not None:
         error = SkyliftError(**failed.error)
         error.exit_code = 2 if failed.refused else 1
         raise error
     typer.echo("skylift has stopped", err=True)
+
+
+def _tls(certificate: Path | None, key: Path | None) -> Tls | None:
+    from skylift.api.server import Tls
+    from skylift.base.errors import Refused
+
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise Refused("tls.half", "--tls-cert and --tls-key", "one goes with the other", "give both, or none")
+    tls = Tls(certificate, key)
+    tls.check()
+    return tls
+
+
+def _open_store(folder: Path, store_url: str | None) -> tuple[SqlStore, bool]:
+    """The store, and whether anybody has a part in the service yet."""
+    from skylift.adapters.sql.store import open_store, sqlite_url
+    from skylift.ports.store import Wanted
+    from skylift.service.account.person import ROOM
+    from skylift.service.rooms import ROOMS
+
+    store = open_store(store_url or sqlite_url(folder), ROOMS)
+    with store.reading() as reader:
+        return store, bool(reader.list(ROOM, Wanted(limit=1)))
+
+
+def _address(listening: socket.socket, scheme: str) -> tuple[str, bool]:
+    """The URL that is listened on, and whether it is loopback."""
+    from skylift.api.guard import loopback_address
+
+    host, port = listening.getsockname()[:2]
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}", loopback_address(host) is not None
+
+
+def _say_setup(url: str, code: str) -> None:
+    typer.echo(f"setup: {url}/setup?code={code}", err=True)
 
 
 def _say_ready(url: str, after_s: float, about: dict[str, Any]) -> None:

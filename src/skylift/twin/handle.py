@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from skylift.base.errors import Refused
 from skylift.base.events import Event
+from skylift.base.labels import is_id
 from skylift.base.things import Room
 from skylift.ports.store import Conflict, Reader, Stored, Transaction
 
@@ -51,9 +52,9 @@ def load(room: Room[T], reader: Reader, subject_id: str) -> Stored[T]:
 
 def unknown(kind: str, subject_id: str) -> Refused:
     """What is said of a thing that is not there, or that the asker may not know of."""
-    return Refused(
-        f"{kind}.unknown", f"{kind} {subject_id[:80]}", "there is none", "check the id, or list them"
-    )
+    # Anything may have been given as an id; only what looks like one is repeated.
+    shown = f"{kind} {subject_id}" if is_id(subject_id) else f"this {kind}"
+    return Refused(f"{kind}.unknown", shown, "there is none", "check the id, or list them")
 
 
 def _applied(

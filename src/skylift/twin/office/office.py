@@ -7,6 +7,7 @@ done.approval    instead: what waits for another person
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -23,6 +24,10 @@ from skylift.service.approval.change import change_hash
 from skylift.service.approval.state import Approval, Proposal
 from skylift.twin.handle import begin, change, load, unknown
 from skylift.twin.office.verbs import Actor, Moment, Verb, VerbTable
+
+
+_FIELD = re.compile(r"[a-z][a-z_]{0,39}", re.ASCII)
+_GIVEN = re.compile(r"'.*'", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,8 @@ class Office:
         if strange:
             raise Refused(
                 f"{verb.kind}.argument",
-                f"field {strange[0][:60]!r}",
+                # Only what looks like a field's name is repeated: it may be anything, a person's name as well.
+                f"field {strange[0]!r}" if _FIELD.fullmatch(strange[0]) else "a field",
                 f"{verb.name} does not know it",
                 f"it takes: {', '.join(sorted(known)) or 'nothing'}",
             )
@@ -142,7 +148,11 @@ class Office:
             return msgspec.convert(given, verb.arguments, strict=True)
         except msgspec.ValidationError as error:
             raise Refused(
-                f"{verb.kind}.argument", f"a field of {verb.name}", str(error), "see the API's documentation"
+                f"{verb.kind}.argument",
+                f"a field of {verb.name}",
+                # What was given in place of one of a few words is not repeated.
+                _GIVEN.sub("that was given", str(error)),
+                "see the API's documentation",
             ) from None
 
     def _begin(self, transaction: Transaction, asked: Asked, verb: Verb, arguments: Any, who: Who) -> Done:

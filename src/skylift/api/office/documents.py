@@ -1,0 +1,51 @@
+"""Things as they are handed out, and who may see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skylift.api.office.shapes import Agreement
+from skylift.base.things import Room
+from skylift.ports.store import Stored
+from skylift.service.account.roles import Subject
+from skylift.service.approval.state import ROOM as APPROVALS
+from skylift.service.approval.state import Approval
+from skylift.twin.office.office import Office
+from skylift.twin.office.verbs import Actor
+
+
+def plural(kind: str) -> str:
+    """The name of a kind's list in paths."""
+    return f"{kind}s"
+
+
+def document(room: Room[Any], stored: Stored[Any]) -> dict[str, Any]:
+    """A thing as it is handed out."""
+    plain = room.to_plain(stored.thing)
+    plain["version"] = stored.version
+    plain["status"] = room.facets(stored.thing).status
+    if room is APPROVALS:
+        plain |= {"approval": stored.id, "needed": stored.thing.people_needed}
+    return plain
+
+
+def agreement(stored: Stored[Approval]) -> Agreement:
+    a = stored.thing
+    return Agreement(
+        stored.id, stored.id, stored.version, a.state.value, a.verb, a.about, a.change, a.people,
+        a.people_needed, a.lapses_at,
+    )  # fmt: skip
+
+
+def etag(version: int) -> str:
+    return f'"{version}"'
+
+
+def readable(office: Office, actor: Actor, room: Room[Any], thing: Any) -> bool:
+    facets = room.facets(thing)
+    return office.allows(actor, f"{room.kind}.read", Subject(facets.region, facets.owner))
+
+
+def thing_name(room: Room[Any]) -> str:
+    """What OpenAPI calls a thing of a room."""
+    return f"{room.kind.title().replace('-', '')}Document"

@@ -1,0 +1,140 @@
+"""Reading one thing, and lists of them page by page: only what the asker may read."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from starlette.responses import Response
+
+from skylift.api.office.documents import document, etag, readable
+from skylift.api.office.door import Call, Parameter, answer
+from skylift.api.office.problems import missing
+from skylift.base.errors import Refused
+from skylift.base.things import Room
+from skylift.ports.store import Reader, Stored, Wanted
+from skylift.service.account.roles import REACHES, Reach, Subject
+from skylift.twin.office.office import Office
+from skylift.twin.office.verbs import Actor
+
+LIMIT, MOST = 100, 1000
+# How many things one request for a list looks at, however few of them its asker may read.
+MOST_LOOKED_AT = 10_000
+LIST_PARAMETERS = (
+    Parameter("status", "Only those in this state."),
+    Parameter("region", "Only those of this region."),
+    Parameter("owner", "Only those of this account."),
+    Parameter("q", "Only those with these words in id, keys or other words, in any case."),
+    Parameter("cursor", "The `next` of the page before."),
+    Parameter(
+        "limit", "How many at most.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": LIMIT}
+    ),
+)
+
+
+def read_one(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:
+    async def handle(call: Call) -> Response:
+        stored = await call.desk.read(lambda reader: reader.get(room, call.id))
+        if stored is None or not readable(call.desk.office, call.asker(), room, stored.thing):
+            raise missing(room.kind)
+        return answer(document(room, stored), ETag=etag(stored.version))
+
+    return handle
+
+
+def read_list(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:
+    async def handle(call: Call) -> Response:
+        actor, office = call.asker(), call.desk.office
+        wanted = _wanted(call)
+        reach = f"{room.kind}.read"
+        if actor.scopes and reach not in actor.scopes:
+            # Says why, rather than that there is nothing.
+            office.refuse_strangers(actor, reach, Subject())
+        wanted = _only_own(actor, wanted)
+        found, following = await call.desk.read(lambda reader: _page(reader, office, actor, room, wanted))
+        return answer({"items": [document(room, stored) for stored in found], "next": following})
+
+    return handle
+
+
+def _only_own(actor: Actor, wanted: Wanted) -> Wanted:
+    """The same question for what the store can choose by itself, for those who may read little."""
+    reaches = {REACHES[grant.role] for grant in actor.grants}
+    if reaches == {Reach.OWN} and not wanted.owner:
+        return replace(wanted, owner=actor.account)
+    regions = {region for grant in actor.grants for region in grant.regions}
+    if (
+        actor.grants
+        and all(grant.regions for grant in actor.grants)
+        and len(regions) == 1
+        and not wanted.region
+    ):
+        return replace(wanted, region=min(regions))
+    return wanted
+
+
+def _page(
+    reader: Reader, office: Office, actor: Actor, room: Room[Any], wanted: Wanted
+) -> tuple[list[Stored[Any]], str | None]:
+    """What the asker may read of it, and the cursor of the next page; None where there is no more."""
+    found: list[Stored[Any]] = []
+    after, looked_at = wanted.after, 0
+    while True:
+        ask = replace(wanted, after=after, limit=wanted.limit + 1)
+        page = reader.list(room, ask)
+        for stored in page[: wanted.limit]:
+            if len(found) == wanted.limit:
+                return found, _cursor(after)
+            after = stored.id
+            if readable(office, actor, room, stored.thing):
+                found.append(stored)
+        looked_at += len(page)
+        if len(page) <= wanted.limit:
+            return found, None
+        if len(found) == wanted.limit or looked_at >= MOST_LOOKED_AT:
+            return found, _cursor(after)
+
+
+def _wanted(call: Call) -> Wanted:
+    query = call.request.query_params
+    limit = query.get("limit", str(LIMIT))
+    if not (limit.isascii() and limit.isdecimal() and len(limit) < 6 and 1 <= int(limit) <= MOST):
+        raise Refused("parameter.limit", "parameter 'limit'", f"it is 1 to {MOST}", "ask for the next page")
+    texts = [query.get(name, "") for name in ("status", "region", "owner", "q")]
+    if any("\0" in text or len(text) > 200 for text in texts):
+        raise Refused("parameter.text", "a parameter", "it is a text of at most 200 characters", "shorten it")
+    status, region, owner, q = texts
+    return Wanted(status, region, owner, tuple(q.split()[:8]), _after(query.get("cursor", "")), int(limit))
+
+
+def _cursor(after: str) -> str:
+    return base64.urlsafe_b64encode(after.encode()).decode().rstrip("=")
+
+
+def _after(cursor: str) -> str:
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (binascii.Error, ValueError):
+        text = "\0"
+    if len(text) > 200 or (text and not text.isprintable()):
+        raise Refused(
+            "parameter.cursor", "parameter 'cursor'", "it is the `next` of a page", "begin anew without it"
+        )
+    return text
+
+
+def page_schema(kind: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {
+            "items": {"type": "array", "items": {"$ref": f"#/components/schemas/{kind}"}},
+            "next": {
+                "type": ["string", "null"],
+                "description": "The cursor of the next page; null at the end.",
+            },
+        },
+        "required": ["items", "next"],
+    }

@@ -1,0 +1,261 @@
+"""The doors that come from the table of verbs: begin, read, list and change every kind of thing."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, get_type_hints
+
+import msgspec
+from starlette.responses import Response
+
+from skylift.api.office.desk import holder_of
+from skylift.api.office.documents import agreement, document, etag, plural, readable, thing_name
+from skylift.api.office.door import Call, Door, Parameter, answer, instant, read_object
+from skylift.api.office.listing import LIST_PARAMETERS, page_schema, read_list, read_one
+from skylift.api.office.problems import missing, said
+from skylift.api.office.shapes import Agreement
+from skylift.base.errors import Refused
+from skylift.base.instants import InstantUs
+from skylift.base.labels import personal_number
+from skylift.ports.store import Conflict, Reader, Reply, Transaction
+from skylift.twin.office.office import Asked, Done, Forbidden, Office
+from skylift.twin.office.verbs import Actor, Verb, VerbTable
+
+REPLIES_KEPT_US = 7 * 86_400_000_000
+_TIDY_EVERY = 500
+
+IF_MATCH = Parameter(
+    "If-Match", "The ETag of the thing as it was read; 409 where it is another by now.", where="header"
+)
+IDEMPOTENCY_KEY = Parameter(
+    "Idempotency-Key",
+    "Asked again with the same key, the same answer comes; nothing is done twice.",
+    where="header",
+)
+_PLACE = re.compile(r"\d\.\d{3}")
+_MAIL = re.compile(r"\S@\S")
+
+
+# --- writing
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a write came to; `body` is what is sent."""
+
+    status: int
+    body: bytes
+    etag: str = ""
+
+    def response(self) -> Response:
+        return answer(self.body, self.status, **({"etag": self.etag} if self.etag else {}))
+
+
+async def once(
+    call: Call, text: bytes, work: Callable[[Transaction, Actor, InstantUs], Answered]
+) -> Response:
+    """Write, and answer the same to the same Idempotency-Key ever after.
+
+    work  (transaction, who asks as the store says now, now) -> answer; its answer holds nothing personal
+    """
+    desk = call.desk
+    key = call.reply_key(call.asker().person)
+    asked = hashlib.sha256(
+        b"\0".join(
+            (
+                call.door.method.encode(),
+                call.request.scope["path"].encode(),
+                call.request.headers.get("if-match", "").encode(),
+                text,
+            )
+        )
+    ).hexdigest()
+
+    def go(transaction: Transaction) -> Answered:
+        at = desk.clock.now()
+        actor = holder_of(transaction, call.token_hash, at).actor
+        kept = transaction.reply(key) if key else None
+        if kept is not None:
+            return _again(kept, asked)
+        done = work(transaction, actor, at)
+        if key:
+            body = msgspec.json.encode([done.etag, msgspec.Raw(done.body)]).decode()
+            transaction.keep_reply(key, Reply(at, asked, done.status, body))
+            if int(key[:8], 16) % _TIDY_EVERY == 0:
+                transaction.drop_replies(at - REPLIES_KEPT_US)
+        return done
+
+    return (await desk.write(go)).response()
+
+
+def _again(kept: Reply, asked: str) -> Answered:
+    if kept.asked != asked:
+        raise Refused(
+            "idempotency.other-request",
+            "Idempotency-Key",
+            "it was used for another request before",
+            "take a new key for each new request",
+        )
+    tag, body = msgspec.json.decode(kept.body, type=tuple[str, msgspec.Raw])
+    return Answered(kept.status, bytes(body), tag)
+
+
+def _do(verb: Verb, instants: tuple[str, ...]) -> Callable[[Call], Awaitable[Response]]:
+    """The handler of a verb."""
+
+    async def handle(call: Call) -> Response:
+        text = await call.body()
+        given = read_object(text)
+        approval = _approval(given, verb)
+        arguments = _arguments(verb, given, instants)
+        office = call.desk.office
+        expected = call.expected_version()
+
+        def work(transaction: Transaction, actor: Actor, at: InstantUs) -> Answered:
+            asked = Asked(actor, verb.name, call.id or None, arguments, at, expected, approval)
+            try:
+                done = office.do(transaction, asked)
+            except Forbidden:
+                _hide(office, transaction, actor, verb, call.id)
+                raise
+            except Refused as error:
+                if error.code == f"{verb.kind}.unknown" and call.id in error.thing:
+                    raise missing(verb.kind) from None
+                raise
+            return _done(office, actor, verb, done)
+
+        try:
+            return await once(call, text, work)
+        except Conflict as error:
+            return said(error, await _now(call, verb))
+        finally:
+            if verb.kind == "person":
+                call.desk.forget()
+
+    return handle
+
+
+def _approval(given: dict[str, Any], verb: Verb) -> str:
+    if verb.people < 2 and verb.people_for is None:
+        return ""
+    approval = given.pop("approval", "")
+    if not isinstance(approval, str):
+        raise Refused(
+            "body.argument", "field 'approval'", "it is the id of an agreement", "send it as it was given"
+        )
+    return approval
+
+
+def _arguments(verb: Verb, given: dict[str, Any], instants: tuple[str, ...]) -> dict[str, Any]:
+    for name in instants:
+        if isinstance(given.get(name), str):
+            given[name] = instant(given[name], f"field '{name}'")
+    for name, value in given.items():
+        if name not in verb.personal and isinstance(value, str):
+            _refuse_personal(verb, name, value)
+    return given
+
+
+def _refuse_personal(verb: Verb, name: str, value: str) -> None:
+    """What other fields say is kept for ever: no exact place, mail address or person's number is taken."""
+    found = "an exact place" if _PLACE.search(value) else "a mail address" if _MAIL.search(value) else ""
+    found = found or personal_number(value)
+    if found:
+        known = {field.name for field in fields(verb.arguments)}
+        raise Refused(
+            f"{verb.kind}.personal",
+            f"field '{name}'" if name in known else "a field",
+            f"it is kept for ever, and looks like {found}",
+            f"put what is personal into: {', '.join(verb.personal)}" if verb.personal else "leave that out",
+        )
+
+
+def _hide(office: Office, reader: Reader, actor: Actor, verb: Verb, subject_id: str) -> None:
+    """Raises Missing where the asker may not even know that there is such a thing."""
+    stored = reader.get(verb.room, subject_id) if subject_id else None
+    if stored is not None and not readable(office, actor, verb.room, stored.thing):
+        raise missing(verb.kind)
+
+
+def _done(office: Office, actor: Actor, verb: Verb, done: Done) -> Answered:
+    if done.approval is not None:
+        return Answered(202, msgspec.json.encode(agreement(done.approval)), etag(done.stored.version))
+    if readable(office, actor, verb.room, done.stored.thing):
+        shown = document(verb.room, done.stored)
+    else:
+        shown = {"id": done.stored.id, "version": done.stored.version}
+    return Answered(201 if verb.creates else 200, msgspec.json.encode(shown), etag(done.stored.version))
+
+
+async def _now(call: Call, verb: Verb) -> Mapping[str, Any] | None:
+    """What the thing is now, for whoever came too late."""
+    if not call.id:
+        return None
+    stored = await call.desk.read(lambda reader: reader.get(verb.room, call.id))
+    if stored is None or not readable(call.desk.office, call.asker(), verb.room, stored.thing):
+        return None
+    return {"version": stored.version, "status": verb.room.facets(stored.thing).status}
+
+
+# --- the list of doors
+
+
+def doors(table: VerbTable) -> list[Door]:
+    """Every door that the table of verbs gives."""
+    found: list[Door] = []
+    for room in table.rooms():
+        base, name = f"/api/v1/{plural(room.kind)}", thing_name(room)
+        one = {"$ref": f"#/components/schemas/{name}"}
+        found += [
+            Door(
+                "GET",
+                base,
+                read_list(room),
+                f"Those that you may read, by id: {room.kind}s.",
+                room.kind,
+                {200: page_schema(name)},
+                parameters=LIST_PARAMETERS,
+            ),
+            Door(
+                "GET",
+                f"{base}/{{id}}",
+                read_one(room),
+                f"One {room.kind}.",
+                room.kind,
+                {200: one},
+                id_kind=room.kind,
+            ),
+        ]
+        found += [_verb_door(verb, base, one) for verb in table.of_kind(room.kind)]
+    return found
+
+
+def _verb_door(verb: Verb, base: str, one: dict[str, Any]) -> Door:
+    hints = get_type_hints(verb.arguments)
+    instants = tuple(
+        name for name, hint in hints.items() if InstantUs in (hint, *getattr(hint, "__args__", ()))
+    )
+    together = verb.people > 1 or verb.people_for is not None
+    also: dict[str, Any] = {}
+    if together:
+        also["approval"] = {"type": "string", "description": "The agreement, once the others have agreed."}
+    for name in instants:
+        also[name] = {
+            "type": ["string", "integer", "null"],
+            "description": "ISO 8601, or microseconds since 1970.",
+        }
+    return Door(
+        "POST",
+        base if verb.creates else f"{base}/{{id}}/{verb.action}",
+        _do(verb, instants),
+        verb.says + (" Takes two people: 202 says who else must agree." if together else ""),
+        verb.kind,
+        {201 if verb.creates else 200: one, **({202: Agreement} if together else {})},
+        body=verb.arguments,
+        also=also,
+        parameters=(IDEMPOTENCY_KEY,) if verb.creates else (IF_MATCH, IDEMPOTENCY_KEY),
+        id_kind="" if verb.creates else verb.kind,
+    )
