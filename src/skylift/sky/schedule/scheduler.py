@@ -116,12 +116,13 @@ class BeamScheduler:
     def _rows(self, slot: Slot, asked: Asked) -> Rows:
         """By lanes where channels are plenty, by units where they are short; the better in a small slot."""
         quick = len(slot.pairs.satellite) <= QUICK_PAIRS
-        crowded = slot.rules.nco == 1 and self._crowding(slot, asked) > CROWDED
+        crowded = self._crowding(slot, asked) > CROWDED
         lanes = None
         if quick or not crowded:
-            lanes, smooth = self._by_lanes(slot, asked, quick or slot.rules.nco > 1)
-            if lanes is not None and (slot.rules.nco > 1 or (smooth and not crowded)):
+            lanes, smooth = self._by_lanes(slot, asked, quick)
+            if lanes is not None and smooth and not crowded:
                 return lanes
+        # Units know no second satellite on a channel: what they give holds for any Nco.
         units = self._by_units(slot, asked, quick)
         if lanes is None or _is_better(self._levels(slot, asked, units), self._levels(slot, asked, lanes)):
             return units
@@ -172,7 +173,7 @@ class BeamScheduler:
         lanes = float(slot.satellites.beams[asked.feeder_bps > 0.0].sum())
         around = float(crowding(asked.steps, self._near, slot.rules.separation_rad * TYPICAL_SLANT_M))
         given = min(1.0, lanes * rate_bps / max(float(asked.steps.sum()), 1.0))
-        return given * around / (2.0 * slot.rules.channels * rate_bps)
+        return given * around / (2.0 * slot.rules.channels * slot.rules.nco * rate_bps)
 
     def _look_farther(self) -> None:
         if self._near[3] >= _WIDEST_REACH_M:
