@@ -8,23 +8,24 @@ done.approval    instead: what waits for another person
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import msgspec
 
 from skylift.base.errors import Refused
-from skylift.base.events import Who
+from skylift.base.events import Event, Who
 from skylift.base.instants import InstantUs
 from skylift.ports.store import Conflict, Ids, Reader, Stored, Transaction
 from skylift.service.account.roles import Subject, may
 from skylift.service.approval import state as approvals
 from skylift.service.approval.change import change_hash
 from skylift.service.approval.state import Approval, Proposal
+from skylift.service.terminal.allow_list.rules import Rules
 from skylift.twin.handle import begin, change, load, unknown
+from skylift.twin.office.asides import asides, commit_asides, rehearse
 from skylift.twin.office.verbs import Actor, Moment, Verb, VerbTable
-
 
 _FIELD = re.compile(r"[a-z][a-z_]{0,39}", re.ASCII)
 _GIVEN = re.compile(r"'.*'", re.DOTALL)
@@ -70,6 +71,7 @@ class Office:
 
     table: VerbTable
     ids: Ids
+    rules: tuple[Rules, ...] = ()
 
     def verb(self, name: str) -> Verb:
         found = self.table.verbs.get(name)
@@ -97,15 +99,16 @@ class Office:
             if not asked.approval:
                 return self._propose(transaction, asked, verb, stored, (arguments, exact, people))
             self._use(transaction, asked, verb, exact, who)
-        moment = Moment(who, transaction, asked.actor, self.ids, asked.approval)
+        moment = Moment(who, transaction, asked.actor, self.ids, asked.approval, self.rules)
         self._keep_personal(transaction, verb, stored.id, arguments)
-        after = change(
-            verb.room,
-            transaction,
-            stored.id,
-            lambda thing: verb.decide(thing, moment, arguments),
-            asked.expected_version,
-        )
+        events: list[Event] = []
+
+        def decide(thing: Any) -> Sequence[Event]:
+            events[:] = verb.decide(thing, moment, arguments)
+            return events
+
+        after = change(verb.room, transaction, stored.id, decide, asked.expected_version)
+        commit_asides(transaction, asides(verb, after.thing, moment, events))
         return Done(verb.room.kind, after)
 
     def read(self, reader: Reader, actor: Actor, verb: Verb, subject_id: str) -> Stored[Any]:
@@ -139,7 +142,7 @@ class Office:
         if strange:
             raise Refused(
                 f"{verb.kind}.argument",
-                # Only what looks like a field's name is repeated: it may be anything, a person's name as well.
+                # Only what looks like a field's name is repeated: it may be anything, a person's name too.
                 f"field {strange[0]!r}" if _FIELD.fullmatch(strange[0]) else "a field",
                 f"{verb.name} does not know it",
                 f"it takes: {', '.join(sorted(known)) or 'nothing'}",
@@ -157,15 +160,27 @@ class Office:
 
     def _begin(self, transaction: Transaction, asked: Asked, verb: Verb, arguments: Any, who: Who) -> Done:
         self.refuse_strangers(asked.actor, verb.name, verb.subject_of(arguments, asked.actor))
-        subject_id = asked.new_id or self.ids.new(verb.room.prefix)
+        people = verb.people_needed(verb.room.empty(asked.new_id), arguments, transaction)
+        # What is begun by agreement has the id that it was proposed with.
+        agreed = load(approvals.ROOM, transaction, asked.approval) if people > 1 and asked.approval else None
+        subject_id = asked.new_id or (agreed.thing.about if agreed else self.ids.new(verb.room.prefix))
         if transaction.get(verb.room, subject_id) is not None:
             raise Conflict(
                 f"{verb.kind}.exists", f"{verb.kind} {subject_id}", "there is one", "take another id"
             )
-        moment = Moment(who, transaction, asked.actor, self.ids)
-        events = verb.decide(verb.room.empty(subject_id), moment, arguments)
+        empty = verb.room.empty(subject_id)
+        if people > 1:
+            exact = change_hash(verb.name, subject_id, 0, _plain(asked.arguments))
+            if agreed is None:
+                nothing_yet = Stored(subject_id, empty, 0)
+                return self._propose(transaction, asked, verb, nothing_yet, (arguments, exact, people))
+            self._use(transaction, asked, verb, exact, who)
+        moment = Moment(who, transaction, asked.actor, self.ids, asked.approval, self.rules)
+        events = verb.decide(empty, moment, arguments)
         self._keep_personal(transaction, verb, subject_id, arguments)
-        return Done(verb.room.kind, begin(verb.room, transaction, subject_id, events))
+        begun = begin(verb.room, transaction, subject_id, events)
+        commit_asides(transaction, asides(verb, begun.thing, moment, events))
+        return Done(verb.room.kind, begun)
 
     def _propose(
         self,
@@ -178,7 +193,8 @@ class Office:
         arguments, exact, people = what
         who = Who(asked.at, asked.actor.person, asked.cause_id)
         # What could not be done with everybody's agreement is refused before anybody is asked for it.
-        verb.decide(stored.thing, Moment(who, transaction, asked.actor, self.ids, "apr_none"), arguments)
+        moment = Moment(who, transaction, asked.actor, self.ids, "apr_none", self.rules)
+        rehearse(verb, stored.thing, moment, arguments)
         approval_id = self.ids.new(approvals.ROOM.prefix)
         proposal = Proposal(verb.name, stored.id, exact, people)
         events = approvals.proposed(Approval(approval_id), who, asked.actor.person, proposal)

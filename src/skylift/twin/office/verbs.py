@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from skylift.base.events import Event, Who
 from skylift.base.instants import InstantUs
 from skylift.base.things import Room
 from skylift.ports.store import Ids, Reader
 from skylift.service.account.roles import Grant, Subject
+from skylift.service.terminal.allow_list.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,17 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What a decision may look at besides its own thing: who and when, the other rooms, new ids."""
+    """What a decision may look at besides its own thing: who and when, the other rooms, new ids.
+
+    rules  of authorities, about whose terminals may be served
+    """
 
     who: Who
     reader: Reader
     actor: Actor
     ids: Ids
     approval: str = ""
+    rules: tuple[Rules, ...] = ()
 
     @property
     def at(self) -> InstantUs:
@@ -44,6 +49,17 @@ class Moment:
 
 
 Decide = Callable[[Any, Moment, Any], Sequence[Event]]
+
+
+class Aside(NamedTuple):
+    """Another thing that a decision changes as well. decide: (that thing) -> events; () for none."""
+
+    room: Room[Any]
+    id: str
+    decide: Callable[[Any], Sequence[Event]]
+
+
+Also = Callable[[Any, Moment, Sequence[Event]], Sequence[Aside]]
 
 
 @dataclass(frozen=True)
@@ -59,6 +75,8 @@ class Verb:
     people     how many must agree: 1, or 2 where a second person has to
     people_for (thing, arguments, reader) -> how many, where that depends on what is asked
     personal   names of arguments that are personal: they go to erasable rows and into no event
+    also       (thing after it, moment, events) -> what else changes by it, each thing named once; all of it
+               happens with the verb, or nothing does
     says       one line for lists of commands and for the API's own documentation
     """
 
@@ -73,6 +91,7 @@ class Verb:
     people: int = 1
     people_for: Callable[[Any, Any, Reader], int] | None = None
     personal: tuple[str, ...] = ()
+    also: Also | None = None
 
     @property
     def kind(self) -> str:
