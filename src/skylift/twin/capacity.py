@@ -13,6 +13,7 @@ from skylift.sky.coverage.usable import UsablePairs
 from skylift.sky.radio.air_over import Air
 from skylift.sky.radio.atmosphere import SiteClimate, climate_at
 from skylift.sky.radio.jam_view import JamView, jam_view
+from skylift.sky.schedule.levels_kernel import STEPS
 from skylift.sky.schedule.problem import (
     CLASSES,
     Cells,
@@ -27,7 +28,7 @@ from skylift.sky.schedule.supply import Disturbances, Offer, SlotGeometry, Suppl
 from skylift.twin.look import Sky
 from skylift.twin.points import Points, SlotPoints, taken
 from skylift.twin.points_kernel import take_satellites
-from skylift.twin.staying import only_pairs, pairs_among, steady_schedule
+from skylift.twin.slot_pairs import only_pairs, pairs_among
 from skylift.twin.world import Asks, CapacityPlan, Working, World
 
 Flags = npt.NDArray[np.bool_]
@@ -121,11 +122,11 @@ class Allocator:
         )
         slot = offer.slot(cells, self.rules)
         number = _numbers(used, sky.position_mid_m.shape[1])
-        remembered = None if before[0] is None else _in_slot(before[0], number, len(self.points))
+        remembered = None if before[0] is None else _in_slot(before[0], number, len(self.points), len(points))
         had = np.where(before[1] >= 0, number[before[1]], -1).astype(np.int32)
         # A terminal keeps its satellite for as much as a cell does.
         keep_fraction = 1.0 - self.rules.keep_level
-        taken = _take(steady_schedule(scheduler, slot, remembered), points, asks, had, keep_fraction)
+        taken = _take(scheduler.schedule(slot, remembered), points, asks, had, keep_fraction)
         if taken.usable_bps < (1.0 - WASTE_FRACTION) * taken.schedule.rate_bps.sum():
             # A dish has one satellite: what its cell is given over others goes to cells that can use it.
             kept = only_pairs(slot, pairs_among(slot, taken.cells(), taken.satellites()))
@@ -323,10 +324,15 @@ def _numbers(used: Ints, n: int) -> Ints:
     return number
 
 
-def _in_slot(before: Schedule, number: Ints, points: int) -> Schedule:
+def _in_slot(before: Schedule, number: Ints, points: int, now: int) -> Schedule:
     """The schedule before, in this slot's numbers: of its satellites and the fixed points alone."""
     rows = _rows(before, np.flatnonzero((number[before.satellite] >= 0) & (before.cell < points)))
-    return replace(rows, satellite=number[rows.satellite], gateway_of=before.gateway_of[number >= 0])
+    # Points that were split off then or are now have no past: as if they had been full.
+    level = np.full(now, float(STEPS))
+    level[:points] = before.level[:points]
+    return replace(
+        rows, satellite=number[rows.satellite], gateway_of=before.gateway_of[number >= 0], level=level
+    )
 
 
 def _in_catalogue(s: Schedule, used: Ints, n: int, bent_pipe: bool) -> Schedule:
