@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, Text, bindparam, func, literal_column, select
 
 from skylift.adapters.sql.chain import canonical
 from skylift.adapters.sql.faults import corrupt, told
@@ -18,6 +18,31 @@ T = TypeVar("T")
 
 _THING = (THINGS.c.id, THINGS.c.version, THINGS.c.body)
 
+# Built once: to build a statement takes SQLAlchemy longer than SQLite takes to answer it.
+_GET = select(*_THING).where(THINGS.c.kind == bindparam("of_kind"), THINGS.c.id == bindparam("of_id"))
+_FIND = select(*_THING).where(
+    THINGS.c.kind == bindparam("of_kind"),
+    THINGS.c.id
+    == select(THING_KEYS.c.id)
+    .where(
+        THING_KEYS.c.kind == bindparam("of_kind"),
+        THING_KEYS.c.name == bindparam("of_name"),
+        THING_KEYS.c.value == bindparam("of_value"),
+    )
+    .scalar_subquery(),
+)
+_PERSONAL = (
+    select(PERSONAL.c.field, PERSONAL.c.value)
+    .where(PERSONAL.c.subject_id == bindparam("of_id"))
+    .order_by(PERSONAL.c.field)
+)
+_LOGIN = select(PERSONAL.c.subject_id).where(
+    # Written out, so that the index of this field alone is used.
+    PERSONAL.c.field == literal_column(f"'{LOGIN_FIELD}'"),
+    PERSONAL.c.value == bindparam("of_value"),
+)
+_REPLY = select(REPLIES).where(REPLIES.c.key == bindparam("of_key"))
+
 
 class SqlReader:
     """The Reader port on one connection, inside a transaction."""
@@ -26,14 +51,10 @@ class SqlReader:
         self._connection = connection
 
     def get(self, room: Room[T], id: str) -> Stored[T] | None:
-        return self._one(room, select(*_THING).where(THINGS.c.kind == room.kind, THINGS.c.id == id))
+        return self._one(room, _GET, {"of_kind": room.kind, "of_id": id})
 
     def find(self, room: Room[T], key: str, value: str) -> Stored[T] | None:
-        of_key = select(THING_KEYS.c.id).where(
-            THING_KEYS.c.kind == room.kind, THING_KEYS.c.name == key, THING_KEYS.c.value == value
-        )
-        wanted = select(*_THING).where(THINGS.c.kind == room.kind, THINGS.c.id == of_key.scalar_subquery())
-        return self._one(room, wanted)
+        return self._one(room, _FIND, {"of_kind": room.kind, "of_name": key, "of_value": value})
 
     def list(self, room: Room[T], wanted: Wanted) -> Sequence[Stored[T]]:
         with told():
@@ -41,28 +62,26 @@ class SqlReader:
         return [to_stored(room, row) for row in rows]
 
     def personal(self, subject_id: str) -> Mapping[str, Any]:
-        wanted = select(PERSONAL.c.field, PERSONAL.c.value).where(PERSONAL.c.subject_id == subject_id)
-        with told():
-            rows = self._connection.execute(wanted.order_by(PERSONAL.c.field)).all()
-        return {row.field: json.loads(row.value) for row in rows}
+        return {field: json.loads(value) for field, value in self._personal(subject_id).items()}
 
     def find_login(self, email: str) -> str | None:
-        wanted = select(PERSONAL.c.subject_id).where(
-            # Written out, so that the index of this field alone is used.
-            PERSONAL.c.field == literal_column(f"'{LOGIN_FIELD}'"),
-            PERSONAL.c.value == canonical(email),
-        )
         with told():
-            return self._connection.execute(wanted).scalar()
+            return self._connection.execute(_LOGIN, {"of_value": canonical(email)}).scalar()
 
     def reply(self, key: str) -> Reply | None:
         with told():
-            row = self._connection.execute(select(REPLIES).where(REPLIES.c.key == key)).first()
+            row = self._connection.execute(_REPLY, {"of_key": key}).first()
         return None if row is None else Reply(row.at_us, row.asked, row.status, row.body)
 
-    def _one(self, room: Room[T], wanted: Select[Any]) -> Stored[T] | None:
+    def _personal(self, subject_id: str) -> dict[str, str]:
+        """Fields and their values as they are kept."""
         with told():
-            row = self._connection.execute(wanted).first()
+            rows = self._connection.execute(_PERSONAL, {"of_id": subject_id})
+            return {row.field: row.value for row in rows}
+
+    def _one(self, room: Room[T], wanted: Select[Any], given: Mapping[str, str]) -> Stored[T] | None:
+        with told():
+            row = self._connection.execute(wanted, given).first()
         return None if row is None else to_stored(room, row)
 
 

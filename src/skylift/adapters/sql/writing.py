@@ -78,6 +78,7 @@ class SqlTransaction(SqlReader):
 
     erased           whether it removed or replaced anything personal
     erased_subjects  of whom everything was to be erased, whether or not there was anything
+    written          how many new things
     is_lost          the database has given it up; nothing more can be done in it
     """
 
@@ -92,6 +93,7 @@ class SqlTransaction(SqlReader):
         self._hash: str = head.hash
         self._journal: list[dict[str, Any]] = []
         self._broken = False
+        self.written = 0
         self.erased = self.is_lost = False
         self.erased_subjects: list[str] = []
 
@@ -127,12 +129,8 @@ class SqlTransaction(SqlReader):
         for name in fields:
             _check_texts({"subject_id": subject_id, "field": name})
         with self._whole():
-            found = self._connection.execute(
-                select(PERSONAL.c.field, PERSONAL.c.value).where(
-                    PERSONAL.c.subject_id == subject_id, PERSONAL.c.field.in_(list(fields))
-                )
-            )
-            before = {row.field: row.value for row in found}
+            kept = self._personal(subject_id)
+            before = {name: kept[name] for name in fields if name in kept}
             rows = [row for row in rows if before.get(row["field"]) != row["value"]]
             gone = [name for name in before if fields[name] is None or any(r["field"] == name for r in rows)]
             if gone:
@@ -178,7 +176,7 @@ class SqlTransaction(SqlReader):
         except BaseException as error:
             if not self._undone(inner):
                 self._broken = self.is_lost = True
-                if isinstance(error, Unavailable):
+                if isinstance(error, Unavailable) or not isinstance(error, Exception):
                     raise
                 raise Unavailable(LOST[0], THING, *LOST[1:]) from None
             self._sequence, self._hash, self.erased, self._broken = sequence, last_hash, erased, False
@@ -326,6 +324,7 @@ class SqlTransaction(SqlReader):
         if come:
             self._connection.execute(insert(THING_KEYS), come)
         self._journal.extend(batch.journal)
+        self.written += len(batch.new)
 
 
 def _changed(room: Room[T], stored: Stored[T], now: _Now | None) -> Conflict:

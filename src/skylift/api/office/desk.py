@@ -16,6 +16,7 @@ from skylift.adapters.sql.group import GroupWriter
 from skylift.adapters.sql.store import SqlStore
 from skylift.api.office.facts import Facts
 from skylift.api.office.problems import NotKnown
+from skylift.base.errors import Unavailable
 from skylift.ports.store import Reader, Transaction
 from skylift.service.account import person as persons
 from skylift.service.account import token as tokens
@@ -64,6 +65,7 @@ class Desk:
         self._readers = ThreadPoolExecutor(READERS, "store-reader")
         self._hashers = ThreadPoolExecutor(HASHERS, "password")
         self._known: dict[str, tuple[float, Holder]] = {}
+        self._writers: dict[str, tuple[float, Holder]] = {}
         self._per_token = Attempts("this token", PER_TOKEN_BURST, PER_TOKEN_EVERY_US)
         self._per_address = Attempts("this address", PER_ADDRESS_BURST, PER_ADDRESS_EVERY_US)
         self._changed = asyncio.Event()
@@ -83,6 +85,10 @@ class Desk:
         """What `work` gives, once all that it wrote is on the disk."""
         try:
             return await asyncio.wrap_future(self.writer.submit(work))
+        except Unavailable:
+            # Who was known may rest on what was not written after all.
+            self.forget()
+            raise
         finally:
             self.facts.behind = True
             self._changed.set()
@@ -113,9 +119,25 @@ class Desk:
         self._per_token.take(hashed, time.monotonic_ns() // 1000)
         return found[1].actor, hashed
 
+    def holder(self, transaction: Transaction, hashed: str) -> Holder:
+        """Who holds a token, as far as all that was written until now says. On the writer's thread alone.
+
+        Only this thread changes people and tokens in this process, and then forgets; what another process
+        changes is seen within TRUSTED_S.
+        """
+        found = self._writers.get(hashed)
+        at = self.clock.now()
+        if found is None or found[0] < time.monotonic() or not found[1].token.works_at(at):
+            if len(self._writers) >= MOST_KNOWN:
+                self._writers.clear()
+            found = (time.monotonic() + TRUSTED_S, holder_of(transaction, hashed, at))
+            self._writers[hashed] = found
+        return found[1]
+
     def forget(self) -> None:
         """A person or a token has changed: ask the store anew."""
         self._known.clear()
+        self._writers.clear()
 
     def count(self, address: str) -> None:
         """Count a request from an address. Raises TooMany."""

@@ -144,6 +144,7 @@ class Logins:
             holder = holder_of(transaction, call.token_hash, at)
             who = Who(at, holder.actor.person)
             change(tokens.ROOM, transaction, holder.token.id, lambda t: tokens.revoked(t, who, "logout"))
+            self._desk.forget()
 
         await self._desk.write(work)
         self._desk.forget()

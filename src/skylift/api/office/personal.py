@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import msgspec
 from starlette.responses import Response
 
-from skylift.api.office.desk import holder_of
 from skylift.api.office.documents import plural, readable
 from skylift.api.office.door import Call, Door, answer, read_as
 from skylift.api.office.problems import missing
@@ -68,7 +67,7 @@ def _read(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:
     async def handle(call: Call) -> Response:
         def work(transaction: Transaction) -> dict[str, Any]:
             at = call.desk.clock.now()
-            actor = holder_of(transaction, call.token_hash, at).actor
+            actor = call.desk.holder(transaction, call.token_hash).actor
             _allowed(call.desk.office, transaction, actor, room, call.id, "read-personal")
             kept = {
                 name: value for name, value in transaction.personal(call.id).items() if name not in HIDDEN

@@ -11,7 +11,6 @@ from typing import Any, get_type_hints
 import msgspec
 from starlette.responses import Response
 
-from skylift.api.office.desk import holder_of
 from skylift.api.office.documents import agreement, document, etag, plural, readable, thing_name
 from skylift.api.office.door import Call, Door, Parameter, answer, instant, read_object
 from skylift.api.office.listing import LIST_PARAMETERS, page_schema, read_list, read_one
@@ -76,7 +75,7 @@ async def once(
 
     def go(transaction: Transaction) -> Answered:
         at = desk.clock.now()
-        actor = holder_of(transaction, call.token_hash, at).actor
+        actor = desk.holder(transaction, call.token_hash).actor
         kept = transaction.reply(key) if key else None
         if kept is not None:
             return _again(kept, asked)
@@ -125,6 +124,9 @@ def _do(verb: Verb, instants: tuple[str, ...]) -> Callable[[Call], Awaitable[Res
                 if error.code == f"{verb.kind}.unknown" and call.id in error.thing:
                     raise missing(verb.kind) from None
                 raise
+            if verb.kind == "person":
+                # At once, on the writer's own thread: the next write may be that person's.
+                call.desk.forget()
             return _done(office, actor, verb, done)
 
         try:

@@ -111,6 +111,7 @@ async def revoke(call: Call) -> Response:
             call.id,
             lambda t: tokens.revoked(t, Who(at, person), "by its person"),
         )
+        call.desk.forget()
 
     await call.desk.write(work)
     call.desk.forget()

@@ -164,7 +164,9 @@ class Office:
         # What is begun by agreement has the id that it was proposed with.
         agreed = load(approvals.ROOM, transaction, asked.approval) if people > 1 and asked.approval else None
         subject_id = asked.new_id or (agreed.thing.about if agreed else self.ids.new(verb.room.prefix))
-        if transaction.get(verb.room, subject_id) is not None:
+        # One that was made just now is nobody's yet; the store would refuse it all the same.
+        given = asked.new_id or agreed
+        if given and transaction.get(verb.room, subject_id) is not None:
             raise Conflict(
                 f"{verb.kind}.exists", f"{verb.kind} {subject_id}", "there is one", "take another id"
             )

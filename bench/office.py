@@ -1,0 +1,213 @@
+"""The office over HTTP: writes with login, journal and synchronous=FULL; lists of 100,000 terminals; permission.
+
+Server and clients share one core; the server is a process of its own. No peer: none of the usual ones keeps a
+journal that is hash-chained.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import random
+import socket
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bench.harness import Case, Result
+
+WRITERS, WRITES = 32, 1500
+TERMINALS, LISTS = 100_000, 120
+QUESTIONS = 1500
+LEAST_WRITES_PER_S = 300
+MOST_LIST_S = 0.100
+CELL = "851e5227fffffff"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A service in a process of its own, with this many terminals, and the token of its operator."""
+
+    port: int
+    token: str
+
+
+def _fill(folder: Path, terminals: int) -> None:
+    from skylift.adapters.sql.store import open_store, sqlite_url
+    from skylift.base.events import Who
+    from skylift.base.instants import InstantUs
+    from skylift.ports.store import Stored
+    from skylift.service.rooms import ROOMS
+    from skylift.service.terminal import decide
+    from skylift.service.terminal.state import ROOM
+
+    store = open_store(sqlite_url(folder), ROOMS)
+    who = Who(InstantUs(1_600_000_000_000_000), "per_bench")
+    for start in range(0, terminals, 5_000):
+        changes = []
+        for i in range(start, min(start + 5_000, terminals)):
+            empty = ROOM.empty(f"trm_{i:06d}")
+            events = decide.manufactured(empty, who, decide.Names(serial=f"KIT-{i:06d}"), "STD-V2")
+            thing = empty
+            for event in events:
+                thing = ROOM.apply(thing, event)
+            changes.append((Stored(empty.id, thing, 0), events))
+        with store.transaction() as transaction:
+            transaction.commit_all(ROOM, changes)
+    store.close()
+
+
+def _serve(folder: str, port: int, code: str) -> None:
+    import uvicorn
+
+    from skylift.adapters.clock import WallClock
+    from skylift.adapters.sql.store import open_store, sqlite_url
+    from skylift.api.app import create_app
+    from skylift.api.office.desk import Desk
+    from skylift.api.state import LiveState
+    from skylift.service.rooms import ROOMS
+
+    async def go() -> None:
+        desk = Desk(open_store(sqlite_url(Path(folder)), ROOMS), WallClock())
+        desk.setup_code = code
+        app = create_app(LiveState(WallClock()), desk)
+        config = uvicorn.Config(app, port=port, log_config=None, access_log=False, lifespan="off", ws="none")
+        await uvicorn.Server(config).serve()
+
+    asyncio.run(go())
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+@cache
+def server(terminals: int) -> Server:
+    """Begun once in a measuring process, and ended with it."""
+    folder = tempfile.mkdtemp(prefix="skylift-bench-")
+    _fill(Path(folder), terminals)
+    port, code = _free_port(), "bench-setup-code"
+    context = multiprocessing.get_context("spawn")
+    context.Process(target=_serve, args=(folder, port, code), daemon=True).start()
+    for _ in range(300):
+        time.sleep(0.1)
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            break
+        except OSError:
+            continue
+    body = json.dumps({"code": code, "email": "a@example.org", "password": "correct horse battery"})
+    [(_, status, answer)] = asyncio.run(_ask(port, "", [[("POST", "/api/v1/setup", body)]]))
+    assert status == 201, answer
+    return Server(port, json.loads(answer)["token"])
+
+
+Asked = tuple[str, str, str]
+
+
+async def _ask(port: int, token: str, each: Sequence[Sequence[Asked]]) -> list[tuple[float, int, bytes]]:
+    """Ask on as many connections as there are lists: seconds, status and body of every answer."""
+    parts = await asyncio.gather(*(_connection(port, token, asked) for asked in each))
+    return [answer for part in parts for answer in part]
+
+
+async def _connection(port: int, token: str, asked: Sequence[Asked]) -> list[tuple[float, int, bytes]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    found = []
+    for method, path, body in asked:
+        began = time.perf_counter()
+        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {len(body)}\r\n"
+        if token:
+            head += f"Authorization: Bearer {token}\r\n"
+        writer.write(f"{head}\r\n{body}".encode())
+        said = await reader.readuntil(b"\r\n\r\n")
+        length = int(said.lower().partition(b"content-length: ")[2].split(b"\r\n", 1)[0])
+        answer = await reader.readexactly(length)
+        found.append((time.perf_counter() - began, int(said.split(b" ", 2)[1]), answer))
+    writer.close()
+    return found
+
+
+def writes() -> list[tuple[float, int, bytes]]:
+    """WRITES calls for help by 32 clients, each acknowledged only once it is on the disk."""
+    running = server(0)
+    body = json.dumps({"channel": "phone", "site_kind": "hospital", "cell": CELL, "asker": "somebody"})
+    asked = [[("POST", "/api/v1/requests", body)] * (WRITES // WRITERS) for _ in range(WRITERS)]
+    return asyncio.run(_ask(running.port, running.token, asked))
+
+
+def lists(seed: int) -> list[tuple[float, int, bytes]]:
+    """Pages and searches among 100,000 terminals, one after the other."""
+    running = server(TERMINALS)
+    chosen = random.Random(seed)
+    asked: list[Asked] = []
+    for i in range(LISTS):
+        n = chosen.randrange(TERMINALS)
+        query = (
+            f"q=KIT-{n:06d}",
+            f"q={n % 1000:03d}&limit=50",
+            "status=manufactured&limit=100",
+            "q=nothing-such",
+        )
+        asked.append(("GET", f"/api/v1/terminals?{query[i % 4]}", ""))
+    return asyncio.run(_ask(running.port, running.token, [asked]))
+
+
+def questions() -> list[tuple[float, int, bytes]]:
+    """Questions to may-serve, by eight clients."""
+    running = server(TERMINALS)
+    asked = [
+        [("POST", "/api/v1/may-serve", json.dumps({"terminal": f"trm_{i:06d}", "cell": CELL}))]
+        * (QUESTIONS // 8)
+        for i in range(8)
+    ]
+    return asyncio.run(_ask(running.port, running.token, asked))
+
+
+def cases(seed: int) -> list[Case]:
+    def case(
+        id: str,
+        ours: Callable[[], Any],
+        status: int,
+        limit: str,
+        work: int,
+        good: Callable[[Any, Result], bool],
+    ) -> Case:
+        kept: list[Any] = []
+
+        def run() -> object:
+            kept[:] = ours()
+            return kept
+
+        def ok(result: Result) -> bool:
+            return {answer[1] for answer in kept} == {status} and good(kept, result)
+
+        return Case(
+            id=id, ours=run, peer=None, peer_name="", peer_version="", compare=None, limit=limit, ok=ok,
+            seed=seed, work=work, unit="answers", rounds=3,
+        )  # fmt: skip
+
+    def p95_s(answers: Any) -> float:
+        return statistics.quantiles([answer[0] for answer in answers], n=20)[-1]
+
+    return [
+        case(
+            "office-writes", writes, 201, f"at least {LEAST_WRITES_PER_S} writes/s", WRITES,
+            lambda kept, result: WRITES / result.ours.wall_s >= LEAST_WRITES_PER_S,
+        ),
+        case(
+            "office-lists", lambda: lists(seed), 200, "95 of 100 within 100 ms", LISTS,
+            lambda kept, result: p95_s(kept) < MOST_LIST_S,
+        ),
+        case(
+            "office-may-serve", questions, 200, "at least 300 answers/s", QUESTIONS,
+            lambda kept, result: QUESTIONS / result.ours.wall_s >= 300,
+        ),
+    ]  # fmt: skip
