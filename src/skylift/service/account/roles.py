@@ -45,12 +45,16 @@ def _verbs(**kinds: str) -> frozenset[str]:
 _READ_ALL = frozenset(
     f"{kind}.read"
     for kind in ("request", "region", "account", "person", "plan", "terminal", "shipment", "approval",
-                 "statement", "appstats")
+                 "statement", "appstats", "allow-list", "bulk-change")
 )  # fmt: skip
+
+# What happens to a consignment where it is: on the road, and where its boxes are opened.
+_ON_THE_SPOT = "depart arrive receive receive-scans swap complete notice prove confirm"
 
 ALLOWS: Mapping[Role, frozenset[str]] = {
     Role.SUBSCRIBER: _verbs(
-        terminal="read register activate pause report-lost find hand-over accept",
+        terminal="read register unregister activate pause report-lost find hand-over end-offer accept "
+        "decline",
         shipment="read confirm",
         account="read read-personal erase",
         request="create read",
@@ -59,14 +63,16 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
     Role.FIELD: _READ_ALL
     | _verbs(
         request="create place",
-        terminal="verify report-lost report-stolen confirm",
-        shipment="receive confirm",
+        terminal="verify report-lost report-stolen confirm report-failed",
+        shipment=_ON_THE_SPOT,
     ),
     Role.LOGISTICS: _READ_ALL
     | _verbs(
         request="create answer",
         terminal="create move name export enter-customs leave-customs deliver",
-        shipment="create change receive resolve close read-personal",
+        shipment=f"{_ON_THE_SPOT} create add-lines import-lines scan-lines remove-lines plan-leg drop-legs "
+        "pack unpack cancel set-paper enter-customs leave-customs turn-back lose find resolve close "
+        "read-personal",
     ),
     Role.OPERATOR: _READ_ALL
     | _verbs(
@@ -77,9 +83,12 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         person="create grant take lock unlock leave read-personal erase",
         plan="create withdraw",
         terminal="create register verify activate pause block unblock report-lost report-stolen find name "
-        "move export enter-customs leave-customs deliver confirm retire hand-over read-personal erase",
-        shipment="create",
-        statement="create publish withdraw",
+        "move export enter-customs leave-customs deliver confirm retire hand-over read-personal erase "
+        "unregister withdraw-verification end-offer ask-field ask-again report-failed restore",
+        shipment="create cancel turn-back lose find",
+        allow_list="create extend apply carry-out withdraw",
+        bulk_change="create",
+        statement="create redraft publish withdraw",
         appstats="import",
         clock="advance",
     ),
@@ -91,7 +100,8 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         region="grant revoke refuse prohibit lift",
         account="sanction lift-sanction",
         request="create",
-        allow_list="import",
+        terminal="withdraw-verification",
+        allow_list="create extend withdraw",
     ),
 }
 

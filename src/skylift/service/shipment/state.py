@@ -278,7 +278,10 @@ def label(state: ShipmentState) -> str:
 def facets(shipment: Shipment) -> Facets:
     """What lists of consignments are searched by."""
     carriers = dict.fromkeys(leg.carrier for leg in shipment.legs)
-    words = (shipment.origin, shipment.destination, shipment.request, *carriers, *shipment.goods.serials)
+    # What came and was in no list is found by its serial as well.
+    heaps = (shipment.goods, shipment.good, shipment.damaged, shipment.missing)
+    serials = dict.fromkeys(serial for heap in heaps for serial in heap.serials)
+    words = (shipment.origin, shipment.destination, shipment.request, *carriers, *serials)
     return Facets(
         status=shipment.state.value,
         region=shipment.region,

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from skylift.service.approval.state import ROOM as APPROVALS
-from skylift.twin.office import accounts, approvals, regions, requests, terminals
+from skylift.twin.office import accounts, approvals, regions, requests, shipments, terminals
 from skylift.twin.office.verbs import VerbTable
 
-TABLE = VerbTable.of(requests.VERBS, regions.VERBS, accounts.VERBS, terminals.VERBS, approvals.VERBS)
+TABLE = VerbTable.of(
+    requests.VERBS,
+    regions.VERBS,
+    accounts.VERBS,
+    terminals.VERBS,
+    shipments.VERBS,
+    approvals.VERBS,
+)
 # Agreements are begun by the verbs that need them.
 ROOMS = tuple({room.kind: room for room in (*TABLE.rooms(), APPROVALS)}.values())

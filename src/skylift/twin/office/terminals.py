@@ -8,7 +8,7 @@ from typing import Any
 
 from skylift.base.events import Event
 from skylift.service.account import account
-from skylift.service.account.roles import Subject
+from skylift.service.account.roles import Role, Subject, may
 from skylift.service.terminal import decide, trouble
 from skylift.service.terminal import events as e
 from skylift.service.terminal.decide import Home, Names
@@ -126,6 +126,29 @@ class Confirm:
     evidence: str
 
 
+@dataclass(frozen=True, slots=True)
+class WithdrawVerification:
+    """authority: the one that verified it; reference: its own."""
+
+    authority: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """error: the enforcer's code for it."""
+
+    command: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """document: a reference of the repair, or of the mistake."""
+
+    document: str
+
+
 def _command(moment: Moment) -> str:
     return moment.ids.new("cmd")
 
@@ -152,6 +175,38 @@ def _accepted(terminal: Terminal, moment: Moment, given: Move) -> Sequence[Event
 def _blocked(terminal: Terminal, moment: Moment, given: Block) -> Sequence[Event]:
     order = (given.why, given.authority, given.document)
     return trouble.blocked(terminal, moment.who, order, given.for_ever, _command(moment))
+
+
+def _acting_for(terminal: Terminal, moment: Moment, verb: str) -> str:
+    """The owner's account, where an operator acts for them there; else the actor's own."""
+    as_operator = [grant for grant in moment.actor.grants if grant.role is Role.OPERATOR]
+    if may(as_operator, "", verb, Subject(terminal.region, terminal.owner)):
+        return terminal.owner
+    return moment.actor.account
+
+
+def _offered(terminal: Terminal, moment: Moment, given: Offer) -> Sequence[Event]:
+    acting = _acting_for(terminal, moment, "terminal.hand-over")
+    events = decide.hand_over_offered(terminal, moment.who, acting, given.to)
+    load(account.ROOM, moment.reader, given.to)
+    return events
+
+
+def _unregistered(terminal: Terminal, moment: Moment, given: Nothing) -> Sequence[Event]:
+    acting = _acting_for(terminal, moment, "terminal.unregister")
+    return decide.unregistered(terminal, moment.who, acting, _command(moment))
+
+
+def _offer_ended(terminal: Terminal, moment: Moment, given: Nothing) -> Sequence[Event]:
+    acting = _acting_for(terminal, moment, "terminal.end-offer")
+    return decide.hand_over_ended(terminal, moment.who, acting)
+
+
+def _verification_withdrawn(
+    terminal: Terminal, moment: Moment, given: WithdrawVerification
+) -> Sequence[Event]:
+    by = (given.authority, given.reference)
+    return decide.verification_withdrawn(terminal, moment.who, *by, _command(moment))
 
 
 def _to_whom(terminal: Terminal, given: Any) -> Subject:
@@ -278,12 +333,23 @@ VERBS = (
         lambda t, m, a: trouble.released(t, m.who, a.authority, a.document, a.to_owner, _command(m)),
         "The authority that blocked it takes that back.",
     ),
+    Verb("terminal.hand-over", ROOM, Offer, _offered, "Offer it to another account."),
+    Verb("terminal.end-offer", ROOM, Nothing, _offer_ended, "Take an offer back."),
     Verb(
-        "terminal.hand-over",
+        "terminal.decline",
         ROOM,
-        Offer,
-        lambda t, m, a: decide.hand_over_offered(t, m.who, t.owner, a.to),
-        "Offer it to another account.",
+        Nothing,
+        lambda t, m, a: decide.hand_over_ended(t, m.who, m.actor.account),
+        "Leave what was offered.",
+        whose=_to_whom,
+    ),
+    Verb("terminal.unregister", ROOM, Nothing, _unregistered, "Its owner gives it up."),
+    Verb(
+        "terminal.withdraw-verification",
+        ROOM,
+        WithdrawVerification,
+        _verification_withdrawn,
+        "Who verified it takes that back.",
     ),
     Verb("terminal.accept", ROOM, Move, _accepted, "Take what was offered.", whose=_to_whom),
     Verb(
@@ -299,5 +365,33 @@ VERBS = (
         Confirm,
         lambda t, m, a: decide.confirmed(t, m.who, a.command, a.evidence),
         "An enforcer says that what was asked of it is so.",
+    ),
+    Verb(
+        "terminal.report-failed",
+        ROOM,
+        Failed,
+        lambda t, m, a: decide.failed(t, m.who, a.command, a.error),
+        "An enforcer refuses what was asked of it, or does not answer.",
+    ),
+    Verb(
+        "terminal.ask-field",
+        ROOM,
+        Nothing,
+        lambda t, m, a: decide.asked(t, m.who, e.Enforcer.FIELD, _command(m)),
+        "Have somebody beside it see to what is wanted.",
+    ),
+    Verb(
+        "terminal.ask-again",
+        ROOM,
+        Nothing,
+        lambda t, m, a: decide.asked(t, m.who, t.enforcer, _command(m)),
+        "Ask its network once more for what is wanted.",
+    ),
+    Verb(
+        "terminal.restore",
+        ROOM,
+        Restore,
+        lambda t, m, a: trouble.restored(t, m.who, a.document, _command(m)),
+        "It is in use again: repaired, or retired by mistake.",
     ),
 )
