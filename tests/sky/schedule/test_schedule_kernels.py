@@ -30,7 +30,7 @@ from skylift.sky.schedule.lanes_kernel import put
 from skylift.sky.schedule.levels_kernel import affordable, amount_at, heights, level_at, level_below, pour
 from skylift.sky.schedule.problem import Slot
 from skylift.sky.schedule.shortlist_kernel import cones_of_pairs, prices, shortlist, usable_pairs
-from skylift.sky.schedule.units_kernel import caps, divide_cells, settle, write_rows
+from skylift.sky.schedule.units_kernel import caps, divide_cells, recall, settle, write_rows
 
 STEPS = st.lists(st.sampled_from([0.0, 1.0, 2.5, 40.0]), min_size=5, max_size=5).map(np.array)
 
@@ -226,7 +226,7 @@ def short_of(slot: Slot, most: int) -> tuple[np.ndarray, np.ndarray, Short, np.n
     local = np.where(np.arange(n) % 3 > 0, np.cumsum(np.arange(n) % 3 > 0) - 1, -1).astype(np.int32)
     pairs = slot.pairs
     offset, pair, satellite, weight, slowness = usable_pairs(
-        pairs.offset, pairs.satellite, pairs.full_rate_bps, steps, local, np.ones(len(pairs.satellite))
+        pairs.offset, pairs.satellite, pairs.full_rate_bps, steps, local
     )
     before, target = weight.copy(), np.empty(len(steps))
     count = int(local.max()) + 1
@@ -246,7 +246,11 @@ def short_of(slot: Slot, most: int) -> tuple[np.ndarray, np.ndarray, Short, np.n
     assert load[1].max() < load[0].max()
     assert (target >= 0).all()
     assert (target <= 5).all()
-    listed = shortlist(offset, pair, satellite, weight, most)
+    before_used = np.zeros(len(pairs.satellite), dtype=np.bool_)
+    before_used[pair[np.argmin(weight)]] = True
+    listed = shortlist(offset, pair, satellite, weight, before_used, most)
+    assert pair[np.argmin(weight)] in listed[1]
+    weight[np.argmin(weight)] = 1.0
     for c in range(len(steps)):
         own = slice(offset[c], offset[c + 1])
         heaviest = set(pair[own][np.argsort(-weight[own], kind="stable")[:most]].tolist())
@@ -280,6 +284,15 @@ UNITS = pytest.mark.parametrize(
 )
 
 
+def empty_units(n: int, m: int, q: int, f: int) -> tuple[np.ndarray, ...]:
+    return (
+        np.zeros((n * f, 5)), np.zeros((n, 5)), np.full(n * f, 6.0), np.full(n, 6.0),
+        np.zeros(n * f, np.uint8), np.full((n, 2), min(f, 5), np.int32), np.zeros((m, f), np.uint16),
+        np.zeros((q, f), np.uint16), np.full(m, (1 << f) - 1, np.uint32), np.zeros(m, np.uint32),
+        np.full((m, f), -1, np.int32), np.zeros((q, f), np.uint16),
+    )  # fmt: skip
+
+
 def settled(slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float) -> SimpleNamespace:
     """A crowd after three rounds; odd pairs may use all channels, even ones not the first and third."""
     slot = slot_of(seed, cells=150, half_width_deg=1.5, satellites=15, beams=min(channels, 5))
@@ -293,12 +306,7 @@ def settled(slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: 
     rate = slot.pairs.full_rate_bps[pair]
     barred = np.where(np.arange(q) % 2 == 0, 0b101, 0).astype(np.uint32)
     list_ = (offset, satellite, rate, barred, np.zeros(q), cone_offset, cones)
-    units = (
-        np.zeros((n * f, 5)), np.zeros((n, 5)), np.full(n * f, 6.0), np.full(n, 6.0),
-        np.zeros(n * f, np.uint8), np.full((n, 2), min(f, 5), np.int32), np.zeros((m, f), np.uint16),
-        np.zeros((q, f), np.uint16), np.full(m, (1 << f) - 1, np.uint32), np.zeros(m, np.uint32),
-        np.full((m, f), -1, np.int32), np.zeros((q, f), np.uint16),
-    )  # fmt: skip
+    units = empty_units(n, m, q, f)
     cell, of = np.empty(m * 4, dtype=np.int64), np.empty(m * 4)
     count = divide_cells(steps.sum(axis=1) / 6e8, 1.0, 4, np.arange(m)[::-1].copy(), cell, of)
     cell, of = cell[:count], of[:count]
@@ -387,3 +395,27 @@ def test_rows_spend_what_units_afford(
     np.testing.assert_allclose(
         np.bincount(rows[:, 3], shares * rates, minlength=x.m), due, rtol=1e-5, atol=10
     )
+
+
+@UNITS
+def test_parts_find_their_places_of_the_slot_before(
+    slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float
+) -> None:
+    """Into empty units all come back to where they were; what is closed meanwhile stays unplaced."""
+    x = settled(slot_of, seed, channels, feeder_bps)
+    placed = np.flatnonzero(x.parts[2] >= 0)
+    by_cell = placed[np.argsort(x.cell[placed], kind="stable")]
+    row_offset = np.searchsorted(x.cell[by_cell], np.arange(x.m + 1))
+    rows = (row_offset, x.satellite[x.parts[2][by_cell]], x.parts[3][by_cell])
+    for word, back in ((0, True), (0xFFFF, False)):
+        list_ = (*x.list_[:3], x.barred | np.uint32(word), *x.list_[4:])
+        units = empty_units(x.n, x.m, x.q, channels)
+        again = (np.full(x.count, -1), np.full(x.count, -1, dtype=np.int32))
+        recall(x.cell, x.of, *again, *rows, x.steps, x.feeder, units, list_)
+        assert (again[0] >= 0).sum() == (len(placed) if back else 0)
+        if back:
+            for c in range(x.m):
+                mine = x.cell == c
+                had = sorted(zip(x.parts[2][mine], x.parts[3][mine], strict=True))
+                assert sorted(zip(again[0][mine], again[1][mine], strict=True)) == had
+            np.testing.assert_array_equal(units[6], x.units[6])

@@ -103,7 +103,7 @@ class BeamScheduler:
         if previous is not None:
             _same_things(slot, previous)
         asked, gateway_of = _ask(slot, previous)
-        rows, shares, full_rate = self._rows(slot, asked)
+        rows, shares, full_rate = self._rows(slot, asked, previous)
         order = np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0], rows[:, 3]))
         satellite, polarisation, channel, cell, beam = (np.ascontiguousarray(x) for x in rows[order].T)
         shares, rate = shares[order], shares[order] * full_rate[order]
@@ -113,7 +113,7 @@ class BeamScheduler:
             served, level,
         )  # fmt: skip
 
-    def _rows(self, slot: Slot, asked: Asked) -> Rows:
+    def _rows(self, slot: Slot, asked: Asked, previous: Schedule | None) -> Rows:
         """By lanes where channels are plenty, by units where they are short; the better in a small slot."""
         quick = len(slot.pairs.satellite) <= QUICK_PAIRS
         crowded = self._crowding(slot, asked) > CROWDED
@@ -123,16 +123,16 @@ class BeamScheduler:
             if lanes is not None and smooth and not crowded:
                 return lanes
         # Units know no second satellite on a channel: what they give holds for any Nco.
-        units = self._by_units(slot, asked, quick)
+        units = self._by_units(slot, asked, previous, quick)
         if lanes is None or _is_better(self._levels(slot, asked, units), self._levels(slot, asked, lanes)):
             return units
         return lanes
 
-    def _by_units(self, slot: Slot, asked: Asked, polish: bool) -> Rows:
+    def _by_units(self, slot: Slot, asked: Asked, previous: Schedule | None, polish: bool) -> Rows:
         units = Units(slot, asked, self._order)
         while not units.cones(self._near):
             self._look_farther()
-        rows = units.fill()
+        rows = units.fill(previous)
         while polish:
             desk = _Desk(slot, asked, self._near, self._order)
             if desk.enter(*rows) and desk.top_up(list(TARGETS)) and desk.exchange():

@@ -17,13 +17,12 @@ AIM = 0.75
 
 
 @njit(cache=True)
-def usable_pairs(offset, satellite, full_rate, steps, local, bonus):
+def usable_pairs(offset, satellite, full_rate, steps, local):
     """Pairs of cells that want something with satellites that have a feeder: what the other kernels work on.
 
     local    int32 (N,) number of a satellite among those with a feeder and a beam, -1 for the others
-    bonus    (K,) factor of a pair, 1 or more
     returns  offset (M+1,), pair (Q,), its satellite by the numbers of `local` (Q,), weight (Q,), seconds per
-             bit (Q,): the weight is bonus x rate^8, since a high rate is a high elevation, a small footprint
+             bit (Q,): the weight is rate^8, since a high rate is a high elevation, a small footprint
     """
     m, n = len(steps), 0
     out_offset = np.zeros(m + 1, np.int64)
@@ -44,7 +43,7 @@ def usable_pairs(offset, satellite, full_rate, steps, local, bonus):
                 r = full_rate[pair[i]] / highest
                 r *= r
                 r *= r
-                weight[i] = r * r * bonus[pair[i]]
+                weight[i] = r * r
         out_offset[c + 1] = n
     return out_offset, pair[:n], sat[:n], weight[:n], slowness[:n]
 
@@ -98,8 +97,11 @@ def prices(offset, satellite, weight, slowness, steps, beams, feeder, rounds, ta
 
 
 @njit(cache=True)
-def shortlist(offset, pair, satellite, weight, most):
-    """The `most` heaviest pairs of each cell, by satellite: offset (M+1,), pair (L,), satellite (L,)."""
+def shortlist(offset, pair, satellite, weight, previous, most):
+    """The `most` heaviest pairs of each cell, by satellite: offset (M+1,), pair (L,), satellite (L,).
+
+    previous  bool (K,): the pair was used in the slot before; these come first
+    """
     m = len(offset) - 1
     out_offset = np.zeros(m + 1, np.int64)
     out, sat, heavy = np.empty(m * most, np.int64), np.empty(m * most, np.int32), np.empty(most)
@@ -107,14 +109,16 @@ def shortlist(offset, pair, satellite, weight, most):
     for c in range(m):
         start, held, lightest = n, 0, 0
         for i in range(offset[c], offset[c + 1]):
+            # No weight is above 1.
+            weighs = weight[i] + (1.0 if previous[pair[i]] else 0.0)
             if held < most:
                 at = held
                 held += 1
-            elif weight[i] > heavy[lightest]:
+            elif weighs > heavy[lightest]:
                 at = lightest
             else:
                 continue
-            out[start + at], sat[start + at], heavy[at] = pair[i], satellite[i], weight[i]
+            out[start + at], sat[start + at], heavy[at] = pair[i], satellite[i], weighs
             if held == most:
                 lightest = 0
                 for j in range(1, most):

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from skylift.sky.schedule.levels_kernel import STEPS
-from skylift.sky.schedule.problem import Floats, Ints, Slot, Words
+from skylift.sky.schedule.problem import Floats, Ints, Schedule, Slot, Words
 from skylift.sky.schedule.shortlist_kernel import cones_of_pairs, prices, shortlist, usable_pairs
-from skylift.sky.schedule.units_kernel import caps, divide_cells, settle, write_rows
+from skylift.sky.schedule.units_kernel import caps, divide_cells, recall, settle, write_rows
 
 # Satellites that a cell looks at. Twelve of 29 lose nothing in Ukraine, eight a tenth of what is served.
 SHORT = 12
@@ -25,8 +25,6 @@ CONE_COST = 0.4
 SOFTNESS = 0.1
 # Rounds in which parts seek a better unit, and what a move must bring, in levels.
 ROUNDS, LEAST_GAIN = 2, 1e-6
-# Levels that a pair used in the slot before adds to its chances of being on the short list, as a factor.
-KEPT_BONUS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +49,18 @@ class Units:
         local[self._satellites] = np.arange(len(self._satellites))
         self._feeder = asked.feeder_bps[self._satellites]
         self._beams = np.ascontiguousarray(beams[self._satellites])
-        bonus = np.where(asked.kept, KEPT_BONUS, 1.0)
         offset, pair, satellite, weight, slowness = usable_pairs(
-            pairs.offset, pairs.satellite, asked.full_rate_bps, asked.steps, local, bonus
+            pairs.offset, pairs.satellite, asked.full_rate_bps, asked.steps, local
         )
         self._target = np.empty(len(asked.steps))
         lanes = self._beams.sum(axis=1).astype(np.float64)
         prices(
             offset, satellite, weight, slowness, asked.steps, lanes, self._feeder, PRICE_ROUNDS, self._target
         )
-        self._offset, self._pair, self._satellite = shortlist(offset, pair, satellite, weight, SHORT)
-        self._order = order
+        self._offset, self._pair, self._satellite = shortlist(
+            offset, pair, satellite, weight, asked.kept, SHORT
+        )
+        self._order, self._local = order, local
 
     def cones(self, near: tuple[Any, ...]) -> bool:
         """Finds what each beam covers; False where the neighbours held do not reach as far as a beam does."""
@@ -72,7 +71,7 @@ class Units:
         )  # fmt: skip
         return len(self._cone_offset) > 0
 
-    def fill(self) -> tuple[Ints, Floats, Floats]:
+    def fill(self, previous: Schedule | None) -> tuple[Ints, Floats, Floats]:
         """Rows (R, 5) of satellite, polarisation, channel, cell, beam; shares (R,), full rates (R,)."""
         asked, steps = self._asked, self._asked.steps
         m, n, f, q = len(steps), len(self._satellites), self._slot.rules.channels, len(self._pair)
@@ -94,9 +93,17 @@ class Units:
         v = len(part_cell)
         parts = (part_cell, part_of, np.full(v, -1, dtype=np.int64), np.full(v, -1, dtype=np.int32))
         cost = CONE_COST * q / max(len(self._cone), 1)
+        gain = LEAST_GAIN
+        if previous is not None and self._slot.rules.keep_level > 0.0:
+            gain = max(gain, self._slot.rules.keep_level)
+            row_offset = np.searchsorted(previous.cell, np.arange(m + 1))
+            recall(
+                *parts, row_offset, self._local[previous.satellite], previous.channel, steps, self._feeder,
+                units, list_,
+            )  # fmt: skip
         for turn in range(1 + ROUNDS):
             target = self._target if turn == 0 else np.full(m, float(STEPS))
-            moved = settle(np.arange(v), *parts, steps, target, self._feeder, cost, LEAST_GAIN, units, list_)
+            moved = settle(np.arange(v), *parts, steps, target, self._feeder, cost, gain, units, list_)
             if moved == 0:
                 break
         cap = np.empty(n)

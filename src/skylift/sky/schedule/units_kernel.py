@@ -49,6 +49,19 @@ def _reached(sums, row, steps, amount, room):
 
 
 @njit(cache=True)
+def find(c, s, offset, satellite):
+    """The short-listed pair of cell c and satellite s; -1 if there is none."""
+    low, high = offset[c], offset[c + 1]
+    while low < high:
+        middle = (low + high) >> 1
+        if satellite[middle] < s:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < offset[c + 1] and satellite[low] == s else -1
+
+
+@njit(cache=True)
 def cover(q, c, f, adds, units, list_):
     """Enters (or takes back) that pair q serves its cell c on channel f, and all that this covers."""
     total, own, bare, held, server = units[6:11]
@@ -62,25 +75,18 @@ def cover(q, c, f, adds, units, list_):
         server[c, f] = -1
     for i in range(cone_offset[q], cone_offset[q + 1]):
         x = cone[i]
-        low, high = offset[x], offset[x + 1]
-        while low < high:
-            middle = (low + high) >> 1
-            if satellite[middle] < s:
-                low = middle + 1
-            else:
-                high = middle
-        here = low < offset[x + 1] and satellite[low] == s
+        twin = find(x, s, offset, satellite)
         if adds:
             total[x, f] += 1
             bare[x] &= ~bit
-            if here:
-                own[low, f] += 1
+            if twin >= 0:
+                own[twin, f] += 1
         else:
             total[x, f] -= 1
             if total[x, f] == 0:
                 bare[x] |= bit
-            if here:
-                own[low, f] -= 1
+            if twin >= 0:
+                own[twin, f] -= 1
 
 
 @njit(cache=True)
@@ -170,6 +176,30 @@ def look(q, c, units, list_, fresh):
 
 
 @njit(cache=True)
+def recall(
+    part_cell, part_of, part_pair, part_channel, row_offset, row_satellite, row_channel, steps, feeder, units,
+    list_,
+):  # fmt: skip
+    """Puts parts where their cells were served in the slot before, as far as the rules still let them.
+
+    row_offset (M+1,), row_satellite, row_channel  that slot's rows by cell; satellites by their local numbers
+    """
+    fresh = np.empty(units[11].shape[1], np.int64)
+    row, before = 0, -1
+    for v in range(len(part_cell)):
+        c = part_cell[v]
+        row = row + 1 if c == before else row_offset[c]
+        before = c
+        if row < row_offset[c + 1] and row_satellite[row] >= 0 and row_channel[row] < len(fresh):
+            s, f = row_satellite[row], row_channel[row]
+            q = find(c, s, list_[0], list_[1])
+            room = units[4][s * len(fresh) + f] > 0 or units[5][s, 0] > 0 or units[5][s, 1] > 0
+            if q >= 0 and room and not (look(q, c, units, list_, fresh) >> np.uint32(f)) & ONE:
+                move(q, c, f, part_of[v], 1, steps, feeder, units, list_)
+                part_pair[v], part_channel[v] = q, f
+
+
+@njit(cache=True)
 def settle(
     order, part_cell, part_of, part_pair, part_channel, steps, target, feeder, cost, gain, units, list_
 ):  # fmt: skip
@@ -220,9 +250,8 @@ def settle(
             word = look(q, c, units, list_, fresh)
             for f in range(channels):
                 if reached[f] >= 0.0 and not (word >> np.uint32(f)) & ONE:
-                    score = reached[f] + worth[q] - cost * fresh[f]
-                    if q == now and f == at:
-                        score += gain
+                    score = reached[f] + worth[q]
+                    score += gain if q == now and f == at else -cost * fresh[f]
                     if score > best_score:
                         best, best_channel, best_score = q, f, score
         if best >= 0:
