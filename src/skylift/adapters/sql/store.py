@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
 
 from skylift.adapters.sql.checking import check
 from skylift.adapters.sql.engine import BUSY_TIMEOUT_S, WRITES, make_engine, sqlite_file
@@ -18,7 +19,7 @@ from skylift.adapters.sql.faults import locked, told
 from skylift.adapters.sql.journal import read_journal
 from skylift.adapters.sql.migrating import make_ready
 from skylift.adapters.sql.reading import SqlReader, to_stored
-from skylift.adapters.sql.schema import JOURNAL_HEAD, THINGS
+from skylift.adapters.sql.schema import JOURNAL_HEAD, THING_KEYS, THINGS
 from skylift.adapters.sql.writing import SqlTransaction
 from skylift.base.events import EventTypes
 from skylift.base.things import Room
@@ -72,6 +73,8 @@ class SqlStore:
         self._turn = threading.Lock()
         self._writing = self.engine.execution_options(**{WRITES: True})
         self._has_traces = True
+        # New things that PostgreSQL's planner was told of by this process, and those that it was not.
+        self._known_things = self._unknown_things = 0
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         return self.writing()
@@ -101,6 +104,7 @@ class SqlStore:
             self._has_traces |= transaction.erased
             if self._has_traces:
                 self._has_traces = not scrub(self.engine)
+            self._count(transaction.written)
         finally:
             self._turn.release()
 
@@ -156,6 +160,19 @@ class SqlStore:
     def close(self) -> None:
         with told():
             self.engine.dispose()
+
+    def _count(self, written: int) -> None:
+        """On PostgreSQL, see to its statistics whenever things have doubled.
+
+        It does so itself once a minute; until then an import looks ids up by reading all things of the kind.
+        """
+        self._unknown_things += written
+        if self.engine.dialect.name != "postgresql" or self._unknown_things < max(1000, self._known_things):
+            return
+        self._known_things, self._unknown_things = self._known_things + self._unknown_things, 0
+        # A help, no duty: what was written stands.
+        with contextlib.suppress(DBAPIError), self._writing.begin() as connection:
+            connection.exec_driver_sql(f"ANALYZE {THINGS.name}, {THING_KEYS.name}")
 
     def _begun(self, connection: Connection) -> SqlTransaction:
         try:
