@@ -1,4 +1,4 @@
-"""Consignments through the office on a real store; the terminals in them follow, or nothing happens at all."""
+"""Consignments through the office on a real store; the terminals in them follow, all of them or none."""
 
 from __future__ import annotations
 
@@ -37,9 +37,15 @@ def sent(
     """A consignment on its way, by one leg."""
     do = bureau.do
     do(
-        bureau.logistics, "shipment.create", reference=f"SL-{id[4:]}001", origin=origin, destination=to,
-        recipient="acc_ministry", lines=lines(*with_what), new_id=id,
-    )  # fmt: skip
+        bureau.logistics,
+        "shipment.create",
+        reference=f"SL-{id[4:]}001",
+        origin=origin,
+        destination=to,
+        recipient="acc_ministry",
+        lines=lines(*with_what),
+        new_id=id,
+    )
     do(bureau.logistics, "shipment.pack", id)
     do(bureau.logistics, "shipment.plan-leg", id, from_place=origin, to_place=to, carrier="DHL-PL")
     do(bureau.logistics, "shipment.depart", id)
@@ -98,8 +104,13 @@ def test_what_is_elsewhere_is_not_packed_a_second_time(bureau: Any, ministry: Ac
     sent(bureau)
     again = {"origin": "WAW-1", "destination": "LVIV-2", "recipient": "acc_ministry"}
     bureau.do(
-        bureau.logistics, "shipment.create", reference="SL-9001", lines=lines(*SERIALS[:2]), new_id="shp_2", **again
-    )  # fmt: skip
+        bureau.logistics,
+        "shipment.create",
+        reference="SL-9001",
+        new_id="shp_2",
+        lines=lines(*SERIALS[:2]),
+        **again,
+    )
     with pytest.raises(Refused, match="not in WAW-1 but consignment shp_1; so are 1 more"):
         bureau.do(bureau.logistics, "shipment.pack", "shp_2")
     bureau.do(bureau.logistics, "shipment.arrive", "shp_1")

@@ -156,6 +156,8 @@ def _of_batch(claims: Claims, batch: BatchFact | None) -> list[str]:
     found = []
     if not batch.sent:
         found.append(f"shipment {claims.batch} has not been sent")
+    if claims.kind is Kind.BATCH_SENT and batch.received:
+        found.append(f"shipment {claims.batch} is not on its way any more: it has been received")
     if claims.kind is Kind.BATCH_RECEIVED and not batch.received:
         found.append(f"shipment {claims.batch} has not been received")
     if claims.ordinal != batch.number:

@@ -55,7 +55,7 @@ class StatementState(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A word to the public."""
+    """A word to the public. withdrawn_at: of one that was published; None where it was not."""
 
     id: str
     state: StatementState = StatementState.UNKNOWN
@@ -63,6 +63,7 @@ class Statement:
     texts: dict[str, str] = field(default_factory=dict)
     published_at: InstantUs | None = None
     reason: str = ""
+    withdrawn_at: InstantUs | None = None
 
 
 _S = StatementState
@@ -88,7 +89,8 @@ def apply(statement: Statement, event: Event) -> Statement:
         case StatementPublished():
             return replace(after, texts=event.texts, published_at=event.at)
         case StatementWithdrawn():
-            return replace(after, reason=event.reason)
+            gone_at = None if statement.published_at is None else event.at
+            return replace(after, reason=event.reason, withdrawn_at=gone_at)
     return after
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skylift.service.approval.state import ROOM as APPROVALS
-from skylift.twin.office import accounts, approvals, regions, requests, shipments, terminals
+from skylift.twin.office import accounts, approvals, regions, requests, shipments, statements, terminals
 from skylift.twin.office.verbs import VerbTable
 
 TABLE = VerbTable.of(
@@ -12,6 +12,7 @@ TABLE = VerbTable.of(
     accounts.VERBS,
     terminals.VERBS,
     shipments.VERBS,
+    statements.VERBS,
     approvals.VERBS,
 )
 # Agreements are begun by the verbs that need them.

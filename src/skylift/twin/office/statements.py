@@ -1,0 +1,181 @@
+"""Words to the public: claims come from the record, never typed, and are looked at again before they go out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from skylift.base.errors import Refused
+from skylift.base.events import Event
+from skylift.base.instants import InstantUs
+from skylift.base.things import Room
+from skylift.ports.store import Reader, Stored, Wanted
+from skylift.service.account.roles import Subject
+from skylift.service.region import state as regions
+from skylift.service.region.events import CellMode
+from skylift.service.region.state import Region, RegionState
+from skylift.service.shipment import state as shipments
+from skylift.service.shipment.goods import Goods
+from skylift.service.shipment.state import Shipment, ShipmentState
+from skylift.service.statement import state as decide
+from skylift.service.statement.drafting import BatchFact, Claims, Kind, RecordedFacts, RegionFact, drafted
+from skylift.service.statement.state import ROOM, Statement
+from skylift.service.terminal import state as terminals
+from skylift.service.terminal.events import CommandKind
+from skylift.service.terminal.state import TerminalState
+from skylift.twin.office.verbs import Because, Moment, Nothing, Verb
+
+AT_ONCE = 500
+_PLACE_UK = re.compile(r"[А-ЩЬЮЯҐЄІЇа-щьюяґєії'’ -]{2,60}")
+_OF_BATCHES = (Kind.BATCH_SENT, Kind.BATCH_RECEIVED)
+_SERVED = (CellMode.ENABLED, CellMode.RESTRICTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """about: the region; batch: the shipment, where it is about one.
+
+    place_uk  what the region is called in Ukrainian, in a sentence that names it: "Україна"
+    """
+
+    kind: Kind
+    about: str
+    batch: str = ""
+    place_uk: str = ""
+
+
+def facts_about(reader: Reader, about: str, kind: Kind, at: InstantUs, place_uk: str = "") -> RecordedFacts:
+    """What is on record about a region, as far as a statement of this kind can claim it."""
+    region = reader.get(regions.ROOM, about)
+    known = {} if region is None else {about: _region_fact(region.thing, at, place_uk)}
+    batches = _batches(reader, about) if kind in _OF_BATCHES else {}
+    online = {about: _online(reader, about, at)} if kind is Kind.TERMINALS_ONLINE else {}
+    return RecordedFacts(at, known, batches, online)
+
+
+def _region_fact(region: Region, at: InstantUs, place_uk: str) -> RegionFact:
+    state = region.state.value
+    if region.state is RegionState.ACTIVE:
+        if region.missing_papers(at):
+            state = "switched on, but its papers do not hold now"
+        elif not any(cell.mode in _SERVED for cell in region.cells.values()):
+            state = "switched on, but none of its cells is"
+    return RegionFact({"en": region.title, **({"uk": place_uk} if place_uk else {})}, state)
+
+
+def _batches(reader: Reader, about: str) -> dict[str, BatchFact]:
+    """By the order in which they first departed; one that was turned back or lost keeps its number."""
+    departed: list[tuple[InstantUs, Shipment]] = []
+    for stored in _every(reader, shipments.ROOM, Wanted(region=about, limit=AT_ONCE)):
+        shipment: Shipment = stored.thing
+        first = next((leg.departed_at for leg in shipment.legs if leg.departed_at is not None), None)
+        if first is not None:
+            departed.append((first, shipment))
+    departed.sort(key=lambda one: (one[0], one[1].id))
+    return {s.id: _batch_fact(reader, n, s) for n, (_, s) in enumerate(departed, 1)}
+
+
+def _batch_fact(reader: Reader, number: int, shipment: Shipment) -> BatchFact:
+    came = shipment.state is ShipmentState.RECEIVED or (
+        shipment.state is ShipmentState.CLOSED and shipment.confirmed_at is not None
+    )
+    # Back at its origin it has been received by nobody who was promised it.
+    turned_back = shipment.destination == shipment.origin
+    gone = turned_back or shipment.state is ShipmentState.LOST
+    gone |= shipment.state is ShipmentState.CLOSED and not came
+    received = came and not turned_back
+    return BatchFact(
+        number, not gone, received, _terminals_in(reader, shipment.good if received else shipment.goods)
+    )
+
+
+def _terminals_in(reader: Reader, goods: Goods) -> int:
+    """How many of the pieces are terminals of ours; cables and mounts are not."""
+    return sum(
+        any(reader.find(terminals.ROOM, key, serial) is not None for key in ("serial", "kit"))
+        for serial in goods.serials
+    )
+
+
+def _online(reader: Reader, about: str, at: InstantUs) -> int:
+    """Those whose activation an enforcer has confirmed; what was only asked is not online."""
+    wanted = Wanted(status=TerminalState.ACTIVE.value, region=about, limit=AT_ONCE)
+    return sum(
+        stored.thing.in_force(at) is CommandKind.ACTIVATE for stored in _every(reader, terminals.ROOM, wanted)
+    )
+
+
+def _every(reader: Reader, room: Room[Any], wanted: Wanted) -> Iterator[Stored[Any]]:
+    after = ""
+    while True:
+        page = reader.list(
+            room, Wanted(wanted.status, wanted.region, wanted.owner, wanted.words, after, wanted.limit)
+        )
+        yield from page
+        if len(page) < wanted.limit:
+            return
+        after = page[-1].id
+
+
+def _claims(moment: Moment, given: Create) -> tuple[Claims, RecordedFacts]:
+    if given.place_uk and not _PLACE_UK.fullmatch(given.place_uk):
+        raise Refused(
+            "statement.place",
+            "place_uk",
+            "it is the name of a country or region in Ukrainian letters",
+            "write for example Україна, or leave it out",
+        )
+    facts = facts_about(moment.reader, given.about, given.kind, moment.at, given.place_uk)
+    claims = drafted(given.kind, given.about, facts, given.batch if given.kind in _OF_BATCHES else "")
+    if given.kind in (*_OF_BATCHES, Kind.TERMINALS_ONLINE) and not claims.number:
+        raise Refused(
+            "statement.none",
+            f"statement {given.kind.value}",
+            "the record knows of no terminal there",
+            "record the terminals first, by their serials",
+        )
+    return claims, facts
+
+
+def _drafted(statement: Statement, moment: Moment, given: Create) -> Sequence[Event]:
+    return decide.drafted(statement, moment.who, *_claims(moment, given))
+
+
+def _redrafted(statement: Statement, moment: Moment, given: Nothing) -> Sequence[Event]:
+    claims = statement.claims
+    decide.CYCLE.after(statement.id, statement.state, decide.StatementDrafted)
+    place_uk = claims.titles.get("uk", "")
+    again = Create(
+        claims.kind, claims.about, claims.batch, place_uk if place_uk != claims.titles.get("en") else ""
+    )
+    return _drafted(statement, moment, again)
+
+
+def _published(statement: Statement, moment: Moment, given: Nothing) -> Sequence[Event]:
+    claims = statement.claims
+    facts = facts_about(moment.reader, claims.about, claims.kind, moment.at)
+    return decide.published(statement, moment.who, facts)
+
+
+VERBS = (
+    Verb(
+        "statement.create",
+        ROOM,
+        Create,
+        _drafted,
+        "Draft a word to the public from what is recorded.",
+        creates=True,
+        subject_of=lambda given, actor: Subject(region=given.about),
+    ),
+    Verb("statement.redraft", ROOM, Nothing, _redrafted, "Draft it anew: the record has changed."),
+    Verb("statement.publish", ROOM, Nothing, _published, "Say it, if the record still bears it."),
+    Verb(
+        "statement.withdraw",
+        ROOM,
+        Because,
+        lambda s, m, a: decide.withdrawn(s, m.who, a.reason),
+        "Take it back; readers are told why.",
+    ),
+)
