@@ -57,9 +57,18 @@ def shared_file() -> Callable[[str], Path]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In CI, which has ../shared, a test skipped for want of it fails: what never runs proves nothing."""
+    """In CI a test skipped for want of what CI has fails: what never runs proves nothing.
+
+    That is ../shared, and the parts that .ci/run has installed and names in SKYLIFT_TEST_PARTS.
+    """
     report = yield
-    if report.skipped and os.environ.get("CI") and SHARED.exists() and "../shared" in str(report.longrepr):
-        report.outcome = "failed"
-        report.longrepr = f"skipped although CI has ../shared: {report.longrepr}"
+    if report.skipped and os.environ.get("CI"):
+        parts = [
+            *os.environ.get("SKYLIFT_TEST_PARTS", "").split(),
+            *(["../shared"] if SHARED.exists() else []),
+        ]
+        for part in parts:
+            if part.lower() in str(report.longrepr).lower():
+                report.outcome = "failed"
+                report.longrepr = f"skipped although CI has {part}: {report.longrepr}"
     return report
