@@ -114,6 +114,16 @@ def exchange(order, offset, satellite, full_rate, barred, steps, least_gap, top,
 
 
 @njit(cache=True)
+def empty_rows(book):
+    """Rows that have handed over all they had: they light and cover still, until `refresh`."""
+    shares, count = book[11], book[13]
+    empty = 0
+    for row in range(count[0]):
+        empty += 1 if shares[row] <= CRUMB else 0
+    return empty
+
+
+@njit(cache=True)
 def refresh(book, rules):
     """Forgets what rows that have handed over all still light and cover; -1 if `near` reaches too short."""
     _, _, beam_of, lit, _, _, _, covers, served = book[:9]

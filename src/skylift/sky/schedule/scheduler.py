@@ -11,7 +11,7 @@ import numpy.typing as npt
 from skylift.base.errors import Refused
 from skylift.sky.schedule.balance_kernel import PARTS, divide, join, mark_previous, satellite_levels
 from skylift.sky.schedule.cones_kernel import crowding, neighbours
-from skylift.sky.schedule.exchange_kernel import exchange, highest_users, refresh
+from skylift.sky.schedule.exchange_kernel import empty_rows, exchange, highest_users, refresh
 from skylift.sky.schedule.feeders_kernel import assign_feeders, feeders_of_satellites, gateways_of_satellites
 from skylift.sky.schedule.lanes_kernel import enter_rows, place_parts, top_up
 from skylift.sky.schedule.levels_kernel import STEPS, by_class, cells_of_satellites, demand_curves
@@ -341,7 +341,7 @@ class _Desk:
 
     def exchange(self) -> bool:
         top, asleep = np.empty(len(self._slot.satellites)), np.zeros(len(self._slot.cells), dtype=np.bool_)
-        takers, before = 0, np.inf
+        takers, before, empty = 0, np.inf, 0
         for gap in EXCHANGE_GAP:
             # Nobody found any more, or a smaller gap will do: all ask again, for much has changed hands.
             woken = takers == 0 or gap < before
@@ -350,7 +350,10 @@ class _Desk:
                 asleep[:] = False
             highest_users(self._asked.steps, self._book, top)
             takers = exchange(*self._pairs(), gap, top, asleep, self._book, self._rules)
-            if takers < 0 or (takers > 0 and refresh(self._book, self._rules) < 0):
+            if takers < 0:
+                return False
+            empty, before_empty = int(empty_rows(self._book)), empty
+            if empty > before_empty and refresh(self._book, self._rules) < 0:
                 return False
             if takers == 0 and woken and gap == EXCHANGE_GAP[-1]:
                 break

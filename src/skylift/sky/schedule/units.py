@@ -21,6 +21,8 @@ PRICE_ROUNDS = 8
 PART_TIME, MOST_PARTS = 1.2, 16
 # What it costs in levels to cover an average cone anew; from a half to twice this makes no difference.
 CONE_COST = 0.4
+# In the last round, when nobody need come after, covering anew costs so much of that.
+LAST_COST = 0.1
 # A better rate counts a little, in levels per e-fold.
 SOFTNESS = 0.1
 # Rounds in which parts seek a better unit, and what a move must bring, in levels.
@@ -103,7 +105,17 @@ class Units:
             )  # fmt: skip
         for turn in range(1 + ROUNDS):
             target = self._target if turn == 0 else np.full(m, float(STEPS))
-            moved = settle(np.arange(v), *parts, steps, target, self._feeder, cost, gain, units, list_)
+            moved = settle(
+                np.arange(v),
+                *parts,
+                steps,
+                target,
+                self._feeder,
+                cost if turn < ROUNDS else LAST_COST * cost,
+                gain,
+                units,
+                list_,
+            )
             if moved == 0:
                 break
         cap = np.empty(n)
