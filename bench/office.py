@@ -1,4 +1,4 @@
-"""The office over HTTP: writes with login, journal and synchronous=FULL; lists of 100,000 terminals; permission.
+"""The office over HTTP: writes with login, journal and synchronous=FULL; lists; permission.
 
 Server and clients share one core; the server is a process of its own. No peer: none of the usual ones keeps a
 journal that is hash-chained.
@@ -195,7 +195,7 @@ def cases(seed: int) -> list[Case]:
         )  # fmt: skip
 
     def p95_s(answers: Any) -> float:
-        return statistics.quantiles([answer[0] for answer in answers], n=20)[-1]
+        return float(statistics.quantiles([answer[0] for answer in answers], n=20)[-1])
 
     return [
         case(

@@ -54,6 +54,13 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
         f"<td>{escape(p.get('description', ''))}</td></tr>"
         for p in operation.get("parameters", ())
     )
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    if "$ref" in body:
+        parameters += f"<tr><th scope=row>body</th><td></td><td>{_kind(body)}</td></tr>"
+    for name, value in body.get("properties", {}).items():
+        parameters += (
+            f"<tr><th scope=row><code>{escape(name)}</code></th><td>{_kind(value)}</td><td></td></tr>"
+        )
     answers = "".join(
         f"<li>{status}: {_reference(answer)}</li>"
         for status, answer in operation["responses"].items()
@@ -93,6 +100,10 @@ def _kind(value: dict[str, Any]) -> str:
         return f'<a href="#{name}">{name}</a>'
     if "anyOf" in value:
         return " or ".join(_kind(option) for option in value["anyOf"])
+    if "prefixItems" in value:
+        return ", ".join(_kind(option) for option in value["prefixItems"])
+    if isinstance(value.get("type"), list):
+        return " or ".join(escape(str(option)) for option in value["type"])
     if value.get("type") == "array":
         return f"list of {_kind(value.get('items', {}))}"
     if "enum" in value:

@@ -29,7 +29,7 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture(autouse=True, scope="session")
 def _quick_hashes() -> Iterator[None]:
-    """Passwords are hashed with the least that the library allows: what is tested is what is done with them."""
+    """Passwords are hashed with the least that the library allows: these tests are not about the hash."""
     from argon2 import PasswordHasher
 
     with pytest.MonkeyPatch.context() as patch:

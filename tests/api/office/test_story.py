@@ -12,8 +12,8 @@ def activated_region(town: Town, operator: Person, approver: Person) -> tuple[st
     region = operator.made("regions", country="UA", title="Ukraine", cells=CELLS)["id"]
     authority = town.person("authority", region, by=operator, approver=approver)
     authority.made(
-        f"regions/{region}/grant", paper="temporary-authorisation", authority="regulator", document="decision 1",
-        valid_from="2022-02-26T12:00:00Z", valid_until="2022-03-26T12:00:00Z",
+        f"regions/{region}/grant", paper="temporary-authorisation", authority="regulator",
+        document="decision 1", valid_from="2022-02-26T12:00:00Z", valid_until="2022-03-26T12:00:00Z",
     )  # fmt: skip
     for path, body in (
         (f"regions/{region}/cells", {"cells": CELLS, "mode": "enabled"}),

@@ -116,7 +116,7 @@ def _cursor(after: str) -> str:
 
 def _after(cursor: str) -> str:
     try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):
         text = "\0"
     if len(text) > 200 or (text and not text.isprintable()):

@@ -56,6 +56,7 @@ def add_doors(document: dict[str, Any], doors: Sequence[Door], table: VerbTable)
     for room in table.rooms():
         schemas[thing_name(room)] = _thing(room, names[room.state])
     schemas["Problem"] = PROBLEM
+    _as_problems(document)
     document["components"]["securitySchemes"] = {
         "token": {
             "type": "http",
@@ -69,6 +70,17 @@ def add_doors(document: dict[str, Any], doors: Sequence[Door], table: VerbTable)
         shared = methods.get(door.method.lower())
         methods[door.method.lower()] = operation if shared is None else _either(shared, operation)
     return document
+
+
+def _as_problems(document: dict[str, Any]) -> None:
+    """FastAPI has one media type for all that is JSON; errors have their own."""
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for response in operation["responses"].values():
+                content = response.get("content", {})
+                schema = content.get("application/json", {}).get("schema", {})
+                if schema.get("$ref") == "#/components/schemas/Error":
+                    content["application/problem+json"] = content.pop("application/json")
 
 
 def _types(doors: Sequence[Door], table: VerbTable) -> dict[type, None]:

@@ -37,13 +37,17 @@ def status_of(error: SkyliftError) -> int:
             return 403
         case Conflict():
             return 409
+        case Missing():
+            return 404
     kind, _, what = error.code.partition(".")
-    if what in {"wrong-state"} or kind == "approval" or error.code in _STATE_OF_THE_WORLD:
+    if (
+        what in {"wrong-state"}
+        or (kind == "approval" and what != "unknown")
+        or error.code in _STATE_OF_THE_WORLD
+    ):
         return 409
     if what == "argument" or kind in {"body", "header", "parameter"}:
         return 400
-    if isinstance(error, Missing):
-        return 404
     return 422
 
 

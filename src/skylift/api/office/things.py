@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, get_type_hints
 
@@ -156,9 +156,23 @@ def _arguments(verb: Verb, given: dict[str, Any], instants: tuple[str, ...]) -> 
         if isinstance(given.get(name), str):
             given[name] = instant(given[name], f"field '{name}'")
     for name, value in given.items():
-        if name not in verb.personal and isinstance(value, str):
-            _refuse_personal(verb, name, value)
+        if name not in verb.personal:
+            for text in _texts(value):
+                _refuse_personal(verb, name, text)
     return given
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a JSON value. It is no deeper than the reader of JSON went."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield name
+            yield from _texts(part)
 
 
 def _refuse_personal(verb: Verb, name: str, value: str) -> None:
