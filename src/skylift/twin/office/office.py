@@ -99,7 +99,9 @@ class Office:
             if not asked.approval:
                 return self._propose(transaction, asked, verb, stored, (arguments, exact, people))
             self._use(transaction, asked, verb, exact, who)
-        moment = Moment(who, transaction, asked.actor, self.ids, asked.approval, self.rules)
+        # An agreement that was not asked for proves nothing, and stands in no event.
+        agreement = asked.approval if people > 1 else ""
+        moment = Moment(who, transaction, asked.actor, self.ids, agreement, self.rules)
         self._keep_personal(transaction, verb, stored.id, arguments)
         events: list[Event] = []
 
@@ -177,7 +179,9 @@ class Office:
                 nothing_yet = Stored(subject_id, empty, 0)
                 return self._propose(transaction, asked, verb, nothing_yet, (arguments, exact, people))
             self._use(transaction, asked, verb, exact, who)
-        moment = Moment(who, transaction, asked.actor, self.ids, asked.approval, self.rules)
+        # An agreement that was not asked for proves nothing, and stands in no event.
+        agreement = asked.approval if people > 1 else ""
+        moment = Moment(who, transaction, asked.actor, self.ids, agreement, self.rules)
         events = verb.decide(empty, moment, arguments)
         self._keep_personal(transaction, verb, subject_id, arguments)
         begun = begin(verb.room, transaction, subject_id, events)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from skylift.base.errors import Refused
 from skylift.base.events import Event
@@ -18,16 +17,16 @@ from skylift.service.shipment.decide import Route
 from skylift.service.shipment.events import Kind, Line, PaperState, Resolution
 from skylift.service.shipment.lines import ReadLines, of_csv, of_scans
 from skylift.service.shipment.state import ROOM, Shipment
-from skylift.service.shipment.stock import unpackable
+from skylift.service.shipment.stock import Stock, unpackable
 from skylift.service.shipment.whereabouts import whereabouts
 from skylift.twin.handle import load
 from skylift.twin.office.asides import applied
 from skylift.twin.office.following import terminals_follow
+from skylift.twin.office.pages import every
 from skylift.twin.office.verbs import Actor, Decide, Moment, Nothing, Verb
 
 # So many searches take as long as one look at all consignments of a large service.
 MOST_SEARCHES = 300
-AT_ONCE = 500
 # More bad rows than these help nobody.
 MOST_TOLD = 20
 
@@ -146,26 +145,15 @@ class Prove:
     document: str
 
 
-def stock_of(reader: Reader, serials: Sequence[str]) -> Any:
+def stock_of(reader: Reader, serials: Sequence[str]) -> Stock:
     """Where these pieces are by all consignments, as the transaction sees them."""
     found: dict[str, Shipment] = {}
     if len(serials) <= MOST_SEARCHES:
         for serial in serials:
-            found |= _listed(reader, (serial.lower(),))
+            found |= {one.id: one.thing for one in every(reader, ROOM, Wanted(words=(serial.lower(),)))}
     else:
-        found = _listed(reader, ())
+        found = {one.id: one.thing for one in every(reader, ROOM)}
     return whereabouts(found.values(), serials)
-
-
-def _listed(reader: Reader, words: tuple[str, ...]) -> dict[str, Shipment]:
-    found: dict[str, Shipment] = {}
-    after = ""
-    while True:
-        page = reader.list(ROOM, Wanted(words=words, after=after, limit=AT_ONCE))
-        found |= {stored.id: stored.thing for stored in page}
-        if len(page) < AT_ONCE:
-            return found
-        after = page[-1].id
 
 
 def _created(shipment: Shipment, moment: Moment, given: Create) -> Sequence[Event]:

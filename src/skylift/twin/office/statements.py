@@ -1,17 +1,15 @@
-"""Words to the public: claims come from the record, never typed, and are looked at again before they go out."""
+"""Words to the public: claims come from the record, never typed; it is looked at again before they go out."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from skylift.base.errors import Refused
 from skylift.base.events import Event
 from skylift.base.instants import InstantUs
-from skylift.base.things import Room
-from skylift.ports.store import Reader, Stored, Wanted
+from skylift.ports.store import Reader, Wanted
 from skylift.service.account.roles import Subject
 from skylift.service.region import state as regions
 from skylift.service.region.events import CellMode
@@ -25,9 +23,9 @@ from skylift.service.statement.state import ROOM, Statement
 from skylift.service.terminal import state as terminals
 from skylift.service.terminal.events import CommandKind
 from skylift.service.terminal.state import TerminalState
+from skylift.twin.office.pages import every
 from skylift.twin.office.verbs import Because, Moment, Nothing, Verb
 
-AT_ONCE = 500
 _PLACE_UK = re.compile(r"[А-ЩЬЮЯҐЄІЇа-щьюяґєії'’ -]{2,60}")
 _OF_BATCHES = (Kind.BATCH_SENT, Kind.BATCH_RECEIVED)
 _SERVED = (CellMode.ENABLED, CellMode.RESTRICTED)
@@ -68,7 +66,7 @@ def _region_fact(region: Region, at: InstantUs, place_uk: str) -> RegionFact:
 def _batches(reader: Reader, about: str) -> dict[str, BatchFact]:
     """By the order in which they first departed; one that was turned back or lost keeps its number."""
     departed: list[tuple[InstantUs, Shipment]] = []
-    for stored in _every(reader, shipments.ROOM, Wanted(region=about, limit=AT_ONCE)):
+    for stored in every(reader, shipments.ROOM, Wanted(region=about)):
         shipment: Shipment = stored.thing
         first = next((leg.departed_at for leg in shipment.legs if leg.departed_at is not None), None)
         if first is not None:
@@ -101,22 +99,10 @@ def _terminals_in(reader: Reader, goods: Goods) -> int:
 
 def _online(reader: Reader, about: str, at: InstantUs) -> int:
     """Those whose activation an enforcer has confirmed; what was only asked is not online."""
-    wanted = Wanted(status=TerminalState.ACTIVE.value, region=about, limit=AT_ONCE)
+    wanted = Wanted(status=TerminalState.ACTIVE.value, region=about)
     return sum(
-        stored.thing.in_force(at) is CommandKind.ACTIVATE for stored in _every(reader, terminals.ROOM, wanted)
+        stored.thing.in_force(at) is CommandKind.ACTIVATE for stored in every(reader, terminals.ROOM, wanted)
     )
-
-
-def _every(reader: Reader, room: Room[Any], wanted: Wanted) -> Iterator[Stored[Any]]:
-    after = ""
-    while True:
-        page = reader.list(
-            room, Wanted(wanted.status, wanted.region, wanted.owner, wanted.words, after, wanted.limit)
-        )
-        yield from page
-        if len(page) < wanted.limit:
-            return
-        after = page[-1].id
 
 
 def _claims(moment: Moment, given: Create) -> tuple[Claims, RecordedFacts]:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from skylift.service.approval.state import ROOM as APPROVALS
-from skylift.twin.office import accounts, approvals, regions, requests, shipments, statements, terminals
+from skylift.twin.office import (
+    accounts,
+    allow_lists,
+    approvals,
+    regions,
+    requests,
+    shipments,
+    statements,
+    terminals,
+)
 from skylift.twin.office.verbs import VerbTable
 
 TABLE = VerbTable.of(
@@ -12,6 +21,7 @@ TABLE = VerbTable.of(
     accounts.VERBS,
     terminals.VERBS,
     shipments.VERBS,
+    allow_lists.VERBS,
     statements.VERBS,
     approvals.VERBS,
 )

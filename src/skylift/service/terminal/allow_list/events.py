@@ -23,6 +23,7 @@ class AllowListAccepted(AllowListEvent):
     apply_after     the end of the grace
     despite         the authority's word that owners with more than the rules allow are meant; "" where none
     have
+    region          whose authority gave it; "" in lists from before this was kept
     """
 
     NAME: ClassVar[str] = "allow-list.accepted/1"
@@ -37,6 +38,7 @@ class AllowListAccepted(AllowListEvent):
     would_cut_off: int
     would_flag: int
     despite: str = ""
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)

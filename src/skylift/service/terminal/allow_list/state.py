@@ -35,6 +35,7 @@ class AllowList:
     """One list of one authority.
 
     cut, stays   terminals, as they were when it was applied
+    region       whose authority gave it
     applied_at   None before;  ended_at  when it was withdrawn or replaced, None where it was not
     """
 
@@ -51,6 +52,7 @@ class AllowList:
     stays: tuple[str, ...] = ()
     applied_at: InstantUs | None = None
     ended_at: InstantUs | None = None
+    region: str = ""
 
     def in_force(self, at: int) -> bool:
         """Whether it ruled at an instant."""
@@ -90,6 +92,7 @@ def apply(allow_list: AllowList, event: Event) -> AllowList:
         case AllowListAccepted():
             after = replace(after, rules=event.rules, version=event.version, country=event.country)
             after = replace(after, authority=event.authority, document=event.document)
+            after = replace(after, region=event.region)
             return replace(after, entries=event.entries, apply_after=event.apply_after)
         case GraceExtended():
             return replace(after, apply_after=event.apply_after)
@@ -117,6 +120,7 @@ def facets(allow_list: AllowList) -> Facets:
     words = (allow_list.country, allow_list.rules, allow_list.document)
     return Facets(
         status=allow_list.state.value,
+        region=allow_list.region,
         owner=allow_list.authority,
         words=tuple(word.lower() for word in words if word),
     )
