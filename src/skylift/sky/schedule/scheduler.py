@@ -46,7 +46,7 @@ TARGETS = (
     5.0,
 )
 # Levels that a cell must stand above another on one lane to hand time over, by round.
-EXCHANGE_GAP = (0.1, 0.05, *(0.02,) * 24)
+EXCHANGE_GAP = (0.1, 0.05, *(0.02,) * 40)
 # If no more than this found no place, exchanges mend it, and nothing is placed anew class by class.
 FEW_MISSING = 0.005
 # Of all channels, what can be used within a beam's width of an average cell: above this they are short.
