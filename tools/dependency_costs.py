@@ -20,7 +20,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
-IMPORTED_AS = {"argon2-cffi": "argon2", 
+IMPORTED_AS = {
+    "argon2-cffi": "argon2",
     "matplotlib": "matplotlib.pyplot",
     "pyarrow": "pyarrow.parquet",
     "rich": "rich.table",
