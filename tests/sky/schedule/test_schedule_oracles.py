@@ -208,10 +208,6 @@ def test_the_least_of_twenty_small_slots(compared: dict[str, dict[int, npt.NDArr
     assert min(ratio[-1] for ratio in compared["plain"].values()) >= 0.97
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="one cell of 8 is left at level 0, where all could stand at 4.48, for 0.1 level of others",
-)
 def test_the_floor_is_served_where_it_can_be(slot_of: SlotOf) -> None:
     """Five satellites, one channel, Nco 2. Among 98 slots compared this happened in two (plain: seed 91)."""
     slot = small(slot_of, 28, "two satellites")
@@ -338,7 +334,7 @@ def test_less_of_a_thing_raises_little_if_anything(kind: str, count: int, slot_o
 
 @pytest.mark.xfail(
     strict=False,
-    reason="in 16 % of crowded slots half the feeder rate raises what is served, by 7.2 % at most",
+    reason="greedy, and so is the objective: with some settings a crowded slot served more with half the feeder rate",
 )
 def test_half_of_a_thing_never_raises_what_is_served_in_a_crowd(slot_of: SlotOf) -> None:
     for name, risen in rises(slot_of, "crowded", range(8)).items():
@@ -522,11 +518,6 @@ def test_wide_cones_break_no_rule(separation_deg: float, slot_of: SlotOf, breach
         assert breaches(slot, made) == []
 
 
-@pytest.mark.xfail(
-    strict=False,
-    raises=Refused,
-    reason="rules allow 20 degrees; 10 degrees from 550 km at 25 of elevation reach over 1,500 km: refused",
-)
 def test_a_separation_that_the_rules_allow_is_scheduled(slot_of: SlotOf) -> None:
     rules = ScheduleRules(separation_rad=np.radians(10.0))
     for seed in range(20):
@@ -628,7 +619,6 @@ def test_more_beams_than_channels_are_refused(slot_of: SlotOf) -> None:
         slot_of(0, beams=3, rules=ScheduleRules(channels=2))
 
 
-@pytest.mark.xfail(strict=False, raises=ZeroDivisionError, reason="2e20 bps wanted in all divides by zero")
 def test_no_demand_is_too_great(slot_of: SlotOf) -> None:
     slot = slot_of(0)
     assert schedule(slot_of(0, load=1.5e8)).served_bps.sum() > 0
@@ -660,11 +650,6 @@ except Refused as refusal:
 """
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="greater slot as previous, a cell at inf: segmentation fault; a cell at nan: refused as 'not the "
-    "cells that this scheduler was made for'; a satellite at nan or inf: scheduled, its beams cover nobody",
-)
 @pytest.mark.parametrize(
     "wrong", [("previous",), ("cells", "nan"), ("cells", "inf"), ("satellites", "nan"), ("satellites", "inf")]
 )
@@ -799,10 +784,6 @@ def test_a_pair_used_before_is_kept_more_often_with_the_bonus_than_without(
     assert sum(x[2] for x in some) >= 0.99 * sum(x[2] for x in none)
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="with everybody full, 42 % of the pairs still usable are dropped in each slot of 15 s",
-)
 def test_where_all_are_full_most_keep_their_satellite(slot_of: SlotOf) -> None:
     lost, usable, _ = dropped(slot_of, 0, 0.15, 0.02)
     assert lost <= 0.1 * usable
