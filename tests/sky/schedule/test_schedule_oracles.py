@@ -334,7 +334,7 @@ def test_less_of_a_thing_raises_little_if_anything(kind: str, count: int, slot_o
 
 @pytest.mark.xfail(
     strict=False,
-    reason="greedy, and so is the objective: with some settings a crowded slot served more with half the feeder rate",
+    reason="the schedule is greedy: with some settings half the feeder rate served more in a crowded slot",
 )
 def test_half_of_a_thing_never_raises_what_is_served_in_a_crowd(slot_of: SlotOf) -> None:
     for name, risen in rises(slot_of, "crowded", range(8)).items():
