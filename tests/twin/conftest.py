@@ -8,19 +8,18 @@ from typing import Any
 
 import pytest
 
-from skylift.adapters.packaged import packaged_text
+from skylift.adapters.allow_lists import packaged_rules
 from skylift.adapters.sql.store import SqlStore, open_store, sqlite_url
 from skylift.base.instants import InstantUs
 from skylift.service.account.roles import Grant, Role
 from skylift.service.rooms import ROOMS
-from skylift.service.terminal.allow_list.rules import rules_from_toml
 from skylift.service.terminal.state import ROOM as TERMINALS
 from skylift.service.terminal.state import Terminal
 from skylift.twin.office.office import Asked, Done, Office
 from skylift.twin.office.table import TABLE
 from skylift.twin.office.verbs import Actor
 
-RULES = rules_from_toml(packaged_text("allow-lists/ua-2026.toml"), "ua-2026.toml")
+RULES = packaged_rules()
 
 
 class CountedIds:
@@ -43,7 +42,7 @@ class Bureau:
     authority = Actor("per_authority", grants=(Grant(Role.AUTHORITY, ("rgn_ua",)),))
 
     def __init__(self, store: SqlStore) -> None:
-        self.store, self.office, self.at = store, Office(TABLE, CountedIds(), (RULES,)), 0
+        self.store, self.office, self.at = store, Office(TABLE, CountedIds(), RULES), 0
 
     def ask(self, actor: Actor, verb: str, subject: str | None = None, **more: Any) -> Done:
         """What the office answers, an agreement that is waited for as well."""
@@ -96,5 +95,6 @@ class Bureau:
 def bureau(tmp_path: Path) -> Iterator[Bureau]:
     store = open_store(sqlite_url(tmp_path), ROOMS)
     yield Bureau(store)
-    assert store.verify().valid
+    audit = store.verify()
+    assert audit.valid, audit
     store.close()

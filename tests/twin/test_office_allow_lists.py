@@ -1,4 +1,4 @@
-"""Authorities' lists on a real store: looked at, taken, applied, by two where many lose service, taken back."""
+"""Lists of authorities on a real store: looked at, taken, applied, by two where many lose it, taken back."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from skylift.service.region import state as region
 from skylift.service.request import state as request
 from skylift.service.shipment import state as shipment
 from skylift.service.statement import state as statement
+from skylift.service.terminal import bulk
 from skylift.service.terminal import state as terminal
 from skylift.service.terminal.allow_list import state as allow_list
 
@@ -20,6 +21,7 @@ ROOMS: tuple[Room[Any], ...] = (
     account.ROOM,
     allow_list.ROOM,
     approval.ROOM,
+    bulk.ROOM,
     erasure.ROOM,
     person.ROOM,
     plan.ROOM,

@@ -278,9 +278,10 @@ def label(state: ShipmentState) -> str:
 def facets(shipment: Shipment) -> Facets:
     """What lists of consignments are searched by."""
     carriers = dict.fromkeys(leg.carrier for leg in shipment.legs)
-    # What came and was in no list is found by its serial as well.
+    # What came and was in no list is found by its serial as well. In order: a store hands heaps back sorted,
+    # and what is searched must be the same as after a replay.
     heaps = (shipment.goods, shipment.good, shipment.damaged, shipment.missing)
-    serials = dict.fromkeys(serial for heap in heaps for serial in heap.serials)
+    serials = sorted({serial for heap in heaps for serial in heap.serials})
     words = (shipment.origin, shipment.destination, shipment.request, *carriers, *serials)
     return Facets(
         status=shipment.state.value,

@@ -101,7 +101,7 @@ class Office:
             self._use(transaction, asked, verb, exact, who)
         # An agreement that was not asked for proves nothing, and stands in no event.
         agreement = asked.approval if people > 1 else ""
-        moment = Moment(who, transaction, asked.actor, self.ids, agreement, self.rules)
+        moment = Moment(who, transaction, asked.actor, self.ids, agreement, self.rules, arguments)
         self._keep_personal(transaction, verb, stored.id, arguments)
         events: list[Event] = []
 
@@ -181,7 +181,7 @@ class Office:
             self._use(transaction, asked, verb, exact, who)
         # An agreement that was not asked for proves nothing, and stands in no event.
         agreement = asked.approval if people > 1 else ""
-        moment = Moment(who, transaction, asked.actor, self.ids, agreement, self.rules)
+        moment = Moment(who, transaction, asked.actor, self.ids, agreement, self.rules, arguments)
         events = verb.decide(empty, moment, arguments)
         self._keep_personal(transaction, verb, subject_id, arguments)
         begun = begin(verb.room, transaction, subject_id, events)
@@ -199,7 +199,7 @@ class Office:
         arguments, exact, people = what
         who = Who(asked.at, asked.actor.person, asked.cause_id)
         # What could not be done with everybody's agreement is refused before anybody is asked for it.
-        moment = Moment(who, transaction, asked.actor, self.ids, "apr_none", self.rules)
+        moment = Moment(who, transaction, asked.actor, self.ids, "apr_none", self.rules, arguments)
         rehearse(verb, stored.thing, moment, arguments)
         approval_id = self.ids.new(approvals.ROOM.prefix)
         proposal = Proposal(verb.name, stored.id, exact, people)

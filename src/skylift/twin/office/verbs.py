@@ -33,7 +33,8 @@ class Actor:
 class Moment:
     """What a decision may look at besides its own thing: who and when, the other rooms, new ids.
 
-    rules  of authorities, about whose terminals may be served
+    rules      of authorities, about whose terminals may be served
+    arguments  what the caller said, for what changes beside the thing itself
     """
 
     who: Who
@@ -42,6 +43,7 @@ class Moment:
     ids: Ids
     approval: str = ""
     rules: tuple[Rules, ...] = ()
+    arguments: Any = None
 
     @property
     def at(self) -> InstantUs:
