@@ -1,0 +1,282 @@
+"""skylift login, setup; skylift request|region|...: what people decide, through the service's HTTP API."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from skylift.client.http import Client
+    from skylift.twin.office.verbs import Verb
+
+# Written out: the table of verbs takes too long to load for every `skylift --help`. A test compares them.
+KINDS = (
+    "request",
+    "region",
+    "account",
+    "person",
+    "plan",
+    "terminal",
+    "bulk-change",
+    "shipment",
+    "allow-list",
+    "statement",
+    "approval",
+)
+
+# `skylift plan` plans gateways and terminals.
+NAMES = {"plan": "service-plan"}
+
+SERVER = Annotated[
+    str, typer.Option(envvar="SKYLIFT_SERVER", help="The service's address.", show_default=True)
+]
+TOKEN = Annotated[
+    str, typer.Option(envvar="SKYLIFT_TOKEN", help="A token instead of that of the last login.")
+]
+AS_JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+HERE = "http://127.0.0.1:8480"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("setup")(setup)
+    app.command("login")(login)
+    app.command("logout")(logout)
+    for kind in KINDS:
+        name = NAMES.get(kind, kind)
+        app.command(name, help=_HELP.format(kind=kind, name=name))(_command(kind))
+
+
+_HELP = """List, show and change {kind}s through the running service.
+
+`skylift {name} verbs` says what can be done and what each verb must be told; `skylift {name} list` and
+`skylift {name} show ID` read. All else is a verb: `skylift {name} VERB [ID] FIELD=VALUE ...`. Several values
+of one field are separated by commas; a value may be JSON.
+"""
+
+
+def setup(
+    url: Annotated[str, typer.Argument(help="The setup URL as `skylift run` printed it, or a code.")],
+    email: Annotated[str, typer.Option(prompt=True, help="What you log in with.")],
+    password: Annotated[
+        str,
+        typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="12 characters or more."),
+    ],
+    server: SERVER = HERE,
+) -> None:
+    """Become the first operator, or take up an invitation; the token is kept for the next commands."""
+    from skylift.client.http import Client, keep_token
+
+    address, found, code = url.partition("/setup?code=")
+    server = address if found else server
+    said = Client(server).ask(
+        "POST", "setup", {"code": code if found else url, "email": email, "password": password}
+    )
+    keep_token(server, said["token"])
+    typer.echo(f"logged in as {said['person']}")
+
+
+def login(
+    email: Annotated[str, typer.Option(prompt=True, help="What you log in with.")],
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True, help="Your password.")],
+    code: Annotated[str, typer.Option(help="The code of your authenticator app, where you have one.")] = "",
+    server: SERVER = HERE,
+) -> None:
+    """Log in; the token is kept, for you alone, for the next commands."""
+    from skylift.client.http import Client, keep_token
+
+    said = Client(server).ask("POST", "login", {"email": email, "password": password, "code": code})
+    keep_token(server, said["token"])
+    typer.echo(f"logged in as {said['person']}")
+
+
+def logout(server: SERVER = HERE, token: TOKEN = "") -> None:
+    """Revoke the token of the last login."""
+    from skylift.client.http import keep_token
+
+    _client(server, token).ask("POST", "logout")
+    keep_token(server, "")
+
+
+def _command(kind: str) -> Callable[..., None]:
+    def run(
+        what: Annotated[str, typer.Argument(metavar="VERB", help="list, show, verbs, or a verb.")] = "list",
+        words: Annotated[
+            list[str] | None,
+            typer.Argument(metavar="[ID] [FIELD=VALUE]", help="Which one, and what it is told."),
+        ] = None,
+        version: Annotated[int | None, typer.Option(help="Only if it still has this version.")] = None,
+        approval: Annotated[str, typer.Option(help="The agreement to use.")] = "",
+        key: Annotated[str, typer.Option(help="Idempotency key: the same again does it once.")] = "",
+        server: SERVER = HERE,
+        token: TOKEN = "",
+        as_json: AS_JSON = False,
+    ) -> None:
+        id, given = _told(words or [])
+        if what == "verbs":
+            _show_verbs(kind, as_json)
+            return
+        client = _client(server, token)
+        if what == "list":
+            _show_list(client, kind, given, as_json)
+            return
+        if what == "show":
+            _show(client.ask("GET", f"{kind}s/{_needed(kind, id)}"), as_json)
+            return
+        verb = _verb(kind, what)
+        body = {name: _value(verb, name, text) for name, text in given.items()}
+        if approval:
+            body["approval"] = approval
+        headers = {} if version is None else {"If-Match": f'"{version}"'}
+        if key:
+            headers["Idempotency-Key"] = key
+        path = f"{kind}s" if verb.creates else f"{kind}s/{_needed(kind, id)}/{what}"
+        _show(client.ask("POST", path, body, headers), as_json)
+
+    return run
+
+
+def _client(server: str, token: str) -> Client:
+    from skylift.client.http import Client, kept_token
+
+    return Client(server, token or kept_token(server))
+
+
+def _told(words: list[str]) -> tuple[str, dict[str, str]]:
+    """An id, where one is given, and fields by name."""
+    from skylift.base.errors import Refused
+
+    id, given = "", {}
+    for place, word in enumerate(words):
+        name, equals, text = word.partition("=")
+        if equals:
+            given[name] = text
+        elif place == 0:
+            id = word
+        else:
+            raise Refused("command.field", "an argument", "it is FIELD=VALUE", "write for example country=UA")
+    return id, given
+
+
+def _needed(kind: str, id: str) -> str:
+    from urllib.parse import quote
+
+    from skylift.base.errors import Refused
+
+    if not id:
+        raise Refused("command.id", f"skylift {kind}", "it needs to know which one", f"give the {kind}'s id")
+    return quote(id, safe="")
+
+
+def _verb(kind: str, action: str) -> Verb:
+    from skylift.base.errors import Refused
+    from skylift.twin.office.table import TABLE
+
+    verb = TABLE.verbs.get(f"{kind}.{action}")
+    if verb is None:
+        known = ", ".join(verb.action for verb in TABLE.of_kind(kind))
+        raise Refused(
+            "command.verb", f"skylift {kind}", "there is no such verb", f"it knows list, show, {known}"
+        )
+    return verb
+
+
+def _value(verb: Verb, name: str, text: str) -> Any:
+    """A value as JSON where it is, or as the field's type asks for."""
+    from typing import get_args, get_origin, get_type_hints
+
+    if text[:1] in {"[", "{"}:
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    hint = get_type_hints(verb.arguments).get(name, str)
+    kinds = {hint, *get_args(hint)}
+    if get_origin(hint) is tuple:
+        return [part for part in text.split(",") if part]
+    if bool in kinds and text in {"true", "false"}:
+        return text == "true"
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if not (kinds & {int, float} or (isinstance(hint, type) and issubclass(hint, int))):
+        return text
+    return int(text) if text.lstrip("-").isdigit() else number
+
+
+def _show_verbs(kind: str, as_json: bool) -> None:
+    from dataclasses import MISSING, fields
+
+    from skylift.twin.office.table import TABLE
+
+    rows = [
+        {
+            "verb": verb.action,
+            "needs": [f.name for f in fields(verb.arguments) if f.default is MISSING],
+            "may_have": [f.name for f in fields(verb.arguments) if f.default is not MISSING],
+            "does": verb.says,
+        }
+        for verb in TABLE.of_kind(kind)
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows))
+    else:
+        _table(rows, ("verb", "needs", "may_have", "does"))
+
+
+def _show_list(client: Client, kind: str, given: dict[str, str], as_json: bool) -> None:
+    from urllib.parse import urlencode
+
+    page = client.ask("GET", f"{kind}s?{urlencode(given)}")
+    if as_json:
+        typer.echo(json.dumps(page))
+        return
+    first = ("id", "status", "version")
+    plain = [
+        {
+            name: value
+            for name, value in item.items()
+            if not isinstance(value, list | dict) and value not in (None, "")
+        }
+        for item in page["items"]
+    ]
+    others = dict.fromkeys(name for item in plain for name in item if name not in (*first, "state"))
+    _table(plain, (*first, *list(others)[:5]))
+    if page["next"]:
+        sys.stderr.write(f"there are more: cursor={page['next']}\n")
+
+
+def _show(document: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(document))
+        return
+    _table([{"field": name, "value": value} for name, value in document.items()], ("field", "value"))
+    if "needed" in document and len(document.get("people", ())) < document["needed"]:
+        sys.stderr.write(
+            "another person has to agree: "
+            f"skylift approval agree {document['id']} change={document['change']}\n"
+            f"then repeat this with --approval {document['id']}\n"
+        )
+
+
+def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(Text(_cell(row.get(name))) for name in columns))
+    Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return ", ".join(value)
+    return json.dumps(value) if isinstance(value, list | dict) else str(value)

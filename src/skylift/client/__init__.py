@@ -1,0 +1,1 @@
+"""A client of our own HTTP API, for the command line."""

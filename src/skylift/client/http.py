@@ -1,0 +1,78 @@
+"""Asks a skylift service over HTTP; what it refuses is raised as what it is."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import platformdirs
+
+from skylift.base.errors import Refused, Unavailable
+
+DEFAULT_SERVER = "http://127.0.0.1:8480"
+PATIENCE_S = 30.0
+
+
+class Client:
+    """One service, and the token that it is asked with; "" for none."""
+
+    def __init__(self, server: str, token: str = "") -> None:
+        self.server = server.rstrip("/")
+        self._token = token
+
+    def ask(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """The document that it answers. Raises Refused or Unavailable with what it says is wrong."""
+        named = dict(headers or {})
+        if self._token:
+            named["Authorization"] = f"Bearer {self._token}"
+        try:
+            response = httpx.request(
+                method, f"{self.server}/api/v1/{path}", json=body, headers=named, timeout=PATIENCE_S
+            )
+            document = response.json()
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+            # What httpx says may repeat the address with all that stands in it.
+            raise Unavailable(
+                "server.silent",
+                "the skylift service",
+                "it does not answer, or is none",
+                "start it with skylift run, or name it with --server or SKYLIFT_SERVER",
+            ) from None
+        if response.status_code < 400:
+            return dict(document)
+        error = document.get("error", {})
+        parts = [str(error.get(name, "")) for name in ("code", "thing", "rule", "way_out")]
+        raise (Unavailable if response.status_code >= 500 else Refused)(*parts)
+
+
+def token_file(server: str) -> Path:
+    """Where the token for a server is kept, for this user alone."""
+    name = "".join(letter if letter.isalnum() else "-" for letter in server.rstrip("/").lower())
+    folder = os.environ.get("SKYLIFT_STATE_DIR") or platformdirs.user_state_dir("skylift", appauthor=False)
+    return Path(folder) / f"token-{name[:80]}.json"
+
+
+def kept_token(server: str) -> str:
+    """The token that the last login left; "" where there is none."""
+    try:
+        return str(json.loads(token_file(server).read_text())["token"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def keep_token(server: str, token: str) -> None:
+    """Keep it for the commands after this one; "" forgets it."""
+    file = token_file(server)
+    if not token:
+        file.unlink(missing_ok=True)
+        return
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as out:
+        json.dump({"token": token}, out)

@@ -1,0 +1,100 @@
+"""The office from the command line, against a service in this process."""
+
+from __future__ import annotations
+
+import json
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from typer.testing import CliRunner
+
+from skylift.adapters.clock import SimulatedClock
+from skylift.adapters.sql.store import open_store, sqlite_url
+from skylift.api.app import create_app
+from skylift.api.office.desk import Desk
+from skylift.api.state import LiveState
+from skylift.base.errors import Refused, Unavailable
+from skylift.base.instants import parse_instant
+from skylift.cli.main import app
+from skylift.cli.office import KINDS
+from skylift.client.http import token_file
+from skylift.service.rooms import ROOMS
+from skylift.twin.office.table import TABLE
+
+CELLS = "851e5227fffffff,851e5237fffffff"
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A service on a free port, its setup code "code"; tokens are kept in a folder of the test's own."""
+    clock, leap = SimulatedClock(int(parse_instant("2022-02-26T12:00:00Z"))).leaping()
+    store = open_store(sqlite_url(tmp_path), ROOMS)
+    desk = Desk(store, clock, leap)
+    desk.setup_code = "code"
+    config = uvicorn.Config(
+        create_app(LiveState(clock), desk), port=0, log_config=None, lifespan="off", ws="none"
+    )
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, daemon=True)
+    thread.start()
+    while not running.started:
+        time.sleep(0.01)
+    url = f"http://127.0.0.1:{running.servers[0].sockets[0].getsockname()[1]}"
+    monkeypatch.setenv("SKYLIFT_SERVER", url)
+    monkeypatch.setenv("SKYLIFT_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.delenv("SKYLIFT_TOKEN", raising=False)
+    yield url
+    running.should_exit = True
+    thread.join(10)
+    desk.close()
+
+
+def run(*words: str, fails: type[Exception] | None = None) -> Any:
+    result = CliRunner().invoke(app, list(words))
+    if fails is not None:
+        assert isinstance(result.exception, fails), result.output
+        return result.exception
+    assert result.exit_code == 0, (result.output, result.exception)
+    return json.loads(result.stdout) if "--json" in words else result.stdout
+
+
+def test_the_commands_are_the_kinds_of_the_table() -> None:
+    assert set(KINDS) == {room.kind for room in TABLE.rooms()}
+
+
+def test_a_region_from_the_command_line(server: str) -> None:
+    assert "log in" in str(run("region", "list", fails=Refused))
+    person = ("--email", "a@example.org", "--password", "correct horse battery")
+    run("setup", f"{server}/setup?code=code", *person)
+    assert stat.S_IMODE(token_file(server).stat().st_mode) == 0o600
+    region = run("region", "create", "country=UA", "title=Ukraine", f"cells={CELLS}", "--json")
+    assert sorted(region["cells"]) == CELLS.split(",")
+    assert run("region", "list", "--json")["items"][0]["id"] == region["id"]
+    assert region["id"] in run("region", "list")
+    assert run("region", "request", region["id"], "--version", "1", "--json")["status"] == "requested"
+    assert "version 2, not 1" in str(run("region", "request", region["id"], "--version", "1", fails=Refused))
+    plan = ("service-plan", "create", "title=Hospital", "service_class=1", "down_bps=5e7", "up_bps=10000000")
+    assert run(*plan, "--key", "k", "--json") == run(*plan, "--key", "k", "--json")
+    call = run(
+        "request", "create", "channel=phone", "site_kind=hospital", "people=40", "words=CANARY", "--json"
+    )
+    assert call["people"] == 40
+    assert "needs" in run("terminal", "verbs")
+    assert "it knows list, show" in str(run("region", "fly", fails=Refused))
+    assert "there is none" in str(run("region", "show", "rgn_absent", fails=Refused))
+    run("logout")
+    assert not token_file(server).exists()
+    run("login", *person)
+    assert run("region", "show", region["id"], "--json")["title"] == "Ukraine"
+
+
+def test_no_service_is_the_worlds_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKYLIFT_STATE_DIR", str(tmp_path))
+    error = run("region", "list", "--server", "http://127.0.0.1:9", fails=Unavailable)
+    assert "skylift run" in str(error)
