@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from skylift.adapters.allow_lists import packaged_rules
 from skylift.adapters.clock import AnyClock
 from skylift.adapters.ids import SecretIds
 from skylift.adapters.passwords import token_hash
@@ -57,7 +58,7 @@ class Desk:
         self.clock = clock
         self.advance = advance
         self.ids = SecretIds()
-        self.office = Office(TABLE, self.ids)
+        self.office = Office(TABLE, self.ids, packaged_rules())
         self.writer = GroupWriter(store)
         self.facts = Facts(store)
         self.setup_code = ""
@@ -66,6 +67,7 @@ class Desk:
         self._hashers = ThreadPoolExecutor(HASHERS, "password")
         self._known: dict[str, tuple[float, Holder]] = {}
         self._writers: dict[str, tuple[float, Holder]] = {}
+        self._epoch = 0
         self._per_token = Attempts("this token", PER_TOKEN_BURST, PER_TOKEN_EVERY_US)
         self._per_address = Attempts("this address", PER_ADDRESS_BURST, PER_ADDRESS_EVERY_US)
         self._changed = asyncio.Event()
@@ -112,10 +114,14 @@ class Desk:
         hashed = token_hash(secret)
         found = self._known.get(hashed)
         if found is None or found[0] < time.monotonic() or not found[1].token.works_at(self.clock.now()):
+            epoch = self._epoch
             holder = await self.read(lambda reader: holder_of(reader, hashed, self.clock.now()))
+            found = (time.monotonic() + TRUSTED_S, holder)
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
-            found = self._known[hashed] = (time.monotonic() + TRUSTED_S, holder)
+            # What was read before a change must not be kept after it.
+            if epoch == self._epoch:
+                self._known[hashed] = found
         self._per_token.take(hashed, time.monotonic_ns() // 1000)
         return found[1].actor, hashed
 
@@ -136,6 +142,7 @@ class Desk:
 
     def forget(self) -> None:
         """A person or a token has changed: ask the store anew."""
+        self._epoch += 1
         self._known.clear()
         self._writers.clear()
 
