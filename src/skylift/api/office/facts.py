@@ -18,14 +18,21 @@ from skylift.service.account.roles import Subject
 from skylift.service.permission.decision import AccountFacts, Permissions, TerminalFacts
 from skylift.service.region import state as region_room
 from skylift.service.terminal import state as terminal_room
-from skylift.twin.office.permits import account_facts, terminal_facts
+from skylift.service.terminal.allow_list import state as list_room
+from skylift.twin.office.permits import InForce, account_facts, terminal_facts
 
 ROWS_AT_ONCE = 5000
 # Another process may have written; beyond this the journal is looked at before an answer.
 LOOK_AGAIN_S = 1.0
 
-# Plans before accounts, which look at them.
-_ROOMS: tuple[Room[Any], ...] = (plan_room.ROOM, account_room.ROOM, terminal_room.ROOM, region_room.ROOM)
+# Plans before accounts, which look at them; terminals after all whose country or lists rule them.
+_ROOMS: tuple[Room[Any], ...] = (
+    plan_room.ROOM,
+    account_room.ROOM,
+    region_room.ROOM,
+    list_room.ROOM,
+    terminal_room.ROOM,
+)
 _KIND_OF: dict[type[Event], str] = {kind: room.kind for room in _ROOMS for kind in room.events}
 _ORDER = {room.kind: (order, room) for order, room in enumerate(_ROOMS)}
 
@@ -40,11 +47,15 @@ class _Known:
     plain_accounts: dict[str, account_room.Account] = field(default_factory=dict)
     plans: dict[str, plan_room.Plan] = field(default_factory=dict)
     regions: dict[str, region_room.Region] = field(default_factory=dict)
+    lists: dict[str, list_room.AllowList] = field(default_factory=dict)
+    in_force: InForce = field(default_factory=lambda: InForce(()))
 
     def take(self, kind: str, thing: Any) -> None:
         match kind:
             case "terminal":
-                self.terminals[thing.id] = terminal_facts(thing)
+                where = self.regions.get(thing.region) or self.plain_accounts.get(thing.owner)
+                country = where.country if where else ""
+                self.terminals[thing.id] = terminal_facts(thing, self.in_force, country)
                 self.subjects[thing.id] = Subject(thing.region, thing.owner)
             case "account":
                 self.plain_accounts[thing.id] = thing
@@ -56,6 +67,9 @@ class _Known:
                         self.accounts[account.id] = account_facts(account, self.plans)
             case "region":
                 self.regions[thing.id] = thing
+            case "allow-list":
+                self.lists[thing.id] = thing
+                self.in_force = InForce(self.lists.values())
 
 
 class Facts:
@@ -109,13 +123,18 @@ class Facts:
             self._sequence = rows[-1].sequence
 
     def _renew(self, changed: Iterable[tuple[str, str]]) -> None:
-        anew = False
+        anew = lists = False
         with self._store.reading() as reader:
             for kind, id in sorted(changed, key=lambda one: _ORDER[one[0]][0]):
                 stored = reader.get(_ORDER[kind][1], id)
                 if stored is not None:
                     self._known.take(kind, stored.thing)
                     anew |= kind == "region"
+                    lists |= kind == "allow-list"
+        if lists:
+            # Seldom, and it may concern every terminal.
+            for stored in self._store.things(terminal_room.ROOM):
+                self._known.take("terminal", stored.thing)
         if anew:
             self._rebuild()
 
