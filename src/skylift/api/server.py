@@ -26,7 +26,7 @@ from skylift.api.guard import loopback_address
 from skylift.api.office.desk import Desk
 from skylift.api.office.logins import make_setup_code
 from skylift.api.state import LiveState
-from skylift.base.errors import Refused, Unavailable
+from skylift.base.errors import Refused, SkyliftError, Unavailable
 
 # Open requests get this long after SIGINT or SIGTERM; streams are ended at once.
 GRACE_S = 1
@@ -190,6 +190,12 @@ def _leaper(state: LiveState, leap: Callable[[int], None] | None) -> Callable[[i
     return both
 
 
+async def _read_ahead(desk: Desk) -> None:
+    # What is wrong with the store is told to whoever asks.
+    with contextlib.suppress(SkyliftError):
+        await desk.facts.permissions()
+
+
 async def _serve(
     listening: socket.socket, settings: SkySettings, on_ready: OnReady, service: Service
 ) -> Failed | None:
@@ -198,6 +204,8 @@ async def _serve(
     state = LiveState(settings.clock)
     desk = Desk(service.store, settings.clock, _leaper(state, service.leap))
     server = _server(state, desk, service)
+    # The first question should not wait until a hundred thousand terminals have been read.
+    reading = asyncio.create_task(_read_ahead(desk))
     code = await make_setup_code(desk)
     if code:
         service.on_setup(code)
@@ -237,6 +245,7 @@ async def _serve(
     finally:
         # In a thread: it waits for the process, and open requests may still be on their way.
         await asyncio.to_thread(sky.stop)
+        await reading
         await asyncio.to_thread(desk.close)
         for number, handler in before.items():
             signal.signal(number, handler)
