@@ -7,9 +7,11 @@ journal that is hash-chained.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import multiprocessing
 import random
+import shutil
 import socket
 import statistics
 import tempfile
@@ -92,6 +94,7 @@ def _free_port() -> int:
 def server(terminals: int) -> Server:
     """Begun once in a measuring process, and ended with it."""
     folder = tempfile.mkdtemp(prefix="skylift-bench-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     _fill(Path(folder), terminals)
     port, code = _free_port(), "bench-setup-code"
     context = multiprocessing.get_context("spawn")
