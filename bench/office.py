@@ -180,7 +180,6 @@ def cases(seed: int) -> list[Case]:
         ours: Callable[[], Any],
         status: int,
         limit: str,
-        work: int,
         good: Callable[[Any, Result], bool],
     ) -> Case:
         kept: list[Any] = []
@@ -192,9 +191,10 @@ def cases(seed: int) -> list[Case]:
         def ok(result: Result) -> bool:
             return {answer[1] for answer in kept} == {status} and good(kept, result)
 
+        # No rate: the harness counts our own CPU time, and most of the work is the server's.
         return Case(
             id=id, ours=run, peer=None, peer_name="", peer_version="", compare=None, limit=limit, ok=ok,
-            seed=seed, work=work, unit="answers", rounds=3,
+            seed=seed, rounds=3,
         )  # fmt: skip
 
     def p95_s(answers: Any) -> float:
@@ -202,15 +202,15 @@ def cases(seed: int) -> list[Case]:
 
     return [
         case(
-            "office-writes", writes, 201, f"at least {LEAST_WRITES_PER_S} writes/s", WRITES,
-            lambda kept, result: WRITES / result.ours.wall_s >= LEAST_WRITES_PER_S,
+            "office-writes", writes, 201, f"at least {LEAST_WRITES_PER_S} writes/s",
+            lambda kept, result: len(kept) / result.ours.wall_s >= LEAST_WRITES_PER_S,
         ),
         case(
-            "office-lists", lambda: lists(seed), 200, "95 of 100 within 100 ms", LISTS,
+            "office-lists", lambda: lists(seed), 200, "95 of 100 within 100 ms",
             lambda kept, result: p95_s(kept) < MOST_LIST_S,
         ),
         case(
-            "office-may-serve", questions, 200, "at least 300 answers/s", QUESTIONS,
-            lambda kept, result: QUESTIONS / result.ours.wall_s >= 300,
+            "office-may-serve", questions, 200, "at least 300 answers/s",
+            lambda kept, result: len(kept) / result.ours.wall_s >= 300,
         ),
     ]  # fmt: skip
