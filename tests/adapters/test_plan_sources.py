@@ -264,3 +264,52 @@ def test_jammed_channels_take_from_what_is_served(tmp_path: Path) -> None:
     schedule = study.schedule(study.offer(inputs.start_us))
     assert len(schedule) > 0
     assert (schedule.channel != 0).all()
+
+
+RAIN = """[[cell]]
+latitude_deg = 49.7
+longitude_deg = 6.1
+radius_km = 50
+peak_mm_per_h = 20
+from = {day}T00:00:00Z
+until = {day}T23:00:00Z
+"""
+JAM = """[[jammer]]
+against = "downlink"
+latitude_deg = 49.7
+longitude_deg = 6.1
+antenna_height_m = 30
+eirp_dbw = 20
+from = {day}T00:00:00Z
+until = {day}T23:00:00Z
+"""
+
+
+def test_rain_and_jamming_of_another_day_are_told(tmp_path: Path) -> None:
+    rain, jam = tmp_path / "storm.toml", tmp_path / "jam.toml"
+    for day, told in (("2022-12-01", 0), ("2026-05-30", 2)):
+        rain.write_text(RAIN.format(day=day))
+        jam.write_text(JAM.format(day=day))
+        inputs = load_plan(PlanSources(SMALL, rain=rain, jam=jam, hours=3))
+        assert sum("changes nothing" in doubt for doubt in inputs.doubts) == told
+        assert set(inputs.doubts) <= set(inputs.notes)
+
+
+def test_whose_packaged_things_are_is_told_to_another_system() -> None:
+    doubts = load_plan(PlanSources(SMALL, system="kuiper")).doubts
+    assert any("packaged satellites are Starlink's" in doubt for doubt in doubts)
+    assert any("packaged gateways are Starlink's" in doubt for doubt in doubts)
+    assert load_plan(PlanSources(SMALL)).doubts == ()
+
+
+def test_the_packaged_constellation_says_when_it_flew_so() -> None:
+    assert not any("moved" in note for note in load_plan(PlanSources(SMALL)).notes)
+    far = load_plan(PlanSources(SMALL, at_us=int(parse_instant("2026-05-30")))).notes
+    assert any("flew in December 2022, moved to 2026-05-30" in note for note in far)
+
+
+def test_millions_of_cells_are_refused_before_they_are_made() -> None:
+    with pytest.raises(Refused, match="limit") as refused:
+        load_plan(PlanSources("UA", resolution=8))
+    assert refused.value.code == "plan.too-many-cells"
+    assert "coarser" in refused.value.way_out

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from skylift.cli.main import main
+from skylift.cli.plan_warnings import _cost
 from skylift.cli.plan_words import LIFTED, verdict
 
 Run = Callable[..., tuple[int, str, str]]
@@ -135,7 +136,15 @@ def test_what_cannot_be_is_refused_by_its_name(plan: Run, arguments: tuple[str, 
 
 
 def told(**changes: Any) -> str:
-    summary = {"demand_bps": 100.0, "barred_bps": 0.0, "served_bps": 50.0, "limited_by": {}}
+    summary = {
+        "demand_bps": 100.0,
+        "barred_bps": 0.0,
+        "served_bps": 50.0,
+        "limited_by": {},
+        "rules": {"beams_per_polarisation": [8, 8], "ka_fraction": 1.0},
+        "gateways": {"known": 1, "antennas": 8},
+        "hours": [{"satellites_in_reach": 0}],
+    }
     return verdict(summary | changes)
 
 
@@ -146,7 +155,9 @@ def test_the_sentence_fits_the_case() -> None:
     assert "No resource alone" in told(limited_by=dict.fromkeys(gains, 0.1))
     assert "not asked" in told()
     assert "All that is wanted is served" in told(served_bps=80.0, barred_bps=20.0)
-    assert "Nothing is served" in told(served_bps=0.0)
+    assert "no satellite is in reach" in told(served_bps=0.0)
+    assert "there is no gateway" in told(served_bps=0.0, gateways={"known": 0, "antennas": 0})
+    assert "no link closes" in told(served_bps=0.0, hours=[{"satellites_in_reach": 3}])
     assert "Nothing is wanted" in told(barred_bps=100.0)
 
 
@@ -186,3 +197,51 @@ def test_poland_alone_against_three_gateways(plan: Run, shared_file: Callable[[s
     assert one["hours"][0]["satellites_tracked"] == 8
     assert three["served_bps"] > 1.5 * one["served_bps"]
     assert three["hours"][0]["satellites_tracked"] <= 24
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (("--beams", 0), "satellites have no beams"),
+        (("--antennas-per-gateway", 0), "gateways have no antennas"),
+        (("--ka-fraction", 0), "carry nothing over Ka"),
+        (("--gateway", "Akita"), "no satellite is in reach"),
+    ],
+)
+def test_nothing_is_served_for_the_reason_that_is_given(
+    plan: Run, flags: tuple[object, ...], why: str
+) -> None:
+    code, out, err = plan(*QUICK, *flags)
+    assert code == 0, err
+    said = " ".join(out.split())
+    assert "Nothing is served: " in said
+    assert why in said
+
+
+def test_no_heading_is_cut_short_at_80_columns(plan: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = plan(*QUICK)
+    assert code == 0
+    assert "\N{HORIZONTAL ELLIPSIS}" not in out
+    assert "tracked" in out
+    assert "the slot of 2022-12-01" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("degrees", ["nan", "200", "-1"])
+def test_an_impossible_separation_names_its_option_in_degrees(plan: Run, degrees: str) -> None:
+    code, _, err = plan(*QUICK, "--separation-deg", degrees)
+    assert code == 2
+    assert "--separation-deg: it is 0 to 20 degrees" in err
+
+
+def test_doubts_come_before_the_work(plan: Run) -> None:
+    code, out, err = plan(*QUICK, "--system", "kuiper", "--json")
+    assert code == 0
+    assert "warning: the packaged satellites are Starlink's" in err
+    assert any("packaged satellites" in note for note in json.loads(out)["notes"])
+
+
+def test_long_work_is_told_in_minutes_and_memory() -> None:
+    assert _cost(2_500, 54) == ""
+    assert "minutes" in _cost(40_000, 54)
+    assert "1.0 GB" in _cost(40_000, 54)

@@ -149,3 +149,34 @@ def test_a_new_file_of_terminals_is_private_too(sites: str, tmp_path: Path) -> N
 def test_terminals_refused(sites: str, more: tuple[str, ...], words: str) -> None:
     with pytest.raises(Refused, match=words):
         run("plan", "terminals", "--sites", sites, "--hours", "1", *more)
+
+
+def test_why_is_readable_at_80_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = "h1,47.01,28.86,hospital,200,100000,yes\nlong-id-of-a-site,47.8,27.9,school,30,,no\n"
+    sites = tmp_path / "sites.csv"
+    sites.write_text("id,latitude,longitude,kind,people,wanted_down_mbps,allowed\n" + rows)
+    said = run("plan", "terminals", "--sites", str(sites), "--hours", "1").stdout
+    assert "why" in said
+    assert "not allowed" in said
+    assert "\N{HORIZONTAL ELLIPSIS}" not in said
+
+
+def test_a_list_without_a_region_names_no_country(sites: str) -> None:
+    notes = json.loads(run("plan", "terminals", "--sites", sites, "--hours", "1", "--json").stdout)["notes"]
+    assert any("nobody but the sites of this list is served" in note for note in notes)
+    assert not any("Luxembourg" in note for note in notes)
+
+
+def test_a_misspelt_candidate_is_looked_for_in_its_file(candidates: str) -> None:
+    with pytest.raises(Refused, match=r"candidates\.csv") as refused:
+        run("plan", "gateways", "--region", "MD", "--candidates", candidates, "--candidate", "Bukarest")
+    assert "bucharest" in refused.value.way_out
+
+
+def test_rates_of_the_document_are_whole(candidates: str) -> None:
+    said = json.loads(run(*MOLDOVA, "--candidates", candidates, "--json").stdout)
+    rates = [*said["before"].items(), *said["after"].items(), *said["chosen"][0].items(), *said.items()]
+    found = [value for key, value in rates if key.endswith("_bps")]
+    assert len(found) == 7
+    assert all(isinstance(value, int) for value in found)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from skylift.adapters.disturbed_case import disturbed
 from skylift.adapters.gateways_file import read_ground_segment, slug
+from skylift.adapters.plan_disturbances import disturbed
 from skylift.adapters.plan_sources import PlanInputs, PlanSources, load_plan, resolve_gateways
 from skylift.base.errors import Refused
 from skylift.sky.routing.ground import Gateway
@@ -22,11 +22,14 @@ def load_siting(sources: PlanSources, candidates: Path, only: Sequence[str] = ()
     existing = inputs.case.gateways
     found, notes = read_candidates(candidates, existing)
     if only:
-        kept = resolve_gateways(found, only, "--candidate")
+        kept = resolve_gateways(
+            found, only, "--candidate", f"no site in {candidates.name} that is not a gateway already",
+            "see the names in that file",
+        )  # fmt: skip
         found = tuple(g for i, g in enumerate(found) if i in kept)
     if sources.antennas is not None:
         found = tuple(replace(g, antennas=sources.antennas) for g in found)
-    case = disturbed(replace(inputs.case, gateways=(*existing, *found)), sources)
+    case = disturbed(replace(inputs.case, gateways=(*existing, *found)), sources.rain, sources.jam)
     return replace(inputs, case=case, notes=(*inputs.notes, *notes)), len(existing)
 
 
@@ -46,7 +49,7 @@ def read_candidates(path: Path, existing: Sequence[Gateway]) -> tuple[tuple[Gate
     left = sum(bool(there & {str(g.id), slug(g.name)}) for g in ground.gateways)
     notes = [note for note in ground.notes if "PoPs" not in note and "in operation" not in note]
     if left:
-        notes.append(f"{path.name}: {left} candidates stand among the gateways already and were left out")
+        notes.append(f"{path.name}: {left} of its sites are among the gateways already and were left out")
     if not kept:
         raise Refused(
             "plan.candidates",

@@ -104,6 +104,7 @@ def _gateways(result: CapacityResult) -> dict[str, Any]:
     serving = [int(i) for i in order if result.gateway_served_bps[i] > 0]
     return {
         "known": len(case.gateways),
+        "antennas": sum(g.antennas for g in case.gateways),
         "serving": [
             {
                 "id": str(case.gateways[i].id),
@@ -124,6 +125,7 @@ def _rules(result: CapacityResult) -> dict[str, Any]:
         "channels": rules.channels,
         "nco": rules.nco,
         "separation_deg": round(rules.separation_rad * DEG_PER_RAD, 6),
+        "dish_separation_deg": round(rules.dish_separation_rad * DEG_PER_RAD, 6),
         "floor_fraction": rules.floor_fraction,
         "minimum_elevation_deg": case.user_antenna.minimum_elevation_deg,
         "arc_separation_deg": case.user_antenna.arc_separation_deg,

@@ -21,21 +21,27 @@ from skylift.adapters.gateways_file import packaged_ground_segment, read_ground_
 from skylift.adapters.outlines import country_outline, packaged_area, read_outline
 from skylift.adapters.packaged import constellation_preset
 from skylift.adapters.plan_demand import read_demand
-from skylift.adapters.plan_disturbances import air_over, jam_over, read_rain
+from skylift.adapters.plan_disturbances import disturbed, without_effect
 from skylift.adapters.radio_files import modcods_of, read_system
 from skylift.base.errors import Refused
 from skylift.base.geodesy import Place
 from skylift.base.instants import SlotClock, format_instant, parse_instant
 from skylift.base.link import WhyDown
-from skylift.base.places import Outline, cells_area_km2, cells_of, contains
+from skylift.base.places import (
+    DEFAULT_RESOLUTION,
+    FINEST_RESOLUTION,
+    Outline,
+    cells_area_km2,
+    cells_of,
+    contains,
+)
 from skylift.base.units import US_PER_DAY, US_PER_S, WGS72_A_M, WGS72_MU_M3_PER_S2
-from skylift.sky.coverage.sites import sites_of
 from skylift.sky.orbit.catalogue import Catalogue
 from skylift.sky.orbit.walker import generate
 from skylift.sky.radio.systems import RadioSystem
 from skylift.sky.routing.ground import Gateway
 from skylift.sky.schedule.problem import ScheduleRules
-from skylift.sky.schedule.supply import Disturbances, Radio
+from skylift.sky.schedule.supply import Radio
 from skylift.study.bearing import SATURATING_BPS_PER_KM2
 from skylift.study.capacity import EVERYBODY, CapacityCase, Demand, Region, even_demand
 from skylift.twin.build import sites_by_name
@@ -51,6 +57,10 @@ DEFAULT_START_US = parse_instant("2022-12-01T12:00:00Z")
 FIRST_YEAR_OF_2026 = 2024
 DEFAULT_SYSTEM = "starlink-2022"
 LATER_SYSTEM = "starlink-2026"
+# Whose satellites and gateways are packaged.
+PACKAGED_OPERATOR = "Starlink"
+# Twice Russia at the default resolution. Each takes about 15 kB of memory.
+MOST_CELLS = 150_000
 # Elements this old say where the planes are and no longer where in them the satellites are.
 SHIFT_BEYOND_US = 7 * US_PER_DAY
 
@@ -66,6 +76,7 @@ class PlanSources:
     demand   CSV: cell, or latitude_deg and longitude_deg; wanted_mbps; class. None: the same everywhere
     left_out a packaged area or a GeoJSON file in which service is not allowed
     beams    of a satellite in each polarisation it uses; antennas: of each gateway; None: as the files say
+    hours    how long the study goes on: whether rain or jamming falls in it at all is told
     """
 
     region: str
@@ -86,17 +97,22 @@ class PlanSources:
     beams: int | None = None
     antennas: int | None = None
     ka_fraction: float = 1.0
+    hours: int = 24
 
 
 @dataclass(frozen=True, slots=True)
 class PlanInputs:
-    """The case, when it begins, and what a reader of the result must know."""
+    """The case, when it begins, and what a reader of the result must know.
+
+    doubts  those of the notes after which one may not want to wait for the result
+    """
 
     case: CapacityCase
     start_us: int
     notes: tuple[str, ...] = field(default=())
     system: str = DEFAULT_SYSTEM
     outline: Outline | None = None
+    doubts: tuple[str, ...] = ()
 
 
 def load_plan(sources: PlanSources) -> PlanInputs:
@@ -109,7 +125,9 @@ def load_plan(sources: PlanSources) -> PlanInputs:
     system = _with_beams(read_system(name), sources.beams)
     radio = Radio(system, {name: modcods_of(link) for name, link in system.links.items()})
     down = system.link("down")
-    _warn_of_altitude(catalogue, system, name, notes)
+    doubts = _doubts(sources, catalogue, system, name)
+    doubts += without_effect(sources.rain, sources.jam, hourly(start_us, sources.hours))
+    notes += doubts
     gateways = _with_antennas(_gateways(sources, start_us, notes), sources.antennas)
     user_antenna = replace(
         packaged_antenna(down.ground_antenna), minimum_elevation_deg=system.minimum_elevation_deg
@@ -125,26 +143,19 @@ def load_plan(sources: PlanSources) -> PlanInputs:
         rules=_rules(sources, down.channels),
         ka_fraction=_amount("--ka-fraction", sources.ka_fraction, 0.0, 100.0),
     )
-    notes.append(f"nobody but {region.name} is served: neighbours would take their part of satellites")
-    return PlanInputs(_disturbances(sources, case), start_us, tuple(notes), name, outline)
+    notes.append(alone(region.name))
+    case = disturbed(case, sources.rain, sources.jam)
+    return PlanInputs(case, start_us, tuple(notes), name, outline, tuple(doubts))
+
+
+def alone(served: str) -> str:
+    """The note that others would take their part."""
+    return f"nobody but {served} is served: neighbours would take their part of satellites"
 
 
 def hourly(start_us: int, hours: int) -> list[int]:
     """The first slots of so many hours, one after the other."""
     return [int(SlotClock().start(start_us + hour * 3600 * US_PER_S)) for hour in range(hours)]
-
-
-def _disturbances(sources: PlanSources, case: CapacityCase) -> CapacityCase:
-    """The case under its weather and whatever disturbs its links."""
-    rain = read_rain(sources.rain)
-    users = sites_of(case.region.places, [case.user_antenna] * len(case.region))
-    gateways = sites_of([g.place for g in case.gateways], [case.gateway_antenna] * len(case.gateways))
-    disturbances = Disturbances(
-        user_air=air_over(users.latitude_rad, users.longitude_rad, rain),
-        gateway_air=air_over(gateways.latitude_rad, gateways.longitude_rad, rain),
-        jam=jam_over(sources.jam, users, case.catalogue.norad),
-    )
-    return replace(case, disturbances=disturbances)
 
 
 def _amount(option: str, value: float, least: float, most: float) -> float:
@@ -186,16 +197,28 @@ def _system_of(start_us: int) -> str:
     return LATER_SYSTEM if int(format_instant(start_us)[:4]) >= FIRST_YEAR_OF_2026 else DEFAULT_SYSTEM
 
 
-def _warn_of_altitude(catalogue: Catalogue, system: RadioSystem, name: str, notes: list[str]) -> None:
-    """A system whose satellites fly elsewhere is most likely that of another catalogue."""
+def _doubts(sources: PlanSources, catalogue: Catalogue, system: RadioSystem, name: str) -> list[str]:
+    """What fits badly together: packaged things of another operator, satellites at another altitude."""
+    doubts = []
+    if system.name != PACKAGED_OPERATOR:
+        packaged = [
+            (sources.catalogue, "satellites", "--catalogue"),
+            (sources.gateways, "gateways", "--gateways"),
+        ]
+        doubts += [
+            f"the packaged {what} are {PACKAGED_OPERATOR}'s: give those of {system.name} with {option}"
+            for given, what, option in packaged
+            if given is None
+        ]
     axis_m = np.cbrt(WGS72_MU_M3_PER_S2 / np.median(catalogue.mean_motion_rad_per_s) ** 2)
     flown_km = float(axis_m - WGS72_A_M) / 1e3
     meant_km = system.link("down").altitude_m / 1e3
     if not 2 / 3 <= flown_km / meant_km <= 3 / 2:
-        notes.append(
+        doubts.append(
             f"the catalogue's satellites fly at {flown_km:,.0f} km and {name} is for {meant_km:,.0f} km: "
             "is it the right --system?"
         )
+    return doubts
 
 
 def _catalogue(sources: PlanSources, notes: list[str]) -> tuple[Catalogue, int]:
@@ -204,7 +227,9 @@ def _catalogue(sources: PlanSources, notes: list[str]) -> tuple[Catalogue, int]:
         made = constellation_preset(DEFAULT_PRESET)
         begins_us = made.epoch_us if made.epoch_us is not None else (sources.at_us or DEFAULT_START_US)
         catalogue = generate(made.shells, begins_us)
-        notes.append(f"constellation: packaged {DEFAULT_PRESET}, {len(catalogue):,} satellites")
+        later = abs(begins_us - DEFAULT_START_US) > SHIFT_BEYOND_US
+        moved = f", as they flew in December 2022, moved to {format_instant(begins_us)[:10]}" if later else ""
+        notes.append(f"constellation: packaged {DEFAULT_PRESET}, {len(catalogue):,} satellites{moved}")
     else:
         read = read_catalogue(sources.catalogue, sources.lenient)
         catalogue = read.catalogue
@@ -222,6 +247,15 @@ def _catalogue(sources: PlanSources, notes: list[str]) -> tuple[Catalogue, int]:
 
 
 def _region(outline: Outline, resolution: int) -> Region:
+    # Cells are counted before they are made: a country has millions of fine ones.
+    finer = max(min(resolution, FINEST_RESOLUTION) - DEFAULT_RESOLUTION, 0)
+    about = len(cells_of(outline, DEFAULT_RESOLUTION)) * 7**finer if finer else 0
+    if about > MOST_CELLS and resolution <= FINEST_RESOLUTION:
+        raise Refused(
+            "plan.too-many-cells", outline.name,
+            f"resolution {resolution} would give about {about:,} cells, and {MOST_CELLS:,} is the limit",
+            "take a coarser --resolution",
+        )  # fmt: skip
     cells = cells_of(outline, resolution)
     if not cells:
         raise Refused(
@@ -276,7 +310,13 @@ def _gateways(sources: PlanSources, at_us: int, notes: list[str]) -> tuple[Gatew
     return tuple(g for i, g in enumerate(ground.gateways) if i in chosen)
 
 
-def resolve_gateways(gateways: Sequence[Gateway], names: Sequence[str], option: str) -> set[int]:
+def resolve_gateways(
+    gateways: Sequence[Gateway],
+    names: Sequence[str],
+    option: str,
+    what: str = "no gateway in operation then",
+    way_out: str = "skylift gateways lists them",
+) -> set[int]:
     """Indices of gateways by id, name or town. Raises Refused with the near names."""
     index = {slug(g.name): i for i, g in enumerate(gateways)} | sites_by_name(gateways)
     found = set()
@@ -287,8 +327,8 @@ def resolve_gateways(gateways: Sequence[Gateway], names: Sequence[str], option: 
             raise Refused(
                 "plan.unknown-gateway",
                 f"{option} {name!r}" if len(name) <= 60 else option,
-                "there is no gateway of this name among those in operation then",
-                f"did you mean {' or '.join(near)}?" if near else "skylift gateways lists them",
+                f"there is {what} of this name",
+                f"did you mean {' or '.join(near)}?" if near else way_out,
             )
         found.add(index[key])
     return found

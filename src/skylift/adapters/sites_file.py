@@ -20,8 +20,8 @@ from typing import Any
 import h3
 import numpy as np
 
-from skylift.adapters.disturbed_case import disturbed
-from skylift.adapters.plan_sources import PlanInputs, PlanSources, load_plan
+from skylift.adapters.plan_disturbances import disturbed
+from skylift.adapters.plan_sources import PlanInputs, PlanSources, alone, load_plan
 from skylift.adapters.sites_cells import with_cells
 from skylift.base.errors import Refused
 from skylift.study.capacity import CLASS_NAMES
@@ -120,6 +120,9 @@ def load_sites(sources: PlanSources, path: Path, background_mbps_per_km2: float 
     else:
         # load_plan wants a region. A small one will do, for none of its cells is kept.
         inputs = load_plan(replace(sources, region="LU", resolution=5, left_out=None))
+        there = alone(inputs.case.region.name)
+        notes = tuple(alone("the sites of this list") if n == there else n for n in inputs.notes)
+        inputs = replace(inputs, notes=notes)
     inputs, index = with_cells(
         inputs, [one.cell for one in read], keep=bool(sources.region), left_out=sources.left_out
     )
@@ -127,7 +130,7 @@ def load_sites(sources: PlanSources, path: Path, background_mbps_per_km2: float 
         case = inputs.case
         demand = replace(case.demand, wanted_bps=np.zeros_like(case.demand.wanted_bps), even=False)
         inputs = replace(inputs, case=replace(case, demand=demand))
-    inputs = replace(inputs, case=disturbed(inputs.case, sources))
+    inputs = replace(inputs, case=disturbed(inputs.case, sources.rain, sources.jam))
     sites = tuple(
         Site(
             id=one.id,

@@ -7,14 +7,14 @@ from typing import Any
 
 from skylift.adapters.plan_sources import PlanInputs
 from skylift.base.instants import format_instant
-from skylift.study.siting import SitingResult
+from skylift.study.siting import Figures, SitingResult
 
 _METHODS = {
-    "exact": "no other {n} of the candidates have more (of {sets:,} sets {valued:,} were valued in full, the "
-    "rest have a limit no higher)",
-    "bounded": "the best of {valued:,} sets valued in full, of {sets:,}; no other has more than {bound}",
-    "greedy": "chosen one after the other, {valued:,} of {sets:,} sets valued in full; no {n} of the "
-    "candidates have more than {bound}",
+    "exact": "no other choice of {n} brings more (of {sets:,} sets {valued:,} were scheduled, the rest "
+    "have a limit no higher)",
+    "bounded": "the best of {valued:,} sets scheduled, of {sets:,}; no other has more than {bound}",
+    "greedy": "chosen one after the other, {valued:,} of {sets:,} sets scheduled; no choice of {n} has more "
+    "than {bound}",
 }
 _OF = {
     "capacity": "served_bps, the mean over the slots by this schedule",
@@ -35,8 +35,8 @@ def siting_summary(inputs: PlanInputs, result: SitingResult, hours: int) -> dict
         "hours": hours,
         "system": inputs.system,
         "cells": len(inputs.case.region),
-        "wanted_bps": result.wanted_bps,
-        "most_bps": result.most_bps,
+        "wanted_bps": round(result.wanted_bps),
+        "most_bps": round(result.most_bps),
         "by": result.by,
         "method": result.method,
         "value": result.value,
@@ -53,18 +53,18 @@ def siting_summary(inputs: PlanInputs, result: SitingResult, hours: int) -> dict
                 "name": one.gateway.name,
                 "antennas": one.gateway.antennas,
                 "gain_availability": one.availability,
-                "gain_served_bps": one.served_bps,
+                "gain_served_bps": round(one.served_bps),
             }
             for one in result.chosen
         ],
-        "before": asdict(result.before),
-        "after": asdict(result.after),
+        "before": _figures(result.before),
+        "after": _figures(result.after),
         "lost_one": [
             {
                 "gateway": one.gateway.id,
                 "name": one.gateway.name,
                 "availability": one.availability,
-                "served_bps": one.served_bps,
+                "served_bps": round(one.served_bps),
             }
             for one in result.lost_one
         ],
@@ -74,6 +74,11 @@ def siting_summary(inputs: PlanInputs, result: SitingResult, hours: int) -> dict
         ],
         "notes": list(inputs.notes),
     }
+
+
+def _figures(figures: Figures) -> dict[str, float]:
+    """Rates in whole bits per second, as plan capacity gives them."""
+    return {name: round(v) if name.endswith("_bps") else v for name, v in asdict(figures).items()}
 
 
 class _Say:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from skylift.sky.schedule.problem import ScheduleRules
 
 
+# As far as ScheduleRules goes.
+MOST_SEPARATION_DEG = 20.0
+
+
 def register(plan: typer.Typer) -> None:
     plan.command("capacity")(capacity)
 
@@ -58,7 +62,7 @@ def capacity(
     sources = PlanSources(
         region, catalogue, lenient, gateways, tuple(gateway or ()), tuple(without or ()), system, resolution,
         _instant(at), demand_mbps_per_km2, _rules(nco, separation_deg), demand, left_out, rain, jam, beams,
-        antennas_per_gateway, ka_fraction,
+        antennas_per_gateway, ka_fraction, hours,
     )  # fmt: skip
     _check_outputs(out, plot)
     _answer(sources, (hours, limits_every), (out, plot), as_json)
@@ -78,12 +82,16 @@ def _answer(
     from skylift.adapters.capacity_files import write_report
     from skylift.adapters.capacity_report import report_of
     from skylift.adapters.plan_sources import hourly, load_plan
+    from skylift.cli.plan_warnings import warn
     from skylift.cli.plan_words import print_summary
     from skylift.study.bearing import bearing
+    from skylift.study.limits import RESOURCES
 
     out, plot = files
+    inputs = load_plan(sources)
+    asked = len(range(0, hours[0], hours[1])) if hours[1] else 0
+    warn(inputs, hours[0] + asked * len(RESOURCES))
     with slot_progress("scheduling") as progress:
-        inputs = load_plan(sources)
         result = bearing(inputs.case, hourly(inputs.start_us, hours[0]), hours[1], progress)
     report = report_of(inputs, result)
     if out is not None:
@@ -105,6 +113,12 @@ def _instant(at: str | None) -> int | None:
 
 
 def _rules(nco: int, separation_deg: float) -> ScheduleRules:
+    from skylift.base.errors import Refused
     from skylift.sky.schedule.problem import ScheduleRules
 
+    # Written so that nan fails as well.
+    if not 0.0 <= separation_deg <= MOST_SEPARATION_DEG:
+        raise Refused(
+            "plan.separation", "--separation-deg", f"it is 0 to {MOST_SEPARATION_DEG:g} degrees", "correct it"
+        )
     return ScheduleRules(nco=nco, separation_rad=math.radians(separation_deg))

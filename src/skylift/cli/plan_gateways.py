@@ -81,7 +81,7 @@ def gateways(
     sources = PlanSources(
         region, catalogue, lenient, gateways, tuple(gateway or ()), tuple(without or ()), system, resolution,
         at_us, demand_mbps_per_km2, demand=demand, left_out=left_out, rain=rain, jam=jam,
-        antennas=antennas_per_gateway,
+        antennas=antennas_per_gateway, hours=hours,
     )  # fmt: skip
     question = _Question(candidates, tuple(candidate or ()), add, by, hours, Limits(most_sets, most_values))
     _answer(sources, question, (out, plot), as_json)
@@ -104,9 +104,11 @@ def _answer(
     from skylift.adapters.candidates_file import load_siting
     from skylift.adapters.plan_sources import hourly
     from skylift.adapters.siting_report import siting_summary
+    from skylift.cli.plan_warnings import warn
     from skylift.study.siting import SitingStudy
 
     inputs, existing = load_siting(sources, question.candidates, question.only)
+    warn(inputs, question.hours)
     with _progress() as progress:
         study = SitingStudy(inputs.case, existing, hourly(inputs.start_us, question.hours), progress)
         result = study.choose(question.add, question.by, question.limits)

@@ -64,6 +64,7 @@ def terminals(
     from skylift.adapters.plan_sources import PlanSources, hourly
     from skylift.adapters.sites_file import load_sites
     from skylift.base.instants import parse_instant
+    from skylift.cli.plan_warnings import warn
     from skylift.study.terminals import TerminalRules, TerminalStudy
 
     check_output(out)
@@ -72,9 +73,10 @@ def terminals(
     at_us = None if at is None else parse_instant(at, "--at")
     sources = PlanSources(
         region, catalogue, lenient, gateways, tuple(gateway or ()), tuple(without or ()), system, resolution,
-        at_us, left_out=left_out, rain=rain, jam=jam, antennas=antennas_per_gateway,
+        at_us, left_out=left_out, rain=rain, jam=jam, antennas=antennas_per_gateway, hours=hours,
     )  # fmt: skip
     loaded = load_sites(sources, sites, background_mbps_per_km2)
+    warn(loaded.inputs, hours)
     with slot_progress("scheduling") as progress:
         study = TerminalStudy(loaded.inputs.case, loaded.sites, rules)
         plan = study.plan(hourly(loaded.inputs.start_us, hours), progress)
@@ -121,12 +123,16 @@ def _say(summary: dict[str, Any], plan: TerminalPlan) -> None:
 
     for note in summary["notes"]:
         sys.stderr.write(f"note: {note}\n")
-    table = Table(box=SIMPLE, title=escape(f"Terminals, over {plan.slots} slots from {summary['at']}"))
-    for heading in ("site", "class"):
-        table.add_column(heading, no_wrap=True)
+    table = Table(
+        box=SIMPLE, collapse_padding=True, pad_edge=False,
+        title=escape(f"Terminals, over {plan.slots} slot{'s' * (plan.slots > 1)} from {summary['at']}"),
+    )  # fmt: skip
+    # At 80 columns a long id is folded; "why" is what the table is read for.
+    table.add_column("site", overflow="fold", min_width=4)
+    table.add_column("class", no_wrap=True)
     for heading in ("wants", "terminals", "least", "median", "short"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("why")
+    table.add_column("why", min_width=len("no satellite"))
     # Who is shortest comes first: that is where something is to be done.
     rows = sorted(summary["sites"], key=lambda s: (-s["unserved_bps"] / max(s["wanted_bps"], 1.0), s["id"]))
     for row in rows[:MOST_ROWS]:
@@ -157,4 +163,5 @@ def _say(summary: dict[str, Any], plan: TerminalPlan) -> None:
 
 
 def _mbps(bps: float) -> str:
-    return f"{bps / 1e6:,.1f}"
+    value = bps / 1e6
+    return f"{value:,.0f}" if value >= 1000.0 else f"{value:,.1f}"

@@ -40,7 +40,7 @@ def verdict(summary: dict[str, Any]) -> str:
             "or a higher --demand-mbps-per-km2."
         )
     if served <= 0:
-        return "Nothing is served: no satellite is in reach of the region and of a gateway at once."
+        return _nothing(summary)
     if not summary["limited_by"]:
         return "What limits it was not asked (--limits-every 0)."
     name, gain = max(summary["limited_by"].items(), key=lambda item: item[1])
@@ -52,6 +52,24 @@ def verdict(summary: dict[str, Any]) -> str:
     return f"What limits most: {LIFTED[name]} would serve {gbps(gain)} Gbit/s more (+{gain / served:.0%})."
 
 
+def _nothing(summary: dict[str, Any]) -> str:
+    """Why nothing at all is served: what the caller took away first, then what the sky lacks."""
+    rules = summary["rules"]
+    if not any(rules["beams_per_polarisation"]):
+        why = "satellites have no beams"
+    elif not rules["ka_fraction"]:
+        why = "gateways carry nothing over Ka"
+    elif not summary["gateways"]["known"]:
+        why = "there is no gateway"
+    elif not summary["gateways"].get("antennas", 1):
+        why = "gateways have no antennas"
+    elif not any(row["satellites_in_reach"] for row in summary["hours"]):
+        why = "no satellite is in reach of the region and of a gateway at once"
+    else:
+        why = "no link closes to any satellite that a gateway sees"
+    return f"Nothing is served: {why}."
+
+
 def print_summary(summary: dict[str, Any]) -> None:
     """Tables of one study, the sentence, and what a reader must know."""
     from rich.console import Console
@@ -61,7 +79,7 @@ def print_summary(summary: dict[str, Any]) -> None:
     console.print(
         f"{escape(summary['region'])}: {summary['cells']:,} cells, {summary['area_km2']:,.0f} km2; "
         f"{summary['satellites']:,} satellites, {escape(summary['system'])}; "
-        f"{len(summary['hours'])} slots, one in each hour from {summary['at']}"
+        f"{_slots(len(summary['hours']))} {summary['at']}"
     )
     console.print(_figures(summary))
     console.print(_hours(summary))
@@ -71,6 +89,10 @@ def print_summary(summary: dict[str, Any]) -> None:
     console.print(verdict(summary), style="bold", highlight=False)
     for note in summary["notes"]:
         console.print(f"note: {escape(note)}", highlight=False)
+
+
+def _slots(n: int) -> str:
+    return "the slot of" if n == 1 else f"{n} slots, one in each hour from"
 
 
 def figures(summary: dict[str, Any]) -> list[tuple[str, str]]:
@@ -115,7 +137,8 @@ def _hours(summary: dict[str, Any]) -> Any:
     table = Table(box=SIMPLE)
     table.add_column("slot", no_wrap=True)
     for name in ("Gbit/s", "cells without", "in reach", "tracked", "beams used", "Ka used"):
-        table.add_column(name, justify="right")
+        # No word is cut short at 80 columns.
+        table.add_column(name, justify="right", min_width=max(map(len, name.split())))
     for row in summary["hours"]:
         used = [
             "-" if row[key] is None else f"{row[key]:.0%}"
