@@ -36,6 +36,8 @@ Offsets = npt.NDArray[np.int64]
 
 # Where more of a schedule than this is of use to nobody, it is made again for the satellites that are taken.
 WASTE_FRACTION = 0.005
+# Classes are served in order to about this: a schedule is greedy.
+CLASSES_HOLD_TO = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +129,13 @@ class Allocator:
         # A terminal keeps its satellite for as much as a cell does.
         keep_fraction = 1.0 - self.rules.keep_level
         taken = _take(scheduler.schedule(slot, remembered), points, asks, had, keep_fraction)
-        if taken.usable_bps < (1.0 - WASTE_FRACTION) * taken.schedule.rate_bps.sum():
+        if taken.usable_bps[-1] < (1.0 - WASTE_FRACTION) * taken.schedule.rate_bps.sum():
             # A dish has one satellite: what its cell is given over others goes to cells that can use it.
             kept = only_pairs(slot, pairs_among(slot, taken.cells(), taken.satellites()))
             again = _take(
                 scheduler.schedule(kept, taken.schedule), points, asks, taken.by_terminal(), keep_fraction
             )
-            taken = again if again.usable_bps > taken.usable_bps else taken
+            taken = again if _is_better(again, taken) else taken
         schedule = _in_catalogue(taken.schedule, used, len(number), reach is None)
         return Given(
             schedule, points, replace(taken.groups, satellite=used[taken.groups.satellite]), taken.group
@@ -283,12 +285,15 @@ def _renumbered(pairs: UsablePairs, useful: Flags, number: Ints) -> UsablePairs:
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """A schedule, who takes which of its groups (M,), and how much of it they can use."""
+    """A schedule, who takes which of its groups (M,), and how much of it they can use.
+
+    usable_bps  (CLASSES,) by each class and those before it
+    """
 
     schedule: Schedule
     groups: Groups
     group: Offsets
-    usable_bps: float
+    usable_bps: Floats
 
     def by_terminal(self) -> Ints:
         """Each terminal's satellite, -1 for none."""
@@ -312,9 +317,22 @@ def _take(schedule: Schedule, points: SlotPoints, asks: Asks, had: Ints, keep_fr
         np.argsort(needs.priority, kind="stable"), needs.priority, points.point_of, needs.down_bps, had,
         groups.offset, groups.satellite, groups.rate_bps, keep_fraction, group,
     )  # fmt: skip
-    up = group >= 0
-    asked = np.bincount(group[up], weights=needs.down_bps[up], minlength=len(groups.rate_bps))
-    return _Taken(schedule, groups, group, float(np.minimum(asked, groups.rate_bps).sum()))
+    usable_bps = np.zeros(CLASSES)
+    for k in range(CLASSES):
+        up = (group >= 0) & (needs.priority <= k + 1)
+        asked = np.bincount(group[up], weights=needs.down_bps[up], minlength=len(groups.rate_bps))
+        usable_bps[k] = np.minimum(asked, groups.rate_bps).sum()
+    return _Taken(schedule, groups, group, usable_bps)
+
+
+def _is_better(again: _Taken, first: _Taken) -> bool:
+    """More is of use in all, and nobody pays for it: no terminal loses all it had, and no urgent class loses.
+
+    A cell that is left one satellite may find no place there; then the waste is the lesser evil.
+    """
+    lost = (first.group >= 0) & (again.group < 0)
+    urgent_keep = again.usable_bps[:-1] >= (1.0 - CLASSES_HOLD_TO) * first.usable_bps[:-1]
+    return bool(not lost.any() and urgent_keep.all() and again.usable_bps[-1] > first.usable_bps[-1])
 
 
 def _numbers(used: Ints, n: int) -> Ints:
