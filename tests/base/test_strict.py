@@ -108,6 +108,12 @@ def test_a_wrong_number_is_refused_and_not_printed(text: str) -> None:
     assert "200" not in str(caught.value)
 
 
+def test_a_rate_of_rain_is_not_taken_for_hours() -> None:
+    with pytest.raises(Refused) as refused:
+        read_toml("peak_mm_per_h = nan", "x.toml").table(("peak_mm_per_h",)).number("peak_mm_per_h")
+    assert refused.value.way_out == "write a number in millimetres per hour"
+
+
 def test_named_tables_keep_their_names_and_lines() -> None:
     text = "[site.kyiv]\nx_km = 1\n[site.lviv]\ny_km = 1\n"
     with pytest.raises(Refused, match=r"line 4: site\.lviv\.y_km"):

@@ -241,7 +241,8 @@ def test_no_gateway_in_reach(skylift: Skylift, tmp_path: Path) -> None:
     assert "no gateway is in reach" in error["rule"]
     assert "gateway" in error["way_out"]
     none_left = changed('only = ["wola-krobowska"]', 'only = ["wola-krobowska"]\nantennas_per_gateway = 0')
-    assert "gateway" in refused(skylift, tmp_path, none_left)["rule"]
+    # It is not the distance, and the words must not say so.
+    assert "antenna" in refused(skylift, tmp_path, none_left)["rule"]
     assert (
         "no gateway"
         in refused(
@@ -435,8 +436,27 @@ def test_beams_that_could_not_be_written_are_refused_before_the_work(
         == "output.folder"
     )
     assert refused(skylift, tmp_path, GOOD, "--schedule", tmp_path)["code"] == "output.is-folder"
-    taken = tmp_path / "out" / "links.parquet"
-    assert refused(skylift, tmp_path, GOOD, "--schedule", taken)["code"] == "output.taken"
+    for name in ("links.parquet", "rates.png", ".parts/b.parquet"):
+        out = tmp_path / "out" / name
+        code = refused(skylift, tmp_path, GOOD, "--schedule", out)["code"]
+        assert code == ("output.taken" if out.parent.name == "out" else "output.folder"), name
+
+
+def test_beams_are_never_written_over_what_the_run_reads(skylift: Skylift, tmp_path: Path) -> None:
+    text = GOOD + '[capacity]\nrain_file = "dry.toml"\n'
+    (tmp_path / "dry.toml").write_text("")
+    (tmp_path / "link.parquet").symlink_to(tmp_path / "bad.toml")
+    for name in ("bad.toml", "dry.toml", "../" + tmp_path.name + "/bad.toml", "link.parquet"):
+        error = refused(skylift, tmp_path, text, "--schedule", tmp_path / name)
+        assert error["code"] == "output.is-input", name
+        assert (tmp_path / "bad.toml").read_text() == text
+    # Another spelling of the folder of results is the same folder.
+    (tmp_path / "good.toml").write_text(text)
+    (tmp_path / "out").mkdir()
+    odd = tmp_path / "out" / ".." / "out" / "links.parquet"
+    said = skylift("simulate", tmp_path / "good.toml", "-o", tmp_path / "out", "--json", "--schedule", odd)
+    assert json.loads(said.err)["error"]["code"] == "output.taken"
+    assert not any((tmp_path / "out").iterdir())
 
 
 def test_a_fleet_stays_within_its_borders(tmp_path: Path) -> None:

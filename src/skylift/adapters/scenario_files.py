@@ -64,6 +64,7 @@ class Loaded:
     """A world, and where it comes from.
 
     inputs       by role: the name, and the sha256 of the file or packaged table that was read
+    files        that were read, where they lie: nothing may be written there
     fingerprint  one hash of all inputs and of skylift's version
     """
 
@@ -71,6 +72,7 @@ class Loaded:
     scenario: Scenario
     warnings: tuple[str, ...]
     inputs: dict[str, dict[str, str]]
+    files: tuple[Path, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -84,6 +86,7 @@ class _Reader:
     folder: Path
     inputs: dict[str, dict[str, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
 
     def note_file(self, role: str, path: Path) -> Path:
         try:
@@ -95,6 +98,7 @@ class _Reader:
                 f"it cannot be read ({error.strerror})",
                 "check the path",
             ) from None
+        self.files.append(path)
         return path
 
     def note_packaged(self, role: str, name: str) -> None:
@@ -138,7 +142,7 @@ def load_world(sources: Sources, default_start_us: int | None = None) -> Loaded:
     )
     world, reach = build_world(scenario, parts)
     ages = _ages(world.catalogue, scenario, sources.strict_epoch)
-    return Loaded(world, scenario, (*reader.notes, *ages, *reach), reader.inputs)
+    return Loaded(world, scenario, (*reader.notes, *ages, *reach), reader.inputs, tuple(reader.files))
 
 
 def _text(path: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from skylift.adapters.links_file import Names
 from skylift.adapters.scenario_files import Loaded, Sources, load_world
 from skylift.adapters.schedule_file import put_together
-from skylift.adapters.simulation_files import Folder, finished_summary, windows_of
+from skylift.adapters.simulation_files import PARTS, Folder, finished_summary, windows_of
 from skylift.adapters.simulation_report import slot_columns, summary_of, write_summary
 from skylift.adapters.workers import compute_windows
 from skylift.base.errors import Refused, Unavailable
@@ -21,6 +21,7 @@ from skylift.study.tally import concatenated
 Report = Callable[[int, int], None]
 
 PICTURES = ("availability.png", "in_view.png", "delay.png", "rates.png", "map.png")
+RESULTS = ("links.parquet", "summary.json", "summary.md", *PICTURES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Outcome:
 def run(sources: Sources, options: Options, report: Report) -> Outcome:
     """Simulate; on Ctrl-C what is finished is put together and says so. Raises Refused before it writes."""
     loaded = load_world(sources)
+    _spare(loaded.files, options)
     try:
         return _run(loaded, options, report)
     except OSError as error:
@@ -55,6 +57,31 @@ def run(sources: Sources, options: Options, report: Report) -> Outcome:
             f"results could not be written ({error.strerror or error})",
             "check that it can be written and has space; --resume goes on with what is finished",
         ) from None
+
+
+def _spare(inputs: tuple[Path, ...], options: Options) -> None:
+    """Refuses a file of beams that would be written over what was read, or over other results.
+
+    Raises Refused. Paths are compared as the disk resolves them: `a/../b` and links are no way round.
+    """
+    if options.schedule is None:
+        return
+    target, out = options.schedule.resolve(), options.out.resolve()
+    if any(target == path.resolve() for path in inputs):
+        raise Refused(
+            "output.is-input",
+            "--schedule",
+            "the run reads this file",
+            "give the file of beams another name, such as beams.parquet",
+        )
+    within = target.relative_to(out).parts if target.is_relative_to(out) else ()
+    if within and (within[0] == PARTS or (len(within) == 1 and within[0] in RESULTS)):
+        raise Refused(
+            "output.taken",
+            "--schedule",
+            "this file of the folder holds other results",
+            "name it beams.parquet",
+        )
 
 
 def _run(loaded: Loaded, options: Options, report: Report) -> Outcome:

@@ -26,6 +26,8 @@ from skylift.base.errors import Refused
 from skylift.twin.world import World
 
 ROWS_PER_GROUP = 1 << 17
+# The folder of unfinished runs, within that of the results.
+PARTS = ".parts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Folder:
     def __init__(self, path: Path, fingerprint: str, resume: bool, with_schedule: bool = False) -> None:
         self.path = path
         self._with_schedule = with_schedule
-        self._parts = path / ".parts"
+        self._parts = path / PARTS
         if path.exists() and not path.is_dir():
             raise Refused(
                 "output.not_a_folder",

@@ -35,6 +35,7 @@ Path = tuple[str | int, ...]
 UNITS: Final[Mapping[str, str]] = {
     "rev_per_day": "revolutions per day",
     "m_per_s": "metres per second",
+    "mm_per_h": "millimetres per hour",
     "km": "kilometres",
     "m": "metres",
     "deg": "degrees",

@@ -62,7 +62,7 @@ def simulate(
     if as_json:
         typer.echo(json.dumps(outcome.summary, ensure_ascii=False))
     else:
-        _say(outcome, out)
+        _say(outcome, out, schedule)
     if not outcome.summary["complete"]:
         # The same words again: with other files --resume would refuse.
         words = [word for word in sys.argv[1:] if word != "--resume"]
@@ -71,22 +71,14 @@ def simulate(
 
 
 def _check_schedule(schedule: Path | None, out: Path) -> None:
-    from skylift.base.errors import Refused
     from skylift.cli.outputs import check_output
 
-    if schedule is None or schedule.absolute().parent != out.absolute():
+    # The folder of the results itself is made when the run begins.
+    if schedule is None or schedule.is_dir() or schedule.resolve().parent != out.resolve():
         check_output(schedule)
-    elif schedule.name in ("links.parquet", "summary.json", "summary.md"):
-        # The folder itself is made when the run begins; what else it writes there must not be lost.
-        raise Refused(
-            "output.taken",
-            "--schedule",
-            "this file of the folder holds other results",
-            "name it beams.parquet",
-        )
 
 
-def _say(outcome: Outcome, out: Path) -> None:
+def _say(outcome: Outcome, out: Path, schedule: Path | None) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -127,6 +119,8 @@ def _say(outcome: Outcome, out: Path) -> None:
         console.print(f"and {len(worst) - MOST_ROWS} more, all at least as available")
     written = ["summary.md", "summary.json", "links.parquet", *outcome.pictures]
     console.print(escape(f"in {out}: {', '.join(written)}"))
+    if schedule is not None:
+        console.print(escape(f"beams in {schedule}"))
 
 
 def _percent(value: Any) -> str:

@@ -343,6 +343,13 @@ def _capacity(
 def _reach_warnings(scenario: Scenario, world: World) -> tuple[str, ...]:
     """Refuse a bent-pipe scenario none of whose terminals can ever share a satellite with a gateway."""
     useful = [g for g in world.ground.gateways if g.antennas > 0]
+    if world.ground.gateways and not useful:
+        raise scenario.root.refused(
+            "ground",
+            "no gateway has an antenna",
+            "raise antennas_per_gateway, or name other gateways",
+            "reach",
+        )
     if world.lasers is not None and useful:
         return ()
     orbit_m = _highest_m(world.catalogue)
