@@ -245,3 +245,13 @@ def test_long_work_is_told_in_minutes_and_memory() -> None:
     assert _cost(2_500, 54) == ""
     assert "minutes" in _cost(40_000, 54)
     assert "1.0 GB" in _cost(40_000, 54)
+
+
+def test_an_interrupt_within_a_kernel_is_no_crash(plan: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call into compiled code that Ctrl-C meets ends in SystemError, caused by the interrupt."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
+
+    monkeypatch.setattr("skylift.adapters.plan_sources.load_plan", interrupted)
+    assert plan(*QUICK) == (1, "", "")

@@ -79,6 +79,11 @@ def main() -> None:
         sys.exit(1)
     except typer.Abort:
         sys.exit(1)
+    except SystemError as error:
+        # Ctrl-C while a compiled kernel is called: Python wraps the interrupt.
+        if not isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            raise
+        sys.exit(1)
     except (typer.TyperException, SkyliftError, MemoryError, OSError) as error:
         _fail(error)
     sys.exit(code if isinstance(code, int) else 0)
