@@ -254,4 +254,4 @@ def test_an_interrupt_within_a_kernel_is_no_crash(plan: Run, monkeypatch: pytest
         raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
 
     monkeypatch.setattr("skylift.adapters.plan_sources.load_plan", interrupted)
-    assert plan(*QUICK) == (1, "", "")
+    assert plan(*QUICK) == (130, "", "")

@@ -83,7 +83,7 @@ def main() -> None:
         # Ctrl-C while a compiled kernel is called: Python wraps the interrupt.
         if not isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
             raise
-        sys.exit(1)
+        sys.exit(130)
     except (typer.TyperException, SkyliftError, MemoryError, OSError) as error:
         _fail(error)
     sys.exit(code if isinstance(code, int) else 0)
