@@ -179,7 +179,7 @@ def test_ctrl_c_leaves_a_partial_result_that_says_so(
     wait_for_parts(process, out, WINDOWS // 3)
     # As a terminal does it: the whole group hears it.
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=180)
     assert process.returncode == 1
     assert "Traceback" not in said
     hint = said[said.index("go on with: skylift ") :].split()
@@ -209,7 +209,7 @@ def test_ctrl_c_before_anything_is_finished(whole: tuple[Path, Path], tmp_path: 
         time.sleep(0.002)
     time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=180)
     assert process.returncode == 1
     assert "Traceback" not in said
     summary = json.loads((out / "summary.json").read_text())
@@ -230,7 +230,7 @@ def test_a_worker_that_is_lost(whole: tuple[Path, Path], tmp_path: Path) -> None
     ]
     assert len(workers) == 2
     os.kill(workers[0], signal.SIGKILL)
-    out_text, said = process.communicate(timeout=60)
+    out_text, said = process.communicate(timeout=180)
     assert process.returncode == 1
     assert out_text == ""
     assert json.loads(said)["error"]["code"] == "simulate.worker_lost"

@@ -155,3 +155,21 @@ def test_a_system_without_links_is_refused() -> None:
     head = TEXT[: TEXT.index("[link.down]")]
     with pytest.raises(Refused, match="at least one link"):
         radio_system(head, "mine.toml")
+
+
+@pytest.mark.parametrize("beams", ["[8]", "[9, 8]", "[0, 0]", "[7.5, 8]", "[-1, 8]", "8", "[8, 8, 8]"])
+def test_beams_that_cannot_be(beams: str) -> None:
+    with pytest.raises(Refused, match="beams_per_polarisation"):
+        radio_system(
+            changed("beams_per_polarisation = [8, 8]", f"beams_per_polarisation = {beams}"), "mine.toml"
+        )
+
+
+def test_without_beams_there_is_one_for_each_channel() -> None:
+    table = re.search(r"^\[satellite\]\n(?:.+\n)+", TEXT, re.MULTILINE)
+    assert table is not None
+    one = TEXT.replace(table.group(), "")
+    assert radio_system(one, "mine.toml").beams_per_polarisation == (8, 0)
+    both = one.replace("polarisations = 1", "polarisations = 2", 1)
+    assert radio_system(both, "mine.toml").beams_per_polarisation == (8, 8)
+    assert radio_system(TEXT, "mine.toml").beams_per_polarisation == (8, 8)
