@@ -158,6 +158,29 @@ def test_the_page_follows_the_slots_and_says_when_they_stop(
     assert "What is shown is of" in browser.value("document.getElementById('notice').innerText")
 
 
+def test_rates_stand_in_the_table_where_the_scenario_has_them(
+    browser: Browser, start_service: Any, scenario: Path, tmp_path: Path
+) -> None:
+    note = "document.getElementById('rates-note').textContent"
+    with_rates = tmp_path / "rates.toml"
+    with_rates.write_text(scenario.read_text() + "\n[capacity]\n")
+    for path, says in ((scenario, "not modelled"), (with_rates, "arrives")):
+        service = start_service("--scenario", str(path), "--at", "2023-04-05T06:10:00Z")
+        service.wait_until_ready()
+        browser.do("Page.navigate", url=service.url)
+        as_of = browser.wait_for(f"{STATE}.startsWith('Live') && {AS_OF}")
+        rows = browser.wait_for(f"document.querySelectorAll('#links tbody tr').length && {ROWS}")
+        shown = service.get(f"/api/v1/links?at={as_of}").json()["links"]
+        up = [(link, row) for link, row in zip(shown, rows, strict=True) if link["why_down"] is None]
+        assert up
+        for link, row in up:
+            down_bps = link["down_bps"]
+            assert (down_bps is None) == (path == scenario)
+            assert (" / " in row) == (path == with_rates)
+            assert down_bps is None or f"{down_bps / 1e6:.1f} / {link['up_bps'] / 1e6:.1f}" in row
+        assert says in browser.value(note)
+
+
 def test_at_no_width_does_anything_stick_out(browser: Browser, service: Any) -> None:
     browser.do("Page.navigate", url=service.url)
     browser.wait_for(f"{STATE}.startsWith('Live')")

@@ -422,7 +422,10 @@ def test_beams_are_written_beside_the_results(skylift: Skylift, tmp_path: Path) 
     assert set(table["gateway"].to_pylist()) == {"wola-krobowska"}
     assert all(column.null_count == 0 for column in table.columns)
     assert (tmp_path / "out" / "rates.png").read_bytes().startswith(b"\x89PNG")
-    assert "| life |" in (tmp_path / "out" / "summary.md").read_text()
+    text = (tmp_path / "out" / "summary.md").read_text()
+    assert "| life |" in text
+    assert "satellites by the beam schedule" in text
+    assert "sticky" not in text
     said = skylift("simulate", path, "-o", tmp_path / "out", "--workers", "1", "--no-pictures")
     assert said.code == 0
     assert "was not served" in said.out

@@ -165,7 +165,11 @@ def _over_time(grouped: tuple[Any, Any, Any, Any], names: list[str], label: str,
         shown = axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=MOST_LINES, frameon=False)
         for text in shown.get_texts():
             text.set_parse_math(False)
-    heading.over(axes, f"{label}; medians, shaded from least to greatest")
+    # Bands have a legend of their own; lines have the terminals' names there.
+    shaded = (
+        "medians, shaded from least to greatest" if len(names) <= MOST_LINES else f"{len(names):,} terminals"
+    )
+    heading.over(axes, f"{label}; {shaded}")
     return figure
 
 

@@ -127,7 +127,7 @@ def _markdown(s: dict[str, Any], pictures: Sequence[str]) -> str:
     lines += [
         f"{s['start']} to {s['end']}, {s['slots']} slots; {s['objects']} satellites, "
         f"{s['gateways']} gateways, {s['pops']} PoPs; "
-        f"policy {s['policy']}, {'with lasers' if s['lasers'] else 'bent-pipe'}.",
+        f"{_chooser(s)}, {'with lasers' if s['lasers'] else 'bent-pipe'}.",
         "",
     ]
     if s["time_shift_s"]:
@@ -143,6 +143,11 @@ def _markdown(s: dict[str, Any], pictures: Sequence[str]) -> str:
 
 
 MOST_ROWS = 50
+
+
+def _chooser(s: dict[str, Any]) -> str:
+    # With rates the beam schedule gives satellites to terminals, whatever the policy.
+    return f"policy {s['policy']}" if s["rates"] is None else "satellites by the beam schedule"
 
 
 def _table(terminals: dict[str, dict[str, Any]]) -> list[str]:

@@ -23,6 +23,9 @@ const utc = (us) => new Date(us / 1000).toISOString().slice(11, 19);
 const day = (us) => new Date(us / 1000).toISOString().slice(0, 10);
 const milliseconds = (us) => (us / 1000).toFixed(1);
 const isUp = (link) => link.why_down === null;
+// Down and up, as tests of speed say it; where the scenario has no [capacity] there are none.
+const rates = (link) => link.down_bps === null ? "–" : `${megabits(link.down_bps)} / ${megabits(link.up_bps)}`;
+const megabits = (bps) => (bps / 1e6).toFixed(1);
 const roundTrip = (link) => link.one_way_delay_up_us + link.one_way_delay_down_us;
 
 async function get(path) {
@@ -78,7 +81,7 @@ function announce(slot) {
   if (changes.length) $("spoken").textContent = changes.slice(0, 5).join(" ");
 }
 
-const COLUMNS = ["Satellite", "Gateway", "PoP", "Round trip", "Up", "Down", "Elevation", "In view", "State"];
+const COLUMNS = ["Satellite", "Gateway", "PoP", "Round trip", "Up", "Down", "Mbit/s", "Elevation", "In view", "State"];
 
 const rows = new Map();
 
@@ -99,7 +102,7 @@ function rowFor(link) {
   COLUMNS.forEach((label, i) => {
     const cell = document.createElement("td");
     cell.dataset.label = label;
-    if (i >= 3 && i <= 7) cell.className = "number";
+    if (i >= 3 && i <= 8) cell.className = "number";
     if (label === "State") cell.className = "state-cell";
     row.append(cell);
   });
@@ -117,12 +120,12 @@ function showTable(slot) {
     const texts = up
       ? [String(link.satellite), (gateway?.name ?? link.gateway).split(",")[0], (pop?.name ?? link.pop).split(",")[0], `${milliseconds(roundTrip(link))} ms`,
         `${milliseconds(link.one_way_delay_up_us)} ms`, `${milliseconds(link.one_way_delay_down_us)} ms`,
-        `${link.elevation_deg.toFixed(1)}°`]
-      : ["–", "–", "–", "–", "–", "–", "–"];
+        rates(link), `${link.elevation_deg.toFixed(1)}°`]
+      : ["–", "–", "–", "–", "–", "–", "–", "–"];
     texts.push(`${link.satellites_usable} of ${link.satellites_in_view}`);
     const cells = row.querySelectorAll("td");
     texts.forEach((text, i) => { if (cells[i].textContent !== text) cells[i].textContent = text; });
-    cells[8].replaceChildren(...badges(link, was.get(link.terminal)));
+    cells[9].replaceChildren(...badges(link, was.get(link.terminal)));
     row.classList.toggle("without", !up);
     row.classList.toggle("changed", link.handover || (was.has(link.terminal) && isUp(was.get(link.terminal)) !== up));
     row.classList.toggle("chosen", link.terminal === view.chosen);
@@ -230,6 +233,9 @@ async function begin() {
   const pace = view.about.clock === "simulated" ? ` Simulated clock, ${view.about.speed} times as fast.` : "";
   $("provenance").textContent = `${view.about.satellites.toLocaleString("en")} satellites${moved}; ${view.about.gateways} gateways; ` +
     `policy “${view.about.policy}”, ${view.about.lasers ? "with lasers" : "bent-pipe"}.${pace} ${view.about.warnings.join(" ")}`;
+  $("rates-note").textContent = view.about.not_modelled.length
+    ? "Data rates and loss are not modelled: the scenario has no [capacity]."
+    : "Mbit/s are what arrives at the terminal and from it, as means over the slot.";
   $("whose").replaceChildren(...[...view.terminals.keys()].map((name) => new Option(name, name)));
   const asked = new URLSearchParams(location.search).get("terminal");
   view.chosen = view.terminals.has(asked) ? asked : view.terminals.keys().next().value;
