@@ -27,11 +27,11 @@ CELLS = ["851e5227fffffff", "851e5237fffffff"]
 PASSWORD = "correct horse battery"
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True, scope="module")
 def _quick_hashes() -> Iterator[None]:
     """Passwords are hashed with the least that the library allows: these tests are not about the hash.
 
-    Undone after this folder: tests of the hash itself may follow in the same process.
+    Undone after each file: tests of the hash itself may follow in the same process.
     """
     from argon2 import PasswordHasher
 
