@@ -1,4 +1,4 @@
-"""That somebody read what is personal about a subject: who, when, and which fields there were, by their names.
+"""That somebody read what is personal about a subject: who, when, and the names of the fields there were.
 
 As with an erasure, no value of a field is in it.
 """
