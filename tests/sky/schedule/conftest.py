@@ -47,8 +47,9 @@ def make_slot(
     even_rates: bool = False,
     jammed: float = 0.0,
     rain: bool = False,
+    altitude_m: float = 550e3,
 ) -> Slot:
-    """Cells spread over a patch about 49 N 31 E, satellites at 550 km that it sees, gateways around.
+    """Cells spread over a patch about 49 N 31 E, satellites that it sees, gateways around.
 
     load    what is wanted over what all beams can carry, about
     jammed  part of the pairs' channels that are barred
@@ -61,7 +62,7 @@ def make_slot(
     )
     cell_m = on_sphere(lat, lon, EARTH_M)
     sat_m = on_sphere(
-        49 + random.uniform(-9, 9, satellites), 31 + random.uniform(-14, 14, satellites), EARTH_M + 550e3
+        49 + random.uniform(-9, 9, satellites), 31 + random.uniform(-14, 14, satellites), EARTH_M + altitude_m
     )
     gate_m = on_sphere(49 + random.uniform(-7, 7, gateways), 31 + random.uniform(-14, 14, gateways), EARTH_M)
     seen = sines(cell_m, sat_m)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from skylift.base.errors import Refused
+from skylift.sky.schedule import scheduler
 from skylift.sky.schedule.problem import Cells, Schedule, ScheduleRules, Slot
 from skylift.sky.schedule.scheduler import BeamScheduler, schedule
 
@@ -40,6 +41,53 @@ def test_no_rule_is_broken(
         assert breaches(slot, made) == []
         # The next slot's choices lean on the last one's; the rules hold all the same.
         assert breaches(slot, schedule(slot, made)) == []
+
+
+def cells_looked_at(slot: Slot, monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], Schedule]:
+    """Cells of cones that each round of exchange, and each entering anew, looks at."""
+    looked: list[int] = []
+    exchange, refresh = scheduler.exchange, scheduler.refresh
+
+    def count_exchange(*args: Any) -> Any:
+        looks, before = args[-3], int(args[-3][0])
+        takers = exchange(*args)
+        looked.append(before - int(looks[0]))
+        return takers
+
+    def count_refresh(*args: Any) -> Any:
+        looked.append(int(refresh(*args)))
+        return looked[-1]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scheduler, "exchange", count_exchange)
+        patched.setattr(scheduler, "refresh", count_refresh)
+        return looked, schedule(slot)
+
+
+@pytest.mark.parametrize("load", [0.7, 30.0])
+def test_exchanges_look_at_no_more_than_they_may(
+    load: float, slot_of: Callable[..., Slot], breaches: Callable[..., list[str]], monkeypatch: Any
+) -> None:
+    """600 cells of 253 km2 below 1,200 km: a beam covers dozens, and 84 rounds look at 2 and 4 million."""
+    slot = slot_of(3, cells=600, satellites=30, half_width_deg=1.77, altitude_m=1.2e6, load=load)
+    monkeypatch.setattr(scheduler, "LEAST_LOOKS", 0)
+    monkeypatch.setattr(scheduler, "LOOKS_A_CELL", 1000)
+    looked, made = cells_looked_at(slot, monkeypatch)
+    # What is covered is entered anew to the end; a cell that has begun asks all its satellites.
+    assert 0 < sum(looked) <= 600_000 + 2 * max(looked)
+    assert breaches(slot, made) == []
+    assert (made.level > 0).mean() > 0.9
+
+
+@pytest.mark.parametrize("load", [0.7, 30.0])
+def test_cones_over_thousands_of_cells_are_not_exchanged(
+    load: float, slot_of: Callable[..., Slot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2,400 cells below 1,200 km: three seconds a slot in rounds of exchange, and a fraction of a level."""
+    slot = slot_of(3, cells=2400, satellites=8, half_width_deg=3.54, altitude_m=1.2e6, load=load)
+    looked, made = cells_looked_at(slot, monkeypatch)
+    assert sum(looked) == 0
+    assert (made.level > 1.0).all()
 
 
 def damaged(made: Schedule, **columns: Any) -> Schedule:

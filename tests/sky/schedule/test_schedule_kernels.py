@@ -20,13 +20,13 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from skylift.sky.schedule.balance_kernel import PARTS, divide, join, satellite_levels
 from skylift.sky.schedule.cones_kernel import cone, crowding, neighbours
-from skylift.sky.schedule.exchange_kernel import highest_users
+from skylift.sky.schedule.exchange_kernel import exchange, highest_users, refresh
 from skylift.sky.schedule.feeders_kernel import (
     assign_feeders,
     feeders_of_satellites,
     gateways_of_satellites,
 )
-from skylift.sky.schedule.lanes_kernel import put
+from skylift.sky.schedule.lanes_kernel import enter_rows, put
 from skylift.sky.schedule.levels_kernel import affordable, amount_at, heights, level_at, level_below, pour
 from skylift.sky.schedule.problem import Slot
 from skylift.sky.schedule.shortlist_kernel import cones_of_pairs, prices, shortlist, usable_pairs
@@ -204,6 +204,35 @@ def test_put_keeps_the_book_and_the_highest_user_is_found() -> None:
     top = np.empty(1)
     highest_users(np.full((m, 5), 5.0), book, top)
     assert math.isclose(top[0], 1.0)
+
+
+def test_exchanges_count_the_cells_of_cones_and_end_when_none_may_be_looked_at() -> None:
+    """Two cells 10 km apart in one cone, on a full lane: the first has all, the second takes half of it."""
+    cell_m = np.array([[6.371e6, 6.371e6], [0.0, 10e3], [0.0, 0.0]])
+    near = (*neighbours(cell_m, 2e5), 2e5)
+    rules = (
+        np.array([[1, 0]], np.int32), 1, 0.04, 0.1, np.array([[6.921e6], [0.0], [0.0]]), cell_m, near,
+        np.empty(3, np.int32), np.empty(1, np.int64),
+    )  # fmt: skip
+    book = (
+        np.ones((1, 2, 1)), np.ones(1), np.full((1, 2, 1), -1, np.int32), np.zeros((1, 2), np.int32),
+        np.full(1, 100.0), np.zeros(2), np.full((2, 1, 2), -1, np.int32), np.zeros((2, 1), np.int32),
+        np.zeros((2, 1), np.bool_), np.full((1, 2, 1), -1, np.int32), np.empty((4, 5), np.int32),
+        np.empty(4), np.empty(4), np.zeros(1, np.int64),
+    )  # fmt: skip
+    assert enter_rows(np.zeros((1, 5), np.int32), np.ones(1), np.full(1, 10.0), book, rules)
+    assert refresh(book, rules) == 2
+    order, offset, satellite = np.arange(2), np.arange(3), np.zeros(2, np.int32)
+    pairs = order, offset, satellite, np.full(2, 10.0), np.zeros(2, np.uint32), np.full((2, 5), 5.0)
+    asleep, top = np.zeros(2, np.bool_), np.full(1, 5.0)
+    none, plenty = np.zeros(1, np.int64), np.array([100])
+    assert exchange(*pairs, 0.02, top, asleep, none, book, rules) == 0
+    np.testing.assert_allclose(book[5], [10.0, 0.0])
+    assert exchange(*pairs, 0.02, top, asleep, plenty, book, rules) == 1
+    np.testing.assert_allclose(book[5], [5.0, 5.0], atol=1e-5)
+    # Each cell may have looked at its cone of both cells; the second must have.
+    assert plenty[0] in (96, 98)
+    assert refresh(book, rules) == 4
 
 
 def test_crowding_is_the_mean_of_what_is_wanted_around(slot_of: Callable[..., Slot]) -> None:

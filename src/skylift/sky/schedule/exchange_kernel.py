@@ -50,11 +50,12 @@ def _hand_over(c, s, p, f, donor, full_rate, steps, book):
 
 
 @njit(cache=True)
-def exchange(order, offset, satellite, full_rate, barred, steps, least_gap, top, asleep, book, rules):
+def exchange(order, offset, satellite, full_rate, barred, steps, least_gap, top, asleep, looks, book, rules):
     """One round: each cell asks its satellites; how many took time from one at least `least_gap` higher.
 
     top     (N,) of highest_users: an upper bound, since nobody rises above the one it takes from
     asleep  bool (M,): cells to leave alone; those that found nothing are put among them
+    looks   (1,) cells of cones that may still be looked at, counted down: at 0 or less the round ends
     Returns -1 if `near` reaches too short.
     """
     free, free_of, _, _, feeder_left, got = book[:6]
@@ -62,6 +63,8 @@ def exchange(order, offset, satellite, full_rate, barred, steps, least_gap, top,
     fresh = rules[8]
     takers = 0
     for c in order:
+        if looks[0] <= 0:
+            break
         if asleep[c]:
             continue
         at = level_at(steps[c], got[c])
@@ -84,6 +87,7 @@ def exchange(order, offset, satellite, full_rate, barred, steps, least_gap, top,
             n = survey(c, s, barred[k], book, rules, True)
             if n < 0:
                 return -1
+            looks[0] -= n
             if n == 0:
                 continue
             for _ in range(16):
@@ -125,7 +129,10 @@ def empty_rows(book):
 
 @njit(cache=True)
 def refresh(book, rules):
-    """Forgets what rows that have handed over all still light and cover; -1 if `near` reaches too short."""
+    """Forgets what rows that have handed over all still light and cover.
+
+    Returns how many cells of cones it looked at, -1 if `near` reaches too short.
+    """
     _, _, beam_of, lit, _, _, _, covers, served = book[:9]
     rows, shares, _, count = book[10:14]
     fresh = rules[8]
@@ -133,13 +140,15 @@ def refresh(book, rules):
     lit[:] = 0
     covers[:] = 0
     served[:] = False
+    looked = 0
     for row in range(count[0]):
         if shares[row] > CRUMB:
             s, p, f, c = rows[row, 0], rows[row, 1], rows[row, 2], rows[row, 3]
             n = cone(s, c, rules[4], rules[5], rules[6], rules[2], rules[7])
             if n < 0:
                 return -1
+            looked += n
             # More than none, so that `light` enters the cone.
             fresh[f] = 1
             light(c, s, p, f, n, book, rules)
-    return 0
+    return looked

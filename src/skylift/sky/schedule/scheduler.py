@@ -47,6 +47,13 @@ TARGETS = (
 )
 # Levels that a cell must stand above another on one lane to hand time over, by round.
 EXCHANGE_GAP = (0.1, 0.05, *(0.02,) * 40)
+# A slot whose short list's cones cover more cells together is not quick. 20,000 pairs below 550 km have
+# 0.4 million over cells of 253 km2, 14,000 below 1,200 km 1.8 million: then rounds would take seconds, for
+# a fortieth of a level at the least-served cell.
+QUICK_CONE_CELLS = 1_000_000
+# Cells of cones that the exchanges of a slot look at, for each of its cells, but no fewer in all than the
+# least. 150 cells below 550 km look at 35,000; 2,467 that see one or two satellites at 1,200 km at 7 million.
+LOOKS_A_CELL, LEAST_LOOKS = 3_000, 8_000_000
 # If no more than this found no place, exchanges mend it, and nothing is placed anew class by class.
 FEW_MISSING = 0.005
 # Of all channels, what can be used within a beam's width of an average cell: above this they are short.
@@ -64,6 +71,7 @@ _WIDEST_REACH_M = 4_000_000.0
 
 # Satellite, polarisation, channel, cell, beam (R, 5); shares (R,); full rates (R,).
 Rows = tuple[Ints, Floats, Floats]
+Counter = npt.NDArray[np.int64]
 
 
 def schedule(slot: Slot, previous: Schedule | None = None) -> Schedule:
@@ -117,30 +125,39 @@ class BeamScheduler:
         """By lanes where channels are plenty, by units where they are short; the better in a small slot."""
         quick = len(slot.pairs.satellite) <= QUICK_PAIRS
         crowded = self._crowding(slot, asked) > CROWDED
+        looks = np.array([max(LOOKS_A_CELL * len(slot.cells), LEAST_LOOKS)], dtype=np.int64)
+        units = None
+        if quick:
+            units = self._units(slot, asked)
+            quick = units.cone_cells <= QUICK_CONE_CELLS
         lanes = None
         if quick or not crowded:
-            lanes, smooth = self._by_lanes(slot, asked, quick)
+            lanes, smooth = self._by_lanes(slot, asked, quick, looks)
             if lanes is not None and smooth and not crowded:
                 return lanes
         # Units know no second satellite on a channel: what they give holds for any Nco.
-        units = self._by_units(slot, asked, previous, quick)
-        if lanes is None or _is_better(self._levels(slot, asked, units), self._levels(slot, asked, lanes)):
-            return units
+        rows = (units or self._units(slot, asked)).fill(previous)
+        if quick:
+            rows = self._polished(slot, asked, rows, looks)
+        if lanes is None or _is_better(self._levels(slot, asked, rows), self._levels(slot, asked, lanes)):
+            return rows
         return lanes
 
-    def _by_units(self, slot: Slot, asked: Asked, previous: Schedule | None, polish: bool) -> Rows:
+    def _units(self, slot: Slot, asked: Asked) -> Units:
         units = Units(slot, asked, self._order)
         while not units.cones(self._near):
             self._look_farther()
-        rows = units.fill(previous)
-        while polish:
+        return units
+
+    def _polished(self, slot: Slot, asked: Asked, rows: Rows, looks: Counter) -> Rows:
+        """Rows by units after exchanges."""
+        while True:
             desk = _Desk(slot, asked, self._near, self._order)
-            if desk.enter(*rows) and desk.top_up(list(TARGETS)) and desk.exchange():
+            if desk.enter(*rows) and desk.top_up(list(TARGETS)) and desk.exchange(looks):
                 return desk.rows()
             self._look_farther()
-        return rows
 
-    def _by_lanes(self, slot: Slot, asked: Asked, thorough: bool) -> tuple[Rows | None, bool]:
+    def _by_lanes(self, slot: Slot, asked: Asked, thorough: bool, looks: Counter) -> tuple[Rows | None, bool]:
         """Satellites first, then lanes; and whether nearly all found a lane at once.
 
         None where much would have to be placed anew, unless `thorough`.
@@ -160,7 +177,7 @@ class BeamScheduler:
                     placed = placed and desk.top_up([t for t in TARGETS if ceiling - 1 < t <= ceiling])
             elif missing > 0.0:
                 placed = desk.top_up(list(TARGETS))
-            if placed and desk.exchange():
+            if placed and desk.exchange(looks):
                 return desk.rows(), missing <= FEW_MISSING
             self._look_farther()
 
@@ -339,7 +356,8 @@ class _Desk:
     def top_up(self, targets: list[float]) -> bool:
         return all(top_up(*self._pairs(), target, self._stuck, self._book, self._rules) for target in targets)
 
-    def exchange(self) -> bool:
+    def exchange(self, looks: Counter) -> bool:
+        """Rounds until nobody finds anybody, or `looks` (1,), counted down, is used up."""
         top, asleep = np.empty(len(self._slot.satellites)), np.zeros(len(self._slot.cells), dtype=np.bool_)
         takers, before, empty = 0, np.inf, 0
         for gap in EXCHANGE_GAP:
@@ -349,12 +367,17 @@ class _Desk:
             if woken:
                 asleep[:] = False
             highest_users(self._asked.steps, self._book, top)
-            takers = exchange(*self._pairs(), gap, top, asleep, self._book, self._rules)
+            takers = exchange(*self._pairs(), gap, top, asleep, looks, self._book, self._rules)
             if takers < 0:
                 return False
+            if looks[0] <= 0:
+                break
             empty, before_empty = int(empty_rows(self._book)), empty
-            if empty > before_empty and refresh(self._book, self._rules) < 0:
-                return False
+            if empty > before_empty:
+                looked = int(refresh(self._book, self._rules))
+                if looked < 0:
+                    return False
+                looks[0] -= looked
             if takers == 0 and woken and gap == EXCHANGE_GAP[-1]:
                 break
         return True

@@ -73,6 +73,11 @@ class Units:
         )  # fmt: skip
         return len(self._cone_offset) > 0
 
+    @property
+    def cone_cells(self) -> int:
+        """How many cells all cones cover together, a cell counted for each."""
+        return len(self._cone)
+
     def fill(self, previous: Schedule | None) -> tuple[Ints, Floats, Floats]:
         """Rows (R, 5) of satellite, polarisation, channel, cell, beam; shares (R,), full rates (R,)."""
         asked, steps = self._asked, self._asked.steps
