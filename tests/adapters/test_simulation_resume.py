@@ -217,10 +217,6 @@ def test_ctrl_c_before_anything_is_finished(whole: tuple[Path, Path], tmp_path: 
     assert pq.read_table(out / "links.parquet").num_rows == summary["slots"] * 30
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="the pool now and then waits for ever for the worker that is left: why is not known yet",
-)
 def test_a_worker_that_is_lost(whole: tuple[Path, Path], tmp_path: Path) -> None:
     """As the kernel does it when memory runs out."""
     path, one = whole

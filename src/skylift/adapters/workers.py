@@ -132,11 +132,12 @@ def _in_processes(
     # One place says "stop", and each window has one of its own, which only its worker writes.
     board = context.RawArray(ctypes.c_int64, 1 + len(todo))
     told = 0
+    others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(
         workers, mp_context=context, initializer=_begin, initargs=(world, board)
     ) as pool:
-        waiting = _submitted(pool, todo)
         try:
+            waiting = _submitted(pool, todo)
             while waiting:
                 done, waiting = wait(waiting, timeout=0.2, return_when="FIRST_EXCEPTION")
                 told = _tell(board, told, on_slots)
@@ -146,6 +147,10 @@ def _in_processes(
                     raise Interrupted
         except BrokenProcessPool:
             board[STOP] = 1
+            # The pool ends the workers that it knows of. One still being started when another was lost
+            # is added afterwards, and the pool would wait for it for ever.
+            for process in set(multiprocessing.active_children()) - others:
+                process.kill()
             raise Unavailable(
                 "simulate.worker_lost",
                 "a worker process",
