@@ -16,6 +16,7 @@ from skylift.api.errors import add_handlers, problem
 from skylift.api.guard import Guard
 from skylift.api.office import personal, serving, things, tokens
 from skylift.api.office.desk import Desk
+from skylift.api.office.door import Door
 from skylift.api.office.gate import Gate
 from skylift.api.office.logins import Logins
 from skylift.api.office.openapi import add_doors
@@ -92,14 +93,19 @@ def create_app(state: LiveState, desk: Desk | None = None, open_sky: bool = True
     return app
 
 
-def _add_office(app: FastAPI, desk: Desk, open_sky: bool) -> None:
-    doors = [
+def office_doors(desk: Desk) -> list[Door]:
+    """Every door of the office: what the gate lets in to, OpenAPI describes, and tests walk."""
+    return [
         *things.doors(TABLE),
         *personal.doors(TABLE),
         *Logins(desk).doors(),
         *tokens.doors(),
         *serving.doors(),
     ]
+
+
+def _add_office(app: FastAPI, desk: Desk, open_sky: bool) -> None:
+    doors = office_doors(desk)
     app.add_middleware(Gate, desk=desk, doors=doors, open_sky=open_sky)
     app.description = f"{_ABOUT_API}{_ABOUT_OFFICE}"
     of_sky = app.openapi

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from skylift.api.app import Logins, personal, serving, things, tokens
+from skylift.api.app import office_doors
 from skylift.api.office.door import Door
 from skylift.base.instants import InstantUs
 from skylift.service.account.roles import ALLOWS, REACHES, Reach, Role
@@ -89,13 +89,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
 
 
 def every_door(town: Town) -> list[Door]:
-    return [
-        *things.doors(TABLE),
-        *personal.doors(TABLE),
-        *Logins(town.desk).doors(),
-        *tokens.doors(),
-        *serving.doors(),
-    ]
+    return office_doors(town.desk)
 
 
 def path_of(door: Door, ids: dict[str, str]) -> str:

@@ -31,7 +31,7 @@ class GroupWriter:
     def __init__(self, store: SqlStore, most_together: int = MOST_TOGETHER) -> None:
         self._store = store
         self._most_together = most_together
-        self._waiting: queue.Queue[_Change | None] = queue.Queue(MOST_WAITING)
+        self._waiting: queue.Queue[Change | None] = queue.Queue(MOST_WAITING)
         # Nothing may be put behind the mark that ends the queue: nobody would ever answer it.
         self._putting = threading.Lock()
         self._closed = False
@@ -48,7 +48,7 @@ class GroupWriter:
             if self._closed:
                 raise Unavailable("store.closed", THING, "it is being closed", "start skylift again")
             try:
-                self._waiting.put_nowait(_Change(work, future))
+                self._waiting.put_nowait(Change(work, future))
             except queue.Full:
                 raise Unavailable(
                     "store.busy",
@@ -76,11 +76,11 @@ class GroupWriter:
             changes, ends = self._next()
             wanted = [change for change in changes if change.future.set_running_or_notify_cancel()]
             if wanted:
-                self._write(wanted)
+                write_together(self._store, wanted)
 
-    def _next(self) -> tuple[list[_Change], bool]:
+    def _next(self) -> tuple[list[Change], bool]:
         """All that wait, at least one and at most so many; whether they are the last."""
-        changes: list[_Change] = []
+        changes: list[Change] = []
         while len(changes) < self._most_together:
             try:
                 change = self._waiting.get(block=not changes)
@@ -91,21 +91,23 @@ class GroupWriter:
             changes.append(change)
         return changes, False
 
-    def _write(self, changes: Sequence[_Change]) -> None:
-        try:
-            with self._store.writing() as transaction:
-                for change in changes:
-                    change.run(transaction, alone=len(changes) == 1)
-        except BaseException as error:
-            # Whatever it is: a caller must not wait for ever.
+
+def write_together(store: SqlStore, changes: Sequence[Change]) -> None:
+    """All of them in one transaction; then each is answered. Nothing is raised: the futures are told."""
+    try:
+        with store.writing() as transaction:
             for change in changes:
-                change.future.set_exception(error)
-        else:
-            for change in changes:
-                change.answer()
+                change.run(transaction, alone=len(changes) == 1)
+    except BaseException as error:
+        # Whatever it is: a caller must not wait for ever.
+        for change in changes:
+            change.future.set_exception(error)
+    else:
+        for change in changes:
+            change.answer()
 
 
-class _Change:
+class Change:
     """One caller's change, and what became of it."""
 
     def __init__(self, work: Callable[[SqlTransaction], Any], future: Future[Any]) -> None:
