@@ -121,7 +121,13 @@ def test_the_rate_is_efficiency_times_bandwidth_times_duty(budget: Any) -> None:
         (("--system", "starlink-2022", "--set", "eirp_dbw=nan"), "--set: eirp_dbw", "decibels"),
         (("--system", "starlink-2022", "--set", "eirp_dbw=5 dBW"), "--set: eirp_dbw", "without"),
         (("--system", "starlink-2022", "--direction", "gateway-upp"), "--direction", "gateway-up"),
-        (("--system", "starlink-2022", "--set", 'modulations=["8QAM"]'), "modcod-qam.csv", "modulations"),
+        (("--system", "starlink-2022", "--set", 'modulations=["8QAM"]'), "--set: modulations", "4QAM"),
+        (("--system", "starlink-2022", "--set", "bandwidth_mhz=3000"), "--set: bandwidth_mhz", "band_mhz"),
+        (
+            ("--system", "starlink-2022", "--set", "ground_antenna=starlink-mimi"),
+            "--set: ground_antenna",
+            "starlink-mini",
+        ),
         (("--system", "nowhere.toml"), "nowhere.toml", "path"),
     ],
 )

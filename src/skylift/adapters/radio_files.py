@@ -6,6 +6,7 @@ import difflib
 from functools import cache
 from pathlib import Path
 
+from skylift.adapters.antennas import packaged_antennas
 from skylift.adapters.packaged import packaged_names, packaged_text
 from skylift.base.errors import Refused, Unavailable
 from skylift.sky.radio.modcod import ModcodTable, modcod_table
@@ -48,7 +49,24 @@ def read_system(name: str) -> RadioSystem:
         raise Unavailable(
             "radio.file", Path(name).name, f"it cannot be read ({error.strerror})", "check the rights"
         ) from None
-    return radio_system(text, Path(name).name)
+    found = radio_system(text, Path(name).name)
+    for direction, link in found.links.items():
+        check_antenna(link, f"{Path(name).name}: link.{direction}")
+    return found
+
+
+def check_antenna(link: Link, where: str) -> None:
+    """Refuses a link whose antenna on the ground is not among the packaged models; `where` names its file."""
+    names = tuple(packaged_antennas())
+    if link.ground_antenna in names:
+        return
+    near = difflib.get_close_matches(link.ground_antenna, names, n=1, cutoff=0.4)
+    raise Refused(
+        "radio.antenna",
+        f"{where}{': ' if where.endswith('set') else '.'}ground_antenna",
+        f"ground_antenna is one of {', '.join(names)}",
+        f"did you mean {near[0]}?" if near else "choose one of them",
+    )
 
 
 @cache

@@ -60,7 +60,7 @@ def budget(
     --set power_flux_mask=none lifts it. No air at all, unless --lat and --lon or --set atmosphere_loss_db say
     otherwise.
     """
-    from skylift.adapters.radio_files import modcods_of, read_system
+    from skylift.adapters.radio_files import check_antenna, modcods_of, read_system
     from skylift.cli.outputs import check_picture
     from skylift.sky.radio.systems import overridden
 
@@ -68,6 +68,7 @@ def budget(
     check_picture(plot)
     found = read_system(system)
     link = overridden(_direction(found, direction), _settings(setting), "--set")
+    check_antenna(link, "--set")
     air = _air(link, (latitude, longitude), exceeded_fraction)
     off_rad = 0.0 if azimuth_deg is None else _off_boresight_rad(link, (elevation_deg, azimuth_deg), latitude)
     row = {

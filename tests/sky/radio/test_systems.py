@@ -6,11 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skylift.adapters.packaged import packaged_text
 from skylift.adapters.radio_files import packaged_system, read_system, system_names
 from skylift.base.errors import Refused
-from skylift.sky.radio.systems import LINK_KEYS, overridden, radio_system
+from skylift.sky.radio.modcod import modcod_table
+from skylift.sky.radio.systems import LINK_KEYS, MODULATIONS, overridden, radio_system
 
 TEXT = packaged_text("radio/systems/starlink-2022.toml")
 
@@ -99,12 +102,54 @@ def test_a_gain_above_its_directivity_says_both() -> None:
         ({"eirp_dbW": 3}, "eirp_dbW"),
         ({"source": "me"}, "source"),
         ({"ground_receives": False}, "ground_receives"),
+        ({"bandwidth_mhz": 3000}, "bandwidth_mhz"),
+        ({"bandwidth_mhz": 3000, "channels": 1}, "bandwidth_mhz"),
+        ({"bandwidth_mhz": 300, "channels": 7}, "channels"),
+        ({"channels": 9}, "channels"),
+        ({"band_mhz": 1919}, "band_mhz"),
+        ({"band_mhz": 90_000}, "band_mhz"),
+        ({"noise_temperature_k": 2.6}, "noise_temperature_k"),
+        ({"g_over_t_db_k": 28.95}, "g_over_t_db_k"),
+        ({"modulations": ["QPSK"]}, "modulations"),
+        ({"modcod_table": "dvb-s2x"}, "modcod_table"),
+        ({"cyclic_prefix_samples": 1025}, "cyclic_prefix_samples"),
+        ({"subcarriers": 31}, "subcarriers"),
     ],
 )
 def test_settings_are_read_as_strictly(settings: dict[str, object], key: str) -> None:
     with pytest.raises(Refused) as caught:
         overridden(packaged_system("starlink-2022").links["down"], settings, "--set")
     assert caught.value.thing == f"--set: {key}"
+
+
+def test_a_channel_wider_than_the_band_is_told_the_limit() -> None:
+    link = packaged_system("starlink-2022").links["down"]
+    with pytest.raises(Refused, match=r"more than its 2000 MHz"):
+        overridden(link, {"bandwidth_mhz": 3000}, "--set")
+
+
+@given(st.floats(1.0, 2000.0), st.integers(1, 40))
+def test_channels_always_fit_into_their_band(bandwidth_mhz: float, channels: int) -> None:
+    """Whatever is set, alone or together: the channels are what was asked for or refused, and fit."""
+    link = packaged_system("starlink-2022").links["down"]
+    wider = overridden(link, {"bandwidth_mhz": bandwidth_mhz}, "--set")
+    assert wider.channels == min(8, int(2000.0 / bandwidth_mhz))
+    assert wider.band_hz == link.band_hz
+    asked = {"bandwidth_mhz": bandwidth_mhz, "channels": channels}
+    if channels * bandwidth_mhz <= 2000.0:
+        assert overridden(link, asked, "--set").channels == channels
+    else:
+        with pytest.raises(Refused, match="fit into band_mhz"):
+            overridden(link, asked, "--set")
+
+
+def test_the_modulations_are_those_of_the_tables() -> None:
+    for name, modulations in MODULATIONS.items():
+        rows = modcod_table(packaged_text(f"radio/modcod-{name}.csv"), name).name
+        every = [line.split(",")[0] for line in packaged_text(f"radio/modcod-{name}.csv").splitlines()]
+        named = {word.split(" ")[0] for word in every if word and word != "name" and not word.startswith("#")}
+        assert named == set(modulations)
+        assert {row.split(" ")[0] for row in rows} <= named
 
 
 def test_no_settings_change_nothing() -> None:

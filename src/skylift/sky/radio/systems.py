@@ -9,11 +9,17 @@ from typing import Any
 from skylift.base.errors import Refused
 from skylift.base.strict import Document, StrictTable, read_toml
 from skylift.sky.radio.antenna_pattern import directivity_dbi
-from skylift.sky.radio.noise import g_over_t_db_k
+from skylift.sky.radio.band import channels_of, check_carrier
+from skylift.sky.radio.noise import COSMIC_BACKGROUND_K, g_over_t_db_k
 from skylift.sky.radio.power import MASKS, PowerFluxMask, ka_mask
 from skylift.sky.radio.waveform import Ofdm, SingleCarrier, Waveform
 
-MODCOD_TABLES = ("dvb-s2x", "qam")
+# By table, the modulations that it has rows of; a test compares them with the packaged tables.
+MODULATIONS = {
+    "dvb-s2x": ("QPSK", "8PSK", "8APSK", "16APSK", "32APSK", "64APSK", "128APSK", "256APSK"),
+    "qam": ("4QAM", "16QAM", "64QAM", "256QAM"),
+}
+MODCOD_TABLES = tuple(MODULATIONS)
 _MASK_NAMES = ("none", *MASKS, "17.7-19.3 GHz")
 
 _SYSTEM_KEYS = ("name", "year", "source", "altitude_km", "minimum_elevation_deg", "satellite", "link")
@@ -205,13 +211,17 @@ def _link(name: str, table: StrictTable, base: Link | None, altitude_km: float) 
             f"{float(directivity_dbi(diameter_m, frequency_hz)):.1f} dBi",
             "lower receive_gain_dbi, or give the true receive_diameter_m",
         )
-    temperature_k = number("noise_temperature_k", 1.0, 100_000.0)
+    # No receiver under the sky is colder than the sky is.
+    temperature_k = number("noise_temperature_k", COSMIC_BACKGROUND_K, 100_000.0)
     satellites = table.whole(
         "satellites_in_system", base.satellites_in_system if base else 1, minimum=1, maximum=100_000
     )
     _eirp_range(table)
     bandwidth_hz = number.scaled("bandwidth_mhz", "bandwidth_hz", 1e6, (1e-6, 10_000.0))
-    channels = table.whole("channels", base.channels if base else 1, minimum=1, maximum=1_000)
+    channels, band_hz = channels_of(
+        table, bandwidth_hz, base.channels if base else None, base.band_hz if base else None
+    )
+    check_carrier(table, frequency_hz, band_hz)
     return Link(
         name=name,
         ground_antenna=table.text("ground_antenna", base.ground_antenna if base else "open-sky"),
@@ -220,7 +230,7 @@ def _link(name: str, table: StrictTable, base: Link | None, altitude_km: float) 
         frequency_hz=frequency_hz,
         bandwidth_hz=bandwidth_hz,
         channels=channels,
-        band_hz=_band_hz(table, base, channels * bandwidth_hz),
+        band_hz=band_hz,
         polarisations=table.whole("polarisations", base.polarisations if base else 1, minimum=1, maximum=2),
         eirp_dbw=number("eirp_dbw", -60.0, 120.0),
         mask=_mask(table, base, satellites),
@@ -239,7 +249,7 @@ def _link(name: str, table: StrictTable, base: Link | None, altitude_km: float) 
         j_over_s_db=number("j_over_s_db", -_QUIET_DB, 200.0, -_QUIET_DB),
         waveform=_waveform(table, base),
         modcod_table=_modcod_table(table, base),
-        modulations=table.texts("modulations", base.modulations if base else ()),
+        modulations=_modulations(table, base),
         implementation_loss_db=number("implementation_loss_db", 0.0, 20.0, 0.0),
         margin_db=number("margin_db", 0.0, 50.0, 0.0),
         duty_fraction=number("duty_fraction", 1e-6, 1.0, 1.0),
@@ -267,24 +277,24 @@ class _Numbers:
         return float(getattr(self._base, field))
 
 
-def _band_hz(table: StrictTable, base: Link | None, channels_hz: float) -> float:
-    """The whole band as given, else what the channels take."""
-    if not table.has("band_mhz"):
-        return channels_hz if base is None else base.band_hz
-    band_hz = table.number("band_mhz", minimum=1e-6, maximum=100_000) * 1e6
-    if channels_hz > band_hz * (1 + 1e-9):
-        raise table.refused(
-            "band_mhz",
-            "channels x bandwidth_mhz fit into band_mhz",
-            "lower channels or bandwidth_mhz, or widen it",
-        )
-    return band_hz
-
-
 def _modcod_table(table: StrictTable, base: Link | None) -> str:
     if base is None:
         return table.choice("modcod_table", MODCOD_TABLES)
     return table.choice("modcod_table", MODCOD_TABLES, base.modcod_table)
+
+
+def _modulations(table: StrictTable, base: Link | None) -> tuple[str, ...]:
+    """Those of the table that the link keeps to; none for all of them."""
+    chosen = table.texts("modulations", base.modulations if base else ())
+    name = _modcod_table(table, base)
+    unknown = [word for word in chosen if word not in MODULATIONS[name]]
+    if unknown:
+        raise table.refused(
+            "modulations" if table.has("modulations") or base is None else "modcod_table",
+            f"the table {name} has the modulations {', '.join(MODULATIONS[name])}",
+            f'write for example modulations = ["{MODULATIONS[name][0]}"], or [] for all of them',
+        )
+    return chosen
 
 
 def _figure_of_merit(table: StrictTable, base: Link | None, gain_dbi: float, temperature_k: float) -> float:
@@ -294,7 +304,16 @@ def _figure_of_merit(table: StrictTable, base: Link | None, gain_dbi: float, tem
         computed = base.g_over_t_db_k
     else:
         computed = float(g_over_t_db_k(gain_dbi, temperature_k))
-    return table.number("g_over_t_db_k", computed, minimum=-60.0, maximum=80.0)
+    found = table.number("g_over_t_db_k", computed, minimum=-60.0, maximum=80.0)
+    most = float(g_over_t_db_k(gain_dbi, COSMIC_BACKGROUND_K))
+    if found > most + 0.05:
+        raise table.refused(
+            "g_over_t_db_k" if table.has("g_over_t_db_k") else "receive_gain_dbi",
+            f"a gain of {gain_dbi:.1f} dBi makes at most {most:.1f} dB/K: no receiver is colder than "
+            f"the sky, {COSMIC_BACKGROUND_K:g} K",
+            "lower g_over_t_db_k, or give the true receive_gain_dbi",
+        )
+    return found
 
 
 def _mask(table: StrictTable, base: Link | None, satellites: int) -> PowerFluxMask | None:
@@ -350,6 +369,12 @@ def _ofdm(table: StrictTable, was: Ofdm | None) -> Ofdm:
         data_symbols=whole("data_symbols", was.data_symbols if was else None, 1),
         pilots=table.number("pilot_fraction", was.pilots if was else 0.0, minimum=0, maximum=0.99),
     )
+    if wave.cyclic_prefix > wave.subcarriers:
+        raise table.refused(
+            "cyclic_prefix_samples" if table.has("cyclic_prefix_samples") or was is None else "subcarriers",
+            "a prefix repeats a symbol's end, and is no longer than its symbol",
+            f"write at most {wave.subcarriers}, as many as subcarriers",
+        )
     if wave.gutter >= wave.subcarriers:
         raise table.refused("gutter_subcarriers", "some subcarriers carry data", "lower the gutter")
     if wave.data_symbols > wave.intervals:
