@@ -27,6 +27,8 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+# What a page of ours may set otherwise for itself.
+OWN_MATTER = frozenset({"Content-Security-Policy", "Referrer-Policy"})
 
 
 def loopback_address(host: str) -> str | None:
@@ -72,7 +74,11 @@ class Guard:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
-                    headers[name] = value
+                    if name in OWN_MATTER:
+                        # The people's pages have forms, and a browser says no origin without a referrer.
+                        headers.setdefault(name, value)
+                    else:
+                        headers[name] = value
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 

@@ -21,6 +21,17 @@ def read_journal(connection: Connection, types: EventTypes, after: int, limit: i
     return [JournalRow(row.sequence, to_event(types, row), row.hash, row.version) for row in rows]
 
 
+def read_history(
+    connection: Connection, types: EventTypes, subject_id: str, before: int | None, limit: int
+) -> Sequence[JournalRow]:
+    """Rows of one subject before a sequence number (None: before none), the newest first."""
+    wanted = select(JOURNAL).where(JOURNAL.c.subject_id == subject_id)
+    if before is not None:
+        wanted = wanted.where(JOURNAL.c.sequence < before)
+    rows = connection.execute(wanted.order_by(JOURNAL.c.sequence.desc()).limit(limit))
+    return [JournalRow(row.sequence, to_event(types, row), row.hash, row.version) for row in rows]
+
+
 def to_event(types: EventTypes, row: AnyRow) -> Event:
     """The event of a row. Refused where this version does not know it, Unavailable where it is none."""
     columns = {

@@ -16,7 +16,7 @@ from skylift.adapters.sql.checking import check
 from skylift.adapters.sql.engine import BUSY_TIMEOUT_S, WRITES, make_engine, sqlite_file
 from skylift.adapters.sql.erasing import erase_in_copies, has_traces, scrub
 from skylift.adapters.sql.faults import locked, told
-from skylift.adapters.sql.journal import read_journal
+from skylift.adapters.sql.journal import read_history, read_journal
 from skylift.adapters.sql.migrating import make_ready
 from skylift.adapters.sql.reading import SqlReader, to_stored
 from skylift.adapters.sql.schema import JOURNAL_HEAD, THING_KEYS, THINGS
@@ -31,18 +31,25 @@ THINGS_AT_ONCE = 1000
 
 
 def open_store(
-    url: str, rooms: Sequence[Room[Any]], migrate: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S
+    url: str,
+    rooms: Sequence[Room[Any]],
+    migrate: bool = True,
+    busy_timeout_s: float = BUSY_TIMEOUT_S,
+    demo: bool | None = False,
 ) -> SqlStore:
     """The store at a URL (`sqlite_url`, or postgresql://...), ready for use.
 
     rooms    every kind of thing that it holds
     migrate  bring an older SQLite database up to date; PostgreSQL waits for `upgrade`
+    demo     a demo's store; False for a real one, None for either. Which of them a store is, is written with
+             its tables and never changes
 
-    Raises Refused for a database of another version of skylift, Unavailable where it cannot be opened.
+    Raises Refused for a database of another version of skylift or of the other kind, Unavailable where it
+    cannot be opened.
     """
     store = SqlStore(url, rooms, busy_timeout_s)
     try:
-        make_ready(store.engine, migrate)
+        store.is_demo = make_ready(store.engine, migrate, demo)
         store.scrub()
     except BaseException:
         store.close()
@@ -66,6 +73,7 @@ class SqlStore:
     def __init__(self, url: str, rooms: Sequence[Room[Any]], busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self.engine = make_engine(url, busy_timeout_s)
         self.rooms = tuple(rooms)
+        self.is_demo = False
         self.event_types = EventTypes(kind for room in rooms for kind in room.events)
         self._known_events = frozenset(self.event_types)
         self._busy_timeout_s = busy_timeout_s
@@ -116,6 +124,11 @@ class SqlStore:
     def journal(self, after: int = 0, limit: int = 1000) -> Sequence[JournalRow]:
         with self._read() as connection:
             return read_journal(connection, self.event_types, after, limit)
+
+    def history(self, subject_id: str, before: int | None = None, limit: int = 100) -> Sequence[JournalRow]:
+        """What happened to one subject, the newest first; `before`: only rows of a lower sequence number."""
+        with self._read() as connection:
+            return read_history(connection, self.event_types, subject_id, before, limit)
 
     def head(self) -> tuple[int, str]:
         with self._read() as connection:

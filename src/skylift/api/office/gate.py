@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from skylift.api.errors import problem
+from skylift.api.office.cookies import session_secret
 from skylift.api.office.desk import Desk, not_known
 from skylift.api.office.door import ID, Call, Door
 from skylift.api.office.problems import missing, said
@@ -64,7 +65,7 @@ class Gate:
         if not self._open_sky:
             try:
                 self._desk.count(_address(request))
-                await self._known(request.headers)
+                await self._known(request.headers, session_secret(request))
             except SkyliftError as error:
                 await said(error)(request.scope, receive, send)
                 return
@@ -81,8 +82,10 @@ class Gate:
         except SkyliftError as error:
             return said(error)
 
-    async def _known(self, headers: Headers) -> tuple[Actor, str]:
-        secret = _secret(headers)
+    async def _known(self, headers: Headers, session: str = "") -> tuple[Actor, str]:
+        # The sky only tells: there a page's own cookie will do. What changes anything takes the header, which
+        # no page of another site can send.
+        secret = _secret(headers) or session
         if not secret:
             raise not_known()
         return await self._desk.known(secret)

@@ -53,14 +53,14 @@ def read_list(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:
         if actor.scopes and reach not in actor.scopes:
             # Says why, rather than that there is nothing.
             office.refuse_strangers(actor, reach, Subject())
-        wanted = _only_own(actor, wanted)
-        found, following = await call.desk.read(lambda reader: _page(reader, office, actor, room, wanted))
+        wanted = only_own(actor, wanted)
+        found, following = await call.desk.read(lambda reader: page_of(reader, office, actor, room, wanted))
         return answer({"items": [document(room, stored) for stored in found], "next": following})
 
     return handle
 
 
-def _only_own(actor: Actor, wanted: Wanted) -> Wanted:
+def only_own(actor: Actor, wanted: Wanted) -> Wanted:
     """The same question for what the store can choose by itself, for those who may read little."""
     reaches = {REACHES[grant.role] for grant in actor.grants}
     if reaches == {Reach.OWN} and not wanted.owner:
@@ -76,7 +76,7 @@ def _only_own(actor: Actor, wanted: Wanted) -> Wanted:
     return wanted
 
 
-def _page(
+def page_of(
     reader: Reader, office: Office, actor: Actor, room: Room[Any], wanted: Wanted
 ) -> tuple[list[Stored[Any]], str | None]:
     """What the asker may read of it, and the cursor of the next page; None where there is no more."""
@@ -107,14 +107,16 @@ def _wanted(call: Call) -> Wanted:
     if any("\0" in text or len(text) > 200 for text in texts):
         raise Refused("parameter.text", "a parameter", "it is a text of at most 200 characters", "shorten it")
     status, region, owner, q = texts
-    return Wanted(status, region, owner, tuple(q.split()[:8]), _after(query.get("cursor", "")), int(limit))
+    return Wanted(
+        status, region, owner, tuple(q.split()[:8]), after_cursor(query.get("cursor", "")), int(limit)
+    )
 
 
 def _cursor(after: str) -> str:
     return base64.urlsafe_b64encode(after.encode()).decode().rstrip("=")
 
 
-def _after(cursor: str) -> str:
+def after_cursor(cursor: str) -> str:
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):

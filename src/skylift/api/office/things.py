@@ -15,6 +15,7 @@ from skylift.api.office.documents import agreement, document, etag, plural, read
 from skylift.api.office.door import Call, Door, Parameter, answer, instant, read_object
 from skylift.api.office.listing import LIST_PARAMETERS, page_schema, read_list, read_one
 from skylift.api.office.problems import missing, said
+from skylift.api.office.proposals import keep_proposal
 from skylift.api.office.shapes import Agreement
 from skylift.base.errors import Refused
 from skylift.base.instants import InstantUs
@@ -124,6 +125,8 @@ def _do(verb: Verb, instants: tuple[str, ...]) -> Callable[[Call], Awaitable[Res
                 if error.code == f"{verb.kind}.unknown" and call.id in error.thing:
                     raise missing(verb.kind) from None
                 raise
+            if done.approval is not None:
+                keep_proposal(transaction, done.approval, done.stored.version, arguments, at)
             if verb.kind == "person":
                 # At once, on the writer's own thread: the next write may be that person's.
                 call.desk.forget()
