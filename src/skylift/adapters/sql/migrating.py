@@ -8,36 +8,47 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, insert, inspect, select, text
 
 from skylift.adapters.sql.engine import WRITES, make_engine, sqlite_file
 from skylift.adapters.sql.erasing import COPY_MARK, copies_of
 from skylift.adapters.sql.faults import THING, corrupt, told
-from skylift.adapters.sql.schema import REVISION
+from skylift.adapters.sql.schema import META, REVISION
 from skylift.base.errors import Refused, Unavailable
 
 VERSION_TABLE = "alembic_version"
+# A row of `meta`: the store holds a demo. It is written with the tables, or never.
+DEMO = "demo"
 
 
-def make_ready(engine: Engine, migrate: bool) -> None:
-    """See that the tables are those of this version; make or migrate those of SQLite.
+def make_ready(engine: Engine, migrate: bool, demo: bool | None = False) -> bool:
+    """See that the tables are those of this version; make or migrate those of SQLite. Whether it is a demo's.
 
-    Raises Refused for tables of a later version, and where an older one may not be migrated here.
+    demo  what is asked for: a demo's store, for which tables are also made in an empty PostgreSQL database;
+          a real one; None for either
+
+    Raises Refused for tables of a later version, where an older one may not be migrated here, and for a
+    store of the other kind.
     """
     file = sqlite_file(engine)
     with told(), engine.connect() as connection:
         found = revision(connection)
+        is_demo = _is_demo(connection) if found is not None else bool(demo)
+    if found is not None:
+        _refuse_other_kind(is_demo, demo)
     if found == REVISION:
-        return
+        return is_demo
     _refuse_newer(found)
-    if file is None or not migrate:
+    makes = file is not None or (found is None and demo is True)
+    if not makes or not migrate:
         raise Refused(
             "store.older",
             THING,
             "its tables are not made yet" if found is None else f"its tables are of version {found}",
             "bring it up to date with: skylift upgrade",
         )
-    _upgrade(engine, found)
+    _upgrade(engine, found, demo)
+    return is_demo
 
 
 def upgrade(url: str) -> tuple[str | None, str]:
@@ -48,7 +59,7 @@ def upgrade(url: str) -> tuple[str | None, str]:
             found = revision(connection)
         _refuse_newer(found)
         if found != REVISION:
-            _upgrade(engine, found)
+            _upgrade(engine, found, None)
     finally:
         engine.dispose()
     return found, REVISION
@@ -82,7 +93,30 @@ def _refuse_newer(found: str | None) -> None:
         )
 
 
-def _upgrade(engine: Engine, found: str | None) -> None:
+def _is_demo(connection: Connection) -> bool:
+    return connection.execute(select(META.c.value).where(META.c.name == DEMO)).first() is not None
+
+
+def _refuse_other_kind(is_demo: bool, wanted: bool | None) -> None:
+    if wanted is None or is_demo is wanted:
+        return
+    if is_demo:
+        raise Refused(
+            "store.demo",
+            THING,
+            "it holds a demo: what stands in it is invented, and it never becomes a real one",
+            "run it with --demo, or name another folder or database for what is real",
+        )
+    raise Refused(
+        "store.real",
+        THING,
+        "it is a real one: no demo is played in it, whether it holds anything yet or not",
+        "leave out --data-dir and --store-url (and SKYLIFT_DATA_DIR, SKYLIFT_STORE__URL): a demo has a "
+        "store of its own; or name an empty folder or database",
+    )
+
+
+def _upgrade(engine: Engine, found: str | None, demo: bool | None) -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -96,8 +130,14 @@ def _upgrade(engine: Engine, found: str | None) -> None:
         if engine.dialect.name == "postgresql":
             # Of two that upgrade at once, the second waits, and finds nothing to do.
             connection.execute(text("SELECT pg_advisory_xact_lock(7355608001)"))
+        is_new = revision(connection) is None
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        if not is_new:
+            # Somebody else may have made them since we looked, for the other kind.
+            _refuse_other_kind(_is_demo(connection), demo)
+        elif demo:
+            connection.execute(insert(META), {"name": DEMO, "value": "1"})
 
 
 def _take_copy(file: Path, found: str) -> None:
