@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 import time
 
 import pytest
@@ -34,6 +35,38 @@ def test_sleeping_ends_at_the_instant_and_not_before(speed: float) -> None:
     clock.sleep_until(wanted)
     assert clock.now() >= wanted
     clock.sleep_until(InstantUs(0))  # long past: returns at once
+
+
+def test_a_clock_that_stands_shows_one_time_and_goes_on_from_there() -> None:
+    clock, leap = SimulatedClock(1_000_000, 1000.0).leaping()
+    leap(5_000_000)
+    clock.pause()
+    stands_us = clock.now()
+    assert stands_us >= 6_000_000
+    time.sleep(0.01)
+    assert (clock.now(), clock.paused) == (stands_us, True)
+    clock.pause()
+    leap(7_000_000)
+    assert clock.now() == stands_us + 7_000_000
+    with pytest.raises(ValueError, match="back"):
+        leap(-1)
+    clock.go_on()
+    # Nothing of the 10 s of its time that passed meanwhile is made up for.
+    assert stands_us + 7_000_000 <= clock.now() < stands_us + 12_000_000
+    assert not clock.paused
+    before_us = clock.now()
+    clock.go_on()
+    time.sleep(0.002)
+    assert clock.now() >= before_us + 2_000_000
+
+
+def test_a_sleeper_waits_as_long_as_the_clock_stands() -> None:
+    clock, _ = SimulatedClock(0, 100.0).leaping()
+    clock.pause()
+    threading.Timer(0.3, clock.go_on).start()
+    began_s = time.monotonic()
+    clock.sleep_until(InstantUs(clock.now() + 1))
+    assert time.monotonic() - began_s >= 0.29
 
 
 def test_the_wall_clock_is_the_systems() -> None:

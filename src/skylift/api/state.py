@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import Any
 
-from skylift.adapters.clock import AnyClock
+from skylift.adapters.clock import PAUSED_NAP_S, AnyClock
 from skylift.adapters.sky_messages import Failed, Hello, MapReady, SlotReport
 from skylift.base.errors import SkyliftError, Unavailable
 
@@ -95,6 +95,8 @@ class LiveState:
 
     def _announce_at(self, at_us: int) -> None:
         wait_s = (at_us - self.clock.now()) / 1e6 / self.clock.speed
+        if self.clock.paused:
+            wait_s = max(wait_s, PAUSED_NAP_S)
         if wait_s <= 0:
             self._announce()
         else:

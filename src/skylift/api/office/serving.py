@@ -63,7 +63,7 @@ def doors() -> list[Door]:
             "POST",
             "/api/v1/clock",
             advance,
-            "Let a simulated clock leap ahead.",
+            "Let a simulated clock leap ahead, stand still, or go on.",
             "clock",
             {200: ClockShown},
             Advance,
@@ -104,7 +104,7 @@ async def clock_shown(call: Call) -> Response:
     clock = call.desk.clock
     now = clock.now()
     kind = type(clock).__name__.removesuffix("Clock").lower()
-    return answer(ClockShown(format_instant(now), now, kind, clock.speed))
+    return answer(ClockShown(format_instant(now), now, kind, clock.speed, clock.paused))
 
 
 async def advance(call: Call) -> Response:
@@ -118,6 +118,8 @@ async def advance(call: Call) -> Response:
         )
     if not 0 <= given.advance_s <= LONGEST_ADVANCE_S:
         raise Refused("clock.advance", "advance_s", "a clock leaps ahead, by at most 366 days", "correct it")
+    if given.paused is not None:
+        (desk.clock.pause if given.paused else desk.clock.go_on)()
     desk.advance(int(given.advance_s * US_PER_S))
     desk.forget()
     return await clock_shown(call)

@@ -145,7 +145,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    advance_s: float
+    """paused: let the clock stand still, or run again; without it, it does as it did."""
+
+    advance_s: float = 0.0
+    paused: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,7 @@ class ClockShown:
     now_us: int
     clock: str
     speed: float
+    paused: bool
 
 
 @dataclass(frozen=True, slots=True)
