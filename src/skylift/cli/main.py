@@ -28,6 +28,7 @@ app = typer.Typer(
 COMMAND_MODULES: tuple[str, ...] = (
     "catalogue",
     "simulate",
+    "outages",
     "run",
     "cells",
     "gateways",

@@ -1,0 +1,103 @@
+"""skylift outages: how much of the internet is left, where, and since when."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from skylift.adapters.outage_files import Recording
+    from skylift.study.outages import Detection
+
+# A table longer than this is no longer read; --json has everything.
+_SHOWN = 40
+
+
+def register(app: typer.Typer) -> None:
+    outages = typer.Typer(help="How much of the internet is left, where, and since when.")
+    outages.command("detect")(detect)
+    app.add_typer(outages, name="outages", no_args_is_help=True)
+
+
+def detect(
+    file: Path = typer.Argument(help="A recording: .csv or .parquet, one sample a row."),
+    time_column: str = typer.Option(help="Column of the time: epoch or ISO 8601."),
+    time_zone: str = typer.Option(
+        help="IANA name of the zone that stamps without offset are in, such as UTC."
+    ),
+    value_column: str = typer.Option(help="Column of the level: 0 is nothing, --scale-max is all."),
+    entity_columns: str = typer.Option(help="Columns that together name a series, with commas between."),
+    scale_max: float = typer.Option(help="The level that means all of it: 1, 10 or 100."),
+    baseline: str = typer.Option("tod:7d", help="tod:7d, tow:4w or pinned:FROM/TO."),
+    targets_column: str = typer.Option("", help="Column that says how many were asked for each sample."),
+    time_unit: str = typer.Option("s", help="Unit of epochs: s, ms or us."),
+    step_s: int | None = typer.Option(None, min=1, help="Width of a bin; the samples' own by default."),
+    as_json: bool = typer.Option(False, "--json", help="Print {events, rejected, insufficient, ...}."),
+) -> None:
+    """Find outages in a recording of connectivity.
+
+    A series opens an outage below 0.8 of ordinary for two bins, and closes it above 0.9 for three. Ordinary
+    is the median of the same time of the last seven days, or of a window that you pin. Nothing about the
+    file is guessed: zone, columns and scale are yours to declare. Rows left out are listed with the reason.
+    """
+    from skylift.adapters.outage_files import read_recording
+    from skylift.cli.progress import slot_progress
+    from skylift.study.outages import detect_outages
+    from skylift.watch.detector import Rules
+    from skylift.watch.recording import Declared, baseline_rule
+
+    rule = baseline_rule(baseline)
+    columns = tuple(name.strip() for name in entity_columns.split(",") if name.strip())
+    declared = Declared(time_column, time_zone, value_column, columns, scale_max, time_unit, targets_column)
+    recording = read_recording(file, declared, None if step_s is None else step_s * 1_000_000)
+    with slot_progress("detecting", "bins") as progress:
+        found = detect_outages(
+            recording.grid, recording.entities, rule, Rules(full_scale=scale_max), progress
+        )
+    if as_json:
+        rejected = [{"row": one.row, "reason": one.reason} for one in recording.rejected]
+        document = {**found.as_dict(), "rejected": rejected, "warnings": list(recording.warnings)}
+        typer.echo(json.dumps(document, ensure_ascii=False))
+    else:
+        _print(recording, found)
+
+
+def _print(recording: Recording, found: Detection) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    events = [found.event(outage) for outage in found.outages]
+    table = Table(box=None, pad_edge=False)
+    for title in ("entity", "opened", "closed", "lowest", "about 90 % sure", "band"):
+        table.add_column(title, justify="right" if title == "lowest" else "left", no_wrap=True)
+    for event in events[:_SHOWN]:
+        table.add_row(
+            str(event["entity"]),
+            _short(event["opened_at"]),
+            _short(event["closed_at"] or "still open"),
+            f"{event['min_fraction']:.0%}",
+            f"{event['low']:.0%} to {event['high']:.0%}",
+            str(event["band"]),
+        )
+    if events:
+        console.print(table)
+    if len(events) > _SHOWN:
+        console.print(f"... and {len(events) - _SHOWN} more; --json has them all")
+    fell = len({event["entity"] for event in events})
+    console.print(f"{fell} of {len(found.entities)} series fell below ordinary, {len(events)} times in all")
+    if found.insufficient:
+        console.print(f"{len(found.insufficient)} series: not enough data ({found.insufficient[0][1]})")
+    if recording.rejected:
+        one = recording.rejected[0]
+        console.print(f"{len(recording.rejected)} rows left out; the first: row {one.row}: {one.reason}")
+    for warning in recording.warnings:
+        Console(stderr=True).print(warning)
+
+
+def _short(instant: object) -> str:
+    return str(instant).replace("T", " ").replace(":00Z", "")

@@ -1,0 +1,93 @@
+"""Which series of a recording fell below ordinary, when, how far, and which cannot be judged.
+
+found = detect_outages(grid, entities, baseline_rule("tod:7d"))
+found.as_dict()["events"]
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from skylift.base.errors import Refused
+from skylift.base.instants import format_instant
+from skylift.watch.baseline import Baseline, Pinned, Seasonal, periods_fit
+from skylift.watch.detector import Outage, Rules, detect
+from skylift.watch.recording import PinnedRule, SeasonalRule
+from skylift.watch.samples import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What a recording shows.
+
+    insufficient  names of the series that were never judged, with the reason
+    """
+
+    grid: Grid
+    entities: tuple[str, ...]
+    outages: tuple[Outage, ...]
+    insufficient: tuple[tuple[str, str], ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """{series, step_s, from, to, events, insufficient}, as `skylift outages detect --json` prints it."""
+        grid = self.grid
+        return {
+            "series": len(self.entities),
+            "step_s": grid.step_us / 1e6,
+            "from": format_instant(grid.start_us),
+            "to": format_instant(grid.at_us(grid.bins)),
+            "events": [self.event(outage) for outage in self.outages],
+            "insufficient": [{"entity": name, "reason": reason} for name, reason in self.insufficient],
+        }
+
+    def event(self, outage: Outage) -> dict[str, object]:
+        """One outage in words and numbers; instants are the beginnings of bins."""
+        entity = self.entities[outage.series]
+        closed = outage.closed_row
+        opened_at = format_instant(self.grid.at_us(outage.opened_row))
+        return {
+            "id": event_id(entity, opened_at),
+            "entity": entity,
+            "opened_at": opened_at,
+            "confirmed_at": format_instant(self.grid.at_us(outage.confirmed_row)),
+            "closed_at": None if closed is None else format_instant(self.grid.at_us(closed)),
+            "min_fraction": round(outage.min_fraction, 4),
+            "low": round(outage.low, 4),
+            "high": round(outage.high, 4),
+            "band": outage.band,
+        }
+
+
+def event_id(entity: str, opened_at: str) -> str:
+    """The same event has the same id on every reading of the same recording."""
+    return "out_" + hashlib.sha256(f"{entity}\n{opened_at}".encode()).hexdigest()[:16]
+
+
+def detect_outages(
+    grid: Grid,
+    entities: Sequence[str],
+    rule: SeasonalRule | PinnedRule,
+    rules: Rules | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Detection:
+    """Feed a recording to the detector, bin by bin. Raises Refused where the bins do not fit the baseline."""
+    baseline = _baseline(grid, rule)
+    outages, unjudged = detect(grid, baseline, rules or Rules(), progress)
+    lacking = baseline.lacking()
+    insufficient = tuple((entities[series], lacking) for series in unjudged.nonzero()[0].tolist())
+    return Detection(grid, tuple(entities), tuple(outages), insufficient)
+
+
+def _baseline(grid: Grid, rule: SeasonalRule | PinnedRule) -> Baseline:
+    if isinstance(rule, PinnedRule):
+        return Pinned(grid, rule.from_us, rule.to_us)
+    if not periods_fit(rule.period_us, grid.step_us):
+        raise Refused(
+            "outages.step",
+            f"a step of {grid.step_us / 1e6:g} s",
+            "a day holds no whole number of such bins",
+            "choose a --step that divides a day, or a pinned baseline",
+        )
+    return Seasonal(grid.series, grid.step_us, rule.period_us, rule.periods)

@@ -1,0 +1,126 @@
+"""What is ordinary: the same time of other days, or a level that somebody pinned."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from skylift.watch.samples import Bools, Floats, Grid, Integers
+
+# A level this far above ordinary is as strange as an outage, and is not learnt either (as IODA's reference
+# configuration has it).
+STRANGE_ABOVE = 2.0
+# Quantile of the normal distribution for a two-sided interval of 90 %.
+Z_90 = 1.6449
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What each series would show on an ordinary day; (S,) each, nan where nobody can say.
+
+    level      the median
+    low, high  about 90 % sure to hold the true median, whatever the distribution (order statistics)
+    enough     there is data enough to judge by
+    """
+
+    level: Floats
+    low: Floats
+    high: Floats
+    enough: Bools
+
+
+class Baseline(Protocol):
+    """Asked before each bin, and told afterwards what it held."""
+
+    def expected(self, row: int) -> Expected:
+        """For bin `row`, from what was learnt of the bins before it."""
+
+    def learn(self, row: int, values: Floats, strange: Bools) -> None:
+        """Bin `row` as it came; `strange` (S,) marks what must not become the ordinary."""
+
+    def lacking(self) -> str:
+        """Why a series that was never judged was not."""
+
+
+def median_and_bounds(values: Floats) -> tuple[Floats, Floats, Floats, Integers]:
+    """Median down the first axis, a distribution-free interval of about 90 %, and how many values it has.
+
+    values  (K, S), nan where nothing was measured
+    The interval is between the order statistics k and n - 1 - k, k = (n - 1.645 sqrt n) / 2
+    (Conover, Practical Nonparametric Statistics, section 3.2).
+    """
+    ordered = np.sort(values, axis=0)  # nan sorts to the end
+    count = np.isfinite(values).sum(axis=0)
+    some = np.maximum(count, 1)
+    columns = np.arange(values.shape[1])
+    level = 0.5 * (ordered[(some - 1) // 2, columns] + ordered[some // 2, columns])
+    rank = np.maximum(np.floor((some - Z_90 * np.sqrt(some)) / 2), 0).astype(np.int64)
+    return level, ordered[rank, columns], ordered[some - 1 - rank, columns], count
+
+
+class Pinned:
+    """A level that stands still: the median of a window of the recording, such as the weeks before a war."""
+
+    def __init__(self, grid: Grid, from_us: int, to_us: int, least: int = 3) -> None:
+        """The window holds bins that begin at `from_us` or later, before `to_us`; `least` samples suffice."""
+        first = max(0, -((grid.start_us - from_us) // grid.step_us))
+        last = min(grid.bins, -((grid.start_us - to_us) // grid.step_us))
+        window = grid.values[first:last] if last > first else np.full((1, grid.series), np.nan)
+        level, low, high, count = median_and_bounds(window)
+        self._after = last
+        self._enough = (count >= least) & (level > 0)
+        self._expected = Expected(level, low, high, self._enough)
+        self._unjudged = Expected(level, low, high, np.zeros(grid.series, dtype=np.bool_))
+
+    def expected(self, row: int) -> Expected:
+        return self._expected if row >= self._after else self._unjudged
+
+    def learn(self, row: int, values: Floats, strange: Bools) -> None:
+        """Nothing: that is what pinned means."""
+
+    def lacking(self) -> str:
+        return "too few samples in the window of the baseline, or it was down all through it"
+
+
+class Seasonal:
+    """The median of the same time of the last `periods` periods: of seven days, or of four weeks.
+
+    What is strange is inpainted by what was expected, so that an outage does not become the ordinary; after a
+    whole window of strangeness the new level is taken, as the data cannot tell a shift from an outage.
+    """
+
+    def __init__(self, series: int, step_us: int, period_us: int, periods: int) -> None:
+        self._rows = period_us // step_us
+        self._periods = periods
+        self._least = periods // 2 + 1
+        self._history = np.full((periods, self._rows, series), np.nan)
+        self._first = np.full(series, -1, dtype=np.int64)
+        self._strange_for = np.zeros(series, dtype=np.int64)
+
+    def expected(self, row: int) -> Expected:
+        level, low, high, count = median_and_bounds(self._history[:, row % self._rows])
+        old_enough = (self._first >= 0) & (row - self._first >= self._periods * self._rows)
+        return Expected(level, low, high, old_enough & (count >= self._least) & (level > 0))
+
+    def learn(self, row: int, values: Floats, strange: Bools) -> None:
+        known = np.isfinite(values)
+        self._first[known & (self._first < 0)] = row
+        self._strange_for = np.where(known, np.where(strange, self._strange_for + 1, 0), self._strange_for)
+        inpaint = strange & (self._strange_for <= self._periods * self._rows)
+        slot = self._history[(row // self._rows) % self._periods, row % self._rows]
+        if inpaint.any():
+            ordinary, _, _, _ = median_and_bounds(self._history[:, row % self._rows])
+            values = np.where(inpaint & np.isfinite(ordinary), ordinary, values)
+        slot[:] = values
+
+    def lacking(self) -> str:
+        days = self._periods * self._rows
+        return f"under {self._periods} whole periods of history ({days} bins), or too few samples in them"
+
+
+def periods_fit(period_us: int, step_us: int) -> bool:
+    """Whether a period holds a whole number of bins; a seasonal baseline needs that."""
+    return step_us > 0 and period_us % step_us == 0 and math.isfinite(period_us)

@@ -1,0 +1,167 @@
+"""Outages of many series, bin by bin: ordinary level, chance, hysteresis; a recording is fed the same way.
+
+events, unjudged = detect(grid, Seasonal(...), Rules())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from skylift.watch.baseline import STRANGE_ABOVE, Baseline, Expected
+from skylift.watch.chance import lower_tail, wilson_interval
+from skylift.watch.hysteresis import Hysteresis, Patience, Turns
+from skylift.watch.samples import Bools, Floats, Grid
+
+# Worst first: the lowest fraction of ordinary that was reached is below the number.
+BANDS = ((0.2, "critical"), (0.5, "major"), (0.8, "warning"))
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """When something is an outage.
+
+    patience        hysteresis
+    chance          a low bin counts only where so few answers were less likely than this on an ordinary day
+    full_scale      the value at which all targets answer; needed where samples say how many were asked
+    """
+
+    patience: Patience = field(default_factory=Patience)
+    chance: float = 1e-3
+    full_scale: float = 1.0
+
+
+@dataclass(slots=True)
+class Outage:
+    """One series below ordinary; rows are bins of the grid.
+
+    opened_row     the first bin of the run that opened it
+    confirmed_row  the bin that made it sure
+    closed_row     the first bin of the run that closed it; None: still open at the end
+    min_fraction   the least fraction of ordinary, with low and high about 90 % sure to hold it
+    """
+
+    series: int
+    opened_row: int
+    confirmed_row: int
+    closed_row: int | None
+    min_fraction: float
+    low: float
+    high: float
+
+    @property
+    def band(self) -> str:
+        return next((name for below, name in BANDS if self.min_fraction < below), BANDS[-1][1])
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One bin of all series, (S,) each; nan where it cannot be judged."""
+
+    fraction: Floats
+    low: Floats
+    high: Floats
+    judged: Bools
+    turns: Turns
+
+
+class Detector:
+    """Keeps what is ordinary and what is open for `series` series; fed with bins in order."""
+
+    def __init__(self, series: int, baseline: Baseline, rules: Rules) -> None:
+        self._baseline = baseline
+        self._rules = rules
+        self._hysteresis = Hysteresis(series, rules.patience)
+
+    @property
+    def open(self) -> Bools:
+        return self._hysteresis.open
+
+    def step(self, row: int, values: Floats, targets: Floats | None = None) -> Verdict:
+        """Judge bin `row`, then learn from it. Bins that nobody measured are given too, as nan."""
+        patience = self._rules.patience
+        expected = self._baseline.expected(row)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            fraction = np.where(expected.enough, values / expected.level, np.nan)
+        judged = np.isfinite(fraction)
+        low = judged & (fraction < patience.open_below)
+        bottom, top = values, values
+        if targets is not None:
+            judged, low, bottom, top = self._against_chance(values, targets, expected, low)
+        turns = self._hysteresis.step(row, low, judged & (fraction > patience.close_above), judged)
+        strange = judged & ((fraction < patience.open_below) | (fraction > STRANGE_ABOVE))
+        self._baseline.learn(row, values, strange)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            bounds = bottom / expected.high, top / expected.low
+        fraction = np.where(judged, fraction, np.nan)
+        return Verdict(
+            fraction, np.where(judged, bounds[0], np.nan), np.where(judged, bounds[1], np.nan), judged, turns
+        )
+
+    def _against_chance(
+        self, values: Floats, targets: Floats, expected: Expected, low: Bools
+    ) -> tuple[Bools, Bools, Floats, Floats]:
+        """Leave out what a sample of this size can do by itself.
+
+        A bin is not judged where even silence of all targets would be within chance.
+        """
+        full = self._rules.full_scale
+        share, ordinary = values / full, np.minimum(expected.level / full, 1.0)
+        tail = lower_tail(share * targets, targets, ordinary)
+        silence = lower_tail(np.zeros_like(targets), targets, ordinary)
+        judged = expected.enough & np.isfinite(values) & (silence < self._rules.chance)
+        bottom, top = wilson_interval(np.clip(share, 0.0, 1.0), targets)
+        return judged, low & judged & (tail < self._rules.chance), bottom * full, top * full
+
+
+class Events:
+    """Turns into outages: what opened, how deep it went, when it closed."""
+
+    def __init__(self, series: int) -> None:
+        self.all: list[Outage] = []
+        self._open: dict[int, Outage] = {}
+        # The deepest point of a run that may still become an outage.
+        self._deepest = np.full((3, series), np.nan)
+
+    def take(self, row: int, verdict: Verdict) -> None:
+        point = np.stack((verdict.fraction, verdict.low, verdict.high))
+        deeper = verdict.judged & ~(self._deepest[0] <= verdict.fraction)
+        self._deepest = np.where(deeper, point, self._deepest)
+        opened: list[int] = np.flatnonzero(verdict.turns.opened).tolist()
+        closed: list[int] = np.flatnonzero(verdict.turns.closed).tolist()
+        for series in opened:
+            outage = Outage(series, int(verdict.turns.since_row[series]), row, None, *self._point(series))
+            self._open[series] = outage
+            self.all.append(outage)
+        for series, outage in self._open.items():
+            if self._deepest[0, series] < outage.min_fraction:
+                outage.min_fraction, outage.low, outage.high = self._point(series)
+        for series in closed:
+            self._open.pop(series).closed_row = int(verdict.turns.since_row[series])
+
+    def forget(self, calm: Bools) -> None:
+        """What is neither open nor on its way has no deepest point."""
+        self._deepest[:, calm] = np.nan
+
+    def _point(self, series: int) -> tuple[float, float, float]:
+        fraction, low, high = self._deepest[:, series]
+        return float(fraction), float(min(low, fraction)), float(max(high, fraction))
+
+
+def detect(
+    grid: Grid, baseline: Baseline, rules: Rules, progress: Callable[[int, int], None] | None = None
+) -> tuple[list[Outage], Bools]:
+    """Every outage of a recording, by opening time, and which series were never judged, (S,)."""
+    detector, events = Detector(grid.series, baseline, rules), Events(grid.series)
+    unjudged = np.ones(grid.series, dtype=np.bool_)
+    for row in range(grid.bins):
+        asked = None if grid.targets is None else grid.targets[row]
+        verdict = detector.step(row, grid.values[row], asked)
+        events.take(row, verdict)
+        events.forget(~detector.open & (verdict.judged & (verdict.fraction >= rules.patience.open_below)))
+        unjudged &= ~verdict.judged
+        if progress is not None:
+            progress(row + 1, grid.bins)
+    return sorted(events.all, key=lambda one: (one.opened_row, one.series)), unjudged
