@@ -28,6 +28,8 @@ from skylift.twin.handle import begin
 from tests.adapters.sql.conftest import Server
 from tests.adapters.sql.kits import KITS, ROOMS, made
 
+LATER = f"{int(REVISION) + 1:04d}"
+
 
 def test_the_migrations_make_exactly_the_schema(store_url: str) -> None:
     migrating.upgrade(store_url)
@@ -85,15 +87,15 @@ def second_migration(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], 
 
         def from_config(config: Config) -> ScriptDirectory:
             script = original(config)
-            module = ModuleType("s0002_later")
+            module = ModuleType(f"s{LATER}_later")
             vars(module).update(
-                revision="0002", down_revision="0001", branch_labels=None, depends_on=None, upgrade=migration
+                revision=LATER, down_revision=REVISION, branch_labels=None, depends_on=None, upgrade=migration
             )
-            script.revision_map.add_revision(Script(module, "0002", "s0002_later.py"))
+            script.revision_map.add_revision(Script(module, LATER, f"s{LATER}_later.py"))
             return script
 
         monkeypatch.setattr(ScriptDirectory, "from_config", staticmethod(from_config))
-        monkeypatch.setattr(migrating, "REVISION", "0002")
+        monkeypatch.setattr(migrating, "REVISION", LATER)
 
     return pretend
 
@@ -115,12 +117,12 @@ def test_an_older_file_is_migrated_after_a_copy_was_taken(
     with store.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT more FROM meta").all() == []
     assert store.verify().valid
-    copy = file.with_name("skylift.sqlite.before-0001")
+    copy = file.with_name(f"skylift.sqlite.before-{REVISION}")
     assert not older.exists()
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT id FROM things").fetchall() == [("kit_1",)]
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(REVISION,)]
     assert b"CANARY" in copy.read_bytes()
     with store.transaction() as transaction:
         transaction.erase_personal("acc_1")
@@ -128,7 +130,7 @@ def test_an_older_file_is_migrated_after_a_copy_was_taken(
         assert b"CANARY" not in path.read_bytes()
     store.close()
     open_store(f"sqlite:///{file}", ROOMS).close()
-    assert migrating.upgrade(f"sqlite:///{file}") == ("0002", "0002")
+    assert migrating.upgrade(f"sqlite:///{file}") == (LATER, LATER)
 
 
 def test_a_migration_that_fails_leaves_all_as_it_was(
@@ -143,7 +145,7 @@ def test_a_migration_that_fails_leaves_all_as_it_was(
     with pytest.raises(ZeroDivisionError):
         open_store(f"sqlite:///{file}", ROOMS)
     with closing(sqlite3.connect(file)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(REVISION,)]
         assert connection.execute("SELECT count(*) FROM journal").fetchall() == [(1,)]
         assert len(connection.execute("SELECT * FROM pragma_table_info('meta')").fetchall()) == 2
 
@@ -152,12 +154,12 @@ def test_without_a_copy_nothing_is_changed(
     file: Path, second_migration: Callable[[Callable[[], None]], None]
 ) -> None:
     second_migration(add_a_column)
-    file.with_name("skylift.sqlite.before-0001").mkdir()
+    file.with_name(f"skylift.sqlite.before-{REVISION}").mkdir()
     with pytest.raises(Unavailable) as told:
         migrating.upgrade(f"sqlite:///{file}")
     assert told.value.code == "store.copy"
     with closing(sqlite3.connect(file)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(REVISION,)]
 
 
 def test_postgresql_waits_for_an_upgrade(postgresql_server: Server, new_database: Callable[[], str]) -> None:

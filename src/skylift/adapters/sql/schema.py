@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 # The newest migration; an older database is migrated or refused, a newer one refused.
-REVISION = "0001"
+REVISION = "0002"
 
 METADATA = MetaData()
 
@@ -132,4 +132,63 @@ META = Table(
     METADATA,
     Column("name", _EXACT, primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+# --- what is counted and not journalled
+
+# How far whatever reads the journal has come, by its own name; the note is its own, as JSON.
+PROGRESS = Table(
+    "progress",
+    METADATA,
+    Column("name", _EXACT, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("note", Text, nullable=False),
+)
+
+# What terminals reported, so that a report that comes again counts once; forgotten after a while.
+USAGE = Table(
+    "usage",
+    METADATA,
+    Column("terminal", _EXACT, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("down_bytes", BigInteger, nullable=False),
+    Column("up_bytes", BigInteger, nullable=False),
+    PrimaryKeyConstraint("terminal", "sequence", name="usage_pk"),
+)
+Index("usage_at", USAGE.c.at_us)
+
+USAGE_DAYS = Table(
+    "usage_days",
+    METADATA,
+    Column("terminal", _EXACT, nullable=False),
+    Column("day", _EXACT, nullable=False),
+    Column("account", _EXACT, nullable=False),
+    Column("down_bytes", BigInteger, nullable=False),
+    Column("up_bytes", BigInteger, nullable=False),
+    PrimaryKeyConstraint("terminal", "day", "account", name="usage_days_pk"),
+)
+Index("usage_days_account", USAGE_DAYS.c.account, USAGE_DAYS.c.day)
+
+# What an account has used in a cycle; `changed` counts changes, so that a reader finds the newest ones.
+USAGE_CYCLES = Table(
+    "usage_cycles",
+    METADATA,
+    Column("account", _EXACT, nullable=False),
+    Column("cycle", _EXACT, nullable=False),
+    Column("used_bytes", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    PrimaryKeyConstraint("account", "cycle", name="usage_cycles_pk"),
+)
+Index("usage_cycles_changed", USAGE_CYCLES.c.changed)
+
+# How many used the app, and how many for the first time: two numbers, and nothing of whom.
+APP_DAYS = Table(
+    "app_days",
+    METADATA,
+    Column("country", _EXACT, nullable=False),
+    Column("day", _EXACT, nullable=False),
+    Column("installs", BigInteger, nullable=False),
+    Column("active", BigInteger, nullable=False),
+    PrimaryKeyConstraint("country", "day", name="app_days_pk"),
 )
