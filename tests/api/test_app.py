@@ -28,6 +28,7 @@ class FakeClock:
     """Shows what it is told."""
 
     speed = 1.0
+    paused = False
 
     def __init__(self, at: int) -> None:
         self.at = at
