@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from skylift.adapters.sql.reading import listing
+from skylift.adapters.sql.reading import _FIND_ALL, _GET_ALL, _REPLIES, listing
 from skylift.adapters.sql.store import SqlStore, open_store
+from skylift.adapters.sql.writing import _STANDING, _TAKEN
 from skylift.base.errors import Refused, Unavailable
-from skylift.ports.store import Conflict, Stored, Wanted
+from skylift.ports.store import Conflict, Reply, Stored, Wanted
 from skylift.twin.handle import begin, change, load
 from tests.adapters.sql.kits import BOXES, KITS, ROOMS, Kit, made, moved, packed, renamed
 
@@ -386,3 +387,46 @@ def test_sqlite_never_fetches_what_it_then_leaves_out(tmp_path: Path, wanted: Wa
     assert re.search(plan, steps), steps
     assert "TEMP B-TREE" not in steps
     assert "SCAN" not in steps
+
+
+def test_many_are_looked_up_and_kept_at_once_as_one_by_one(store: SqlStore) -> None:
+    ids = [f"kit_{number:04}" for number in range(1100)]
+    things = [(id, made(id, f"S-{id[4:]}")) for id in ids]
+    replies = {f"key-{number}": Reply(number, "asked", 201, "{}") for number in range(1100)}
+    personal = {id: {"name": f"Іван {id}", "gone": None, "place": {"latitude_deg": 50.45}} for id in ids}
+    with store.transaction() as transaction:
+        changes = [(Stored(id, KITS.replayed(id, (event,)), 0), [event]) for id, event in things]
+        transaction.commit_all(KITS, changes)
+        transaction.keep_all_personal(personal)
+        transaction.keep_replies(replies)
+        transaction.keep_replies({})
+    with store.reading() as reader:
+        assert reader.get_all(KITS, [*ids, "kit_absent"]) == {id: reader.get(KITS, id) for id in ids}
+        serials = [f"S-{id[4:]}" for id in ids]
+        found = reader.find_all(KITS, "serial", [*serials, "absent"])
+        assert found == {serial: reader.find(KITS, "serial", serial) for serial in serials}
+        assert reader.find_all(KITS, "other", serials) == reader.get_all(BOXES, ids) == {}
+        assert reader.replies([*replies, "absent"]) == replies
+        assert reader.personal(ids[7]) == {"name": f"Іван {ids[7]}", "place": {"latitude_deg": 50.45}}
+    with store.transaction() as transaction, pytest.raises(Refused):
+        transaction.keep_all_personal({"kit_x": {"name": "half \ud800"}})
+    assert store.verify().valid
+
+
+def test_sqlite_looks_up_the_keys_of_a_batch_by_its_index(tmp_path: Path) -> None:
+    """Pairs of name and value were looked for among all keys: each thousand took longer than the one before."""
+    store = open_store(f"sqlite:///{tmp_path / 'skylift.sqlite'}", ROOMS)
+    statements = (
+        (_TAKEN, {"of_kind": "kit", "of_name": "serial", "values": ["S-1", "S-2"]}),
+        (_FIND_ALL, {"of_kind": "kit", "of_name": "serial", "values": ["S-1", "S-2"]}),
+        (_GET_ALL, {"of_kind": "kit", "ids": ["kit_1", "kit_2"]}),
+        (_STANDING, {"of_kind": "kit", "ids": ["kit_1", "kit_2"]}),
+        (_REPLIES, {"keys": ["a", "b"]}),
+    )
+    with store.engine.connect() as connection:
+        for statement, given in statements:
+            plain = statement.params(**given).compile(store.engine, compile_kwargs={"literal_binds": True})
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {plain}").all()
+            for step in (row[3] for row in rows):
+                assert re.search(r"\((?:kind=\? AND (?:name=\? AND value|id|name)|key)=\?", step), step
+    store.close()

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, bindparam, func, literal_column, select
 
 from skylift.adapters.sql.chain import canonical
+from skylift.adapters.sql.counting import CountsSqlReader
 from skylift.adapters.sql.faults import corrupt, told
 from skylift.adapters.sql.schema import LOGIN_FIELD, PERSONAL, REPLIES, THING_KEYS, THINGS, AnyRow
 from skylift.base.things import Facets, Room
 from skylift.ports.store import Reply, Stored, Wanted
 
 T = TypeVar("T")
+
+# How many things are looked up, or rows written, by one statement.
+AT_ONCE = 500
 
 _THING = (THINGS.c.id, THINGS.c.version, THINGS.c.body)
 
@@ -41,10 +45,21 @@ _LOGIN = select(PERSONAL.c.subject_id).where(
     PERSONAL.c.field == literal_column(f"'{LOGIN_FIELD}'"),
     PERSONAL.c.value == bindparam("of_value"),
 )
+_GET_ALL = select(*_THING).where(
+    THINGS.c.kind == bindparam("of_kind"), THINGS.c.id.in_(bindparam("ids", expanding=True))
+)
+_FIND_ALL = select(THING_KEYS.c.value, *_THING).where(
+    THING_KEYS.c.kind == bindparam("of_kind"),
+    THING_KEYS.c.name == bindparam("of_name"),
+    THING_KEYS.c.value.in_(bindparam("values", expanding=True)),
+    THINGS.c.kind == THING_KEYS.c.kind,
+    THINGS.c.id == THING_KEYS.c.id,
+)
+_REPLIES = select(REPLIES).where(REPLIES.c.key.in_(bindparam("keys", expanding=True)))
 _REPLY = select(REPLIES).where(REPLIES.c.key == bindparam("of_key"))
 
 
-class SqlReader:
+class SqlReader(CountsSqlReader):
     """The Reader port on one connection, inside a transaction."""
 
     def __init__(self, connection: Connection) -> None:
@@ -55,6 +70,23 @@ class SqlReader:
 
     def find(self, room: Room[T], key: str, value: str) -> Stored[T] | None:
         return self._one(room, _FIND, {"of_kind": room.kind, "of_name": key, "of_value": value})
+
+    def get_all(self, room: Room[T], ids: Collection[str]) -> Mapping[str, Stored[T]]:
+        found: dict[str, Stored[T]] = {}
+        for some in _parts(ids):
+            with told():
+                rows = self._connection.execute(_GET_ALL, {"of_kind": room.kind, "ids": some}).all()
+            found.update((row.id, to_stored(room, row)) for row in rows)
+        return found
+
+    def find_all(self, room: Room[T], key: str, values: Collection[str]) -> Mapping[str, Stored[T]]:
+        found: dict[str, Stored[T]] = {}
+        for some in _parts(values):
+            given = {"of_kind": room.kind, "of_name": key, "values": some}
+            with told():
+                rows = self._connection.execute(_FIND_ALL, given).all()
+            found.update((row.value, to_stored(room, row)) for row in rows)
+        return found
 
     def list(self, room: Room[T], wanted: Wanted) -> Sequence[Stored[T]]:
         with told():
@@ -73,6 +105,14 @@ class SqlReader:
             row = self._connection.execute(_REPLY, {"of_key": key}).first()
         return None if row is None else Reply(row.at_us, row.asked, row.status, row.body)
 
+    def replies(self, keys: Collection[str]) -> Mapping[str, Reply]:
+        found: dict[str, Reply] = {}
+        for some in _parts(keys):
+            with told():
+                rows = self._connection.execute(_REPLIES, {"keys": some}).all()
+            found.update((row.key, Reply(row.at_us, row.asked, row.status, row.body)) for row in rows)
+        return found
+
     def _personal(self, subject_id: str) -> dict[str, str]:
         """Fields and their values as they are kept."""
         with told():
@@ -83,6 +123,11 @@ class SqlReader:
         with told():
             row = self._connection.execute(wanted, given).first()
         return None if row is None else to_stored(room, row)
+
+
+def _parts(names: Collection[str]) -> Iterator[Sequence[str]]:
+    every = sorted(names)
+    return (every[start : start + AT_ONCE] for start in range(0, len(every), AT_ONCE))
 
 
 def to_stored(room: Room[T], row: AnyRow) -> Stored[T]:

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, NestedTransaction, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, NestedTransaction, bindparam, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from skylift.adapters.sql.chain import canonical, row_hash
+from skylift.adapters.sql.counting import CountsSqlWriter
 from skylift.adapters.sql.faults import CORRUPT, LOST, THING, told, translated
-from skylift.adapters.sql.reading import SqlReader, searched
+from skylift.adapters.sql.reading import AT_ONCE, SqlReader, searched
 from skylift.adapters.sql.schema import JOURNAL, JOURNAL_HEAD, META, PERSONAL, REPLIES, THING_KEYS, THINGS
 from skylift.base.errors import Refused, Unavailable
 from skylift.base.events import Event, to_payload
@@ -20,9 +21,6 @@ from skylift.base.things import Room
 from skylift.ports.store import Conflict, Reply, Stored
 
 T = TypeVar("T")
-
-# How many things are looked up, or rows written, by one statement.
-AT_ONCE = 500
 
 # The row of `meta` that says that what was erased may still stand in files.
 TRACES = "traces"
@@ -40,9 +38,11 @@ _STANDING = (
     )
     .where(THINGS.c.kind == bindparam("of_kind"), THINGS.c.id.in_(bindparam("ids", expanding=True)))
 )
-_TAKEN = select(THING_KEYS.c.name, THING_KEYS.c.value, THING_KEYS.c.id).where(
+# One name at a time: for pairs of name and value SQLite would walk over all keys of the kind.
+_TAKEN = select(THING_KEYS.c.value, THING_KEYS.c.id).where(
     THING_KEYS.c.kind == bindparam("of_kind"),
-    tuple_(THING_KEYS.c.name, THING_KEYS.c.value).in_(bindparam("keys", expanding=True)),
+    THING_KEYS.c.name == bindparam("of_name"),
+    THING_KEYS.c.value.in_(bindparam("values", expanding=True)),
 )
 _HEAD = select(JOURNAL_HEAD.c.sequence, JOURNAL_HEAD.c.hash).with_for_update()
 _DELETE_KEY = delete(THING_KEYS).where(
@@ -73,7 +73,7 @@ class _Batch:
     journal: list[dict[str, Any]] = field(default_factory=list)
 
 
-class SqlTransaction(SqlReader):
+class SqlTransaction(SqlReader, CountsSqlWriter):
     """The Transaction port on one connection. Writers take turns, at the journal's head if nowhere else.
 
     erased           whether it removed or replaced anything personal
@@ -141,25 +141,41 @@ class SqlTransaction(SqlReader):
             if rows:
                 self._connection.execute(insert(PERSONAL), rows)
 
+    def keep_all_personal(self, fields_of: Mapping[str, Mapping[str, Any]]) -> None:
+        rows = [
+            {"subject_id": subject_id, "field": name, "value": canonical(value)}
+            for subject_id, fields in fields_of.items()
+            for name, value in fields.items()
+            if value is not None
+        ]
+        for row in rows:
+            _check_texts(row)
+        with self._whole():
+            for start in range(0, len(rows), AT_ONCE):
+                self._connection.execute(insert(PERSONAL), rows[start : start + AT_ONCE])
+
     def erase_personal(self, subject_id: str) -> bool:
         with self._whole():
             gone = self._connection.execute(delete(PERSONAL).where(PERSONAL.c.subject_id == subject_id))
+            self._erase_usage(subject_id)
             self.erased_subjects.append(subject_id)
             if gone.rowcount:
                 self._leaves_traces()
             return bool(gone.rowcount)
 
     def keep_reply(self, key: str, reply: Reply) -> None:
-        row = {
-            "key": key,
-            "at_us": reply.at,
-            "asked": reply.asked,
-            "status": reply.status,
-            "body": reply.body,
-        }
-        _check_texts(row)
+        self.keep_replies({key: reply})
+
+    def keep_replies(self, replies: Mapping[str, Reply]) -> None:
+        rows = [
+            {"key": key, "at_us": r.at, "asked": r.asked, "status": r.status, "body": r.body}
+            for key, r in replies.items()
+        ]
+        for row in rows:
+            _check_texts(row)
         with self._whole():
-            self._connection.execute(insert(REPLIES), row)
+            for start in range(0, len(rows), AT_ONCE):
+                self._connection.execute(insert(REPLIES), rows[start : start + AT_ONCE])
 
     def drop_replies(self, before: int) -> int:
         with self._whole():
@@ -239,9 +255,10 @@ class SqlTransaction(SqlReader):
                 thing.keys[name] = value
                 owners[name, value] = id
         wanted = {key for of_it in facets for key in of_it.keys.items()} - set(owners)
-        if wanted:
-            taken = self._connection.execute(_TAKEN, {"of_kind": room.kind, "keys": list(wanted)})
-            owners.update({(name, value): id for name, value, id in taken})
+        for name in {name for name, _ in wanted}:
+            values = [value for of_name, value in wanted if of_name == name]
+            taken = {"of_kind": room.kind, "of_name": name, "values": values}
+            owners.update({(name, value): id for value, id in self._connection.execute(_TAKEN, taken)})
         return _Batch(now, owners, dict(owners))
 
     def _change(self, batch: _Batch, room: Room[T], stored: Stored[T], events: Sequence[Event]) -> Stored[T]:
