@@ -20,7 +20,7 @@ from skylift.api.office.shapes import Agreement
 from skylift.base.errors import Refused
 from skylift.base.instants import InstantUs
 from skylift.base.labels import personal_number
-from skylift.ports.store import Conflict, Reader, Reply, Transaction
+from skylift.ports.store import Conflict, Reader, Reply, Stored, Transaction
 from skylift.twin.office.office import Asked, Done, Forbidden, Office
 from skylift.twin.office.verbs import Actor, Verb, VerbTable
 
@@ -55,14 +55,15 @@ class Answered:
 
 
 async def once(
-    call: Call, text: bytes, work: Callable[[Transaction, Actor, InstantUs], Answered]
+    call: Call, text: bytes, work: Callable[[Transaction, Actor, InstantUs], Answered], keeps: bool = True
 ) -> Response:
     """Write, and answer the same to the same Idempotency-Key ever after.
 
-    work  (transaction, who asks as the store says now, now) -> answer; its answer holds nothing personal
+    work   (transaction, who asks as the store says now, now) -> answer; its answer holds nothing personal
+    keeps  whether the answer is kept for that: not where it holds a secret
     """
     desk = call.desk
-    key = call.reply_key(call.asker().person)
+    key = call.reply_key(call.asker().person) if keeps else ""
     asked = hashlib.sha256(
         b"\0".join(
             (
@@ -103,8 +104,14 @@ def _again(kept: Reply, asked: str) -> Answered:
     return Answered(kept.status, bytes(body), tag)
 
 
-def _do(verb: Verb, instants: tuple[str, ...]) -> Callable[[Call], Awaitable[Response]]:
-    """The handler of a verb."""
+# (transaction, the thing as it is now, what the verb was told, now) -> what the answer says beside the thing
+More = Callable[[Transaction, Stored[Any], Any, InstantUs], Mapping[str, Any]]
+
+
+def _do(
+    verb: Verb, instants: tuple[str, ...], more: More | None = None
+) -> Callable[[Call], Awaitable[Response]]:
+    """The handler of a verb; `more` is written with it, and its answer is kept nowhere."""
 
     async def handle(call: Call) -> Response:
         text = await call.body()
@@ -130,10 +137,11 @@ def _do(verb: Verb, instants: tuple[str, ...]) -> Callable[[Call], Awaitable[Res
             if verb.kind == "person":
                 # At once, on the writer's own thread: the next write may be that person's.
                 call.desk.forget()
-            return _done(office, actor, verb, done)
+            extra = more(transaction, done.stored, office.read_arguments(verb, arguments), at) if more else {}
+            return _done(office, actor, verb, done, extra)
 
         try:
-            return await once(call, text, work)
+            return await once(call, text, work, keeps=more is None)
         except Conflict as error:
             return said(error, await _now(call, verb))
         finally:
@@ -199,14 +207,15 @@ def _hide(office: Office, reader: Reader, actor: Actor, verb: Verb, subject_id: 
         raise missing(verb.kind)
 
 
-def _done(office: Office, actor: Actor, verb: Verb, done: Done) -> Answered:
+def _done(office: Office, actor: Actor, verb: Verb, done: Done, extra: Mapping[str, Any]) -> Answered:
     if done.approval is not None:
         return Answered(202, msgspec.json.encode(agreement(done.approval)), etag(done.stored.version))
     if readable(office, actor, verb.room, done.stored.thing):
         shown = document(verb.room, done.stored)
     else:
         shown = {"id": done.stored.id, "version": done.stored.version}
-    return Answered(201 if verb.creates else 200, msgspec.json.encode(shown), etag(done.stored.version))
+    body = msgspec.json.encode({**shown, **extra})
+    return Answered(201 if verb.creates else 200, body, etag(done.stored.version))
 
 
 async def _now(call: Call, verb: Verb) -> Mapping[str, Any] | None:
@@ -248,11 +257,12 @@ def doors(table: VerbTable) -> list[Door]:
                 id_kind=room.kind,
             ),
         ]
-        found += [_verb_door(verb, base, one) for verb in table.of_kind(room.kind)]
+        found += [verb_door(verb, base, one) for verb in table.of_kind(room.kind) if not verb.own_door]
     return found
 
 
-def _verb_door(verb: Verb, base: str, one: dict[str, Any]) -> Door:
+def verb_door(verb: Verb, base: str, one: dict[str, Any], more: More | None = None) -> Door:
+    """The door of a verb below a path; more: what is written and answered beside what the verb does."""
     hints = get_type_hints(verb.arguments)
     instants = tuple(
         name for name, hint in hints.items() if InstantUs in (hint, *getattr(hint, "__args__", ()))
@@ -269,12 +279,12 @@ def _verb_door(verb: Verb, base: str, one: dict[str, Any]) -> Door:
     return Door(
         "POST",
         base if verb.creates else f"{base}/{{id}}/{verb.action}",
-        _do(verb, instants),
+        _do(verb, instants, more),
         verb.says + (" Takes two people: 202 says who else must agree." if together else ""),
         verb.kind,
         {201 if verb.creates else 200: one, **({202: Agreement} if together else {})},
         body=verb.arguments,
         also=also,
-        parameters=(IDEMPOTENCY_KEY,) if verb.creates else (IF_MATCH, IDEMPOTENCY_KEY),
+        parameters=(*(() if verb.creates else (IF_MATCH,)), *((IDEMPOTENCY_KEY,) if more is None else ())),
         id_kind="" if verb.creates else verb.kind,
     )

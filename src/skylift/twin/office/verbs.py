@@ -80,6 +80,7 @@ class Verb:
     also       (thing after it, moment, events) -> what else changes by it, each thing named once; all of it
                happens with the verb, or nothing does
     says       one line for lists of commands and for the API's own documentation
+    own_door   its door is not made from this table alone: it answers more than the thing
     """
 
     name: str
@@ -94,6 +95,7 @@ class Verb:
     people_for: Callable[[Any, Any, Reader], int] | None = None
     personal: tuple[str, ...] = ()
     also: Also | None = None
+    own_door: bool = False
 
     @property
     def kind(self) -> str:
