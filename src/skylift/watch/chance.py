@@ -19,7 +19,7 @@ def lower_tail(answered: Floats, asked: Floats, rate: Floats) -> Floats:
 def wilson_interval(share: Floats, asked: Floats) -> tuple[Floats, Floats]:
     """About 90 % sure to hold the true share of those who answer (Wilson 1927); (S,) each, 0 to 1."""
     z2 = Z_90 * Z_90
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         middle = (share + z2 / (2 * asked)) / (1 + z2 / asked)
         half = Z_90 / (1 + z2 / asked) * np.sqrt(share * (1 - share) / asked + z2 / (4 * asked * asked))
     return np.clip(middle - half, 0.0, 1.0), np.clip(middle + half, 0.0, 1.0)

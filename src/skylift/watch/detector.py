@@ -83,7 +83,7 @@ class Detector:
         """Judge bin `row`, then learn from it. Bins that nobody measured are given too, as nan."""
         patience = self._rules.patience
         expected = self._baseline.expected(row)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             fraction = np.where(expected.enough, values / expected.level, np.nan)
         judged = np.isfinite(fraction)
         low = judged & (fraction < patience.open_below)
@@ -93,7 +93,7 @@ class Detector:
         turns = self._hysteresis.step(row, low, judged & (fraction > patience.close_above), judged)
         strange = judged & ((fraction < patience.open_below) | (fraction > STRANGE_ABOVE))
         self._baseline.learn(row, values, strange)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             bounds = bottom / expected.high, top / expected.low
         fraction = np.where(judged, fraction, np.nan)
         return Verdict(
