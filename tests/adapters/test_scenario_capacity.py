@@ -320,3 +320,44 @@ def test_rain_and_jamming_come_from_files(tmp_path: Path) -> None:
         )
     assert 0 < rates["rain"][0] < rates["dry"][0]
     assert rates["jam"][1] < 0.9 * rates["dry"][1]
+
+
+@pytest.mark.parametrize("mode", ["as-flown", "plus-grid"])
+def test_lasers_take_nothing_away(tmp_path: Path, mode: str) -> None:
+    """What can be served without lasers can be with them, of every class; and here they bring more.
+
+    Two gateways of 8 antennas, and more wanted than the satellites above them can give. From what a slot
+    remembers the next begins, and the two runs remember differently: so single slots may differ a little.
+    """
+    body = fleet("life", 6, 'class = "life"\nwanted_down_mbps = 40')
+    body += fleet("many", 90, "wanted_down_mbps = 2500")
+    served: dict[str, list[list[float]]] = {}
+    for lasers in ("none", mode):
+        path = scenario(tmp_path, body, lasers=lasers, hours=0.05)
+        path.write_text(path.read_text().replace("starlink-2022-02", "starlink-as-flown"))
+        served[lasers] = []
+        for _, links in slots(path):
+            down = np.nan_to_num(links.down_bps)
+            served[lasers].append([down[:6].sum(), down.sum()])
+            assert_no_antenna_beyond_its_rate(links)
+    without, over = np.array(served["none"]), np.array(served[mode])
+    assert (over[:, 0] >= 0.999 * without[:, 0]).all()
+    assert (over[:, 1] >= 0.98 * without[:, 1]).all()
+    assert over[:, 1].sum() > 1.02 * without[:, 1].sum()
+
+
+def assert_no_antenna_beyond_its_rate(links: LinkTable) -> None:
+    """What comes down over one satellite: 19.4 Gbit/s is the most that Ka channels to it carry."""
+    landed: dict[int, float] = defaultdict(float)
+    for m in np.flatnonzero(links.satellite >= 0):
+        landed[int(links.path_of(int(m))[-1])] += links.down_bps[m]
+    assert max(landed.values()) <= 19.5e9
+
+
+def test_nobody_needs_lasers_where_gateways_are_near(tmp_path: Path) -> None:
+    """Who is full over satellites with a gateway keeps to them: no detour over lasers."""
+    path = scenario(tmp_path, fleet("f", 20, "wanted_down_mbps = 20"), lasers="as-flown")
+    path.write_text(path.read_text().replace("starlink-2022-02", "starlink-as-flown"))
+    for _, links in slots(path):
+        np.testing.assert_allclose(links.down_bps, 20e6)
+        assert all(len(links.path_of(m)) == 1 for m in range(20))

@@ -125,6 +125,9 @@ class Allocator:
         slot = offer.slot(cells, self.rules)
         number = _numbers(used, sky.position_mid_m.shape[1])
         remembered = None if before[0] is None else _in_slot(before[0], number, len(self.points), len(points))
+        if remembered is not None and reach is not None:
+            # Every satellite has a feeder of its own here, and no other gateway to remember.
+            remembered = replace(remembered, gateway_of=np.full(len(used), -1, dtype=np.int32))
         had = np.where(before[1] >= 0, number[before[1]], -1).astype(np.int32)
         # A terminal keeps its satellite for as much as a cell does.
         keep_fraction = 1.0 - self.rules.keep_level
@@ -199,6 +202,15 @@ def trimmed(given: Given, used_bps: Floats) -> Schedule:
         share_fraction=(s.share_fraction * of_row)[kept],
         rate_bps=(s.rate_bps * of_row)[kept],
     )
+
+
+def with_more_points(before: Schedule, points: Points, more: Points) -> Schedule:
+    """A schedule of a slot with fewer points, `points`, as one of a slot with `more`, which begin alike."""
+    kept = len(points)
+    # New points have no past, as if they had been full; those split off in the slot before are gone.
+    level = np.full(len(more), float(STEPS))
+    level[:kept] = before.level[:kept]
+    return replace(_rows(before, np.flatnonzero(before.cell < kept)), level=level)
 
 
 def _rows(s: Schedule, kept: npt.NDArray[np.intp]) -> Schedule:

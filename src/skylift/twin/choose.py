@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,20 +12,24 @@ from skylift.base.link import LinkTable, WhyDown
 from skylift.base.units import LIGHT_SPEED_M_PER_S, US_PER_S
 from skylift.sky.routing.lasers import laser_hops
 from skylift.sky.routing.matcher import LaserMatcher
-from skylift.sky.routing.search import lowest_delay, path_lengths_us, paths
+from skylift.sky.routing.search import lowest_delay, path_lengths_us
 from skylift.sky.schedule.problem import Schedule
 from skylift.twin.antennas_kernel import assign_for_terminals, assign_the_rest, transpose
-from skylift.twin.capacity import Allocator, Given, Reach, trimmed
+from skylift.twin.capacity import Allocator, Given, trimmed, with_more_points
 from skylift.twin.choose_kernel import candidate_cost_us
+from skylift.twin.landing import LEAST_ROOM, LaserSlot, Routes, Served, over_lasers, ways_down
 from skylift.twin.look import Sky
-from skylift.twin.policy import DETOUR_US, POLICIES, Candidates
+from skylift.twin.policy import POLICIES, Candidates
 from skylift.twin.rates import Sharer, Ways
 from skylift.twin.world import Asks, Working, World
 
 US_PER_M = US_PER_S / LIGHT_SPEED_M_PER_S
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
+Flags = npt.NDArray[np.bool_]
 
+# How often what gateways have left is granted to satellites that reach them over lasers.
+GRANTS = 2
 # What a terminal's first, second, ... tracked satellite is worth when antennas are given out: coverage first.
 COVER_WEIGHT = 32.0 ** -np.arange(6)
 # A satellite that a gateway tracks already is given up only for one that is worth a quarter more.
@@ -39,22 +44,6 @@ class Memory:
     gateway_of: Ints
     matcher: LaserMatcher | None = None
     schedule: Schedule | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Routes:
-    """From every satellite to every PoP.
-
-    gateway_of, gateway_pair  (N,): which gateway tracks it, and which pair that is; -1 for none
-    cost_us   (P, N) one-way from the satellite to the PoP, fibre included; inf without a route
-    next_hop  (P, N) or None where there are no lasers
-    """
-
-    gateway_of: Ints
-    gateway_pair: npt.NDArray[np.int64]
-    cost_us: Floats
-    next_hop: Ints | None
-    matcher: LaserMatcher | None
 
 
 class Chooser:
@@ -79,6 +68,22 @@ class Chooser:
                 Sharer(world.capacity.radio, allocator, world.gateway_sites(), world.lasers is not None),
             )
 
+    def renewed(self, world: World, memory: Memory) -> tuple[Chooser, Memory]:
+        """For the same world with other terminals: who was there before keeps what is remembered of it."""
+        chooser = Chooser(world)
+        before, now = self.world.terminals, world.terminals
+        satellite = np.full(len(now), -1, dtype=np.int32)
+        if len(now) >= len(before) and all(map(operator.is_, before, now)):
+            satellite[: len(before)] = memory.satellite
+            schedule = memory.schedule
+            if schedule is not None and self._beams is not None and chooser._beams is not None:
+                schedule = with_more_points(schedule, self._beams[0].points, chooser._beams[0].points)
+            return chooser, replace(memory, satellite=satellite, schedule=schedule)
+        row = {terminal.id: i for i, terminal in enumerate(before)}
+        was = np.array([row.get(terminal.id, -1) for terminal in now], dtype=np.int64)
+        satellite[was >= 0] = memory.satellite[was[was >= 0]]
+        return chooser, replace(memory, satellite=satellite, schedule=None)
+
     def forget(self) -> Memory:
         """The memory at the beginning of a window: none."""
         plan = self.world.lasers
@@ -94,7 +99,8 @@ class Chooser:
         # Where nobody may be served, there is nothing to schedule.
         if self._beams is not None and (asks.barred == WhyDown.UP).any():
             return self._choose_beams(memory, sky, asks, working)
-        routes = self._routes(memory, sky, working, self._assign_antennas(memory, sky, asks, working))
+        tracked = self._assign_antennas(memory, sky, asks, working)
+        routes = self._routes(sky, tracked, self._laser_slot(memory, sky, working))
         users = sky.users
         candidates = Candidates(
             offset=users.site_offset,
@@ -113,20 +119,75 @@ class Chooser:
     ) -> tuple[LinkTable, Memory]:
         """As `choose`, where the beam schedule decides who talks over which satellite."""
         assert self._beams is not None
-        allocator, sharer = self._beams
-        bent_pipe, before = self.world.lasers is None, (memory.schedule, memory.satellite)
-        if bent_pipe:
-            given = allocator.give(before, sky, asks, working, None)
-            tracked = given.schedule.gateway_of, _tracked_pairs(given.schedule.gateway_of, sky)
-            routes = self._routes(memory, sky, working, tracked)
-            cost_us = self._cost_us(sky, routes)
+        allocator, _ = self._beams
+        before = memory.schedule, memory.satellite
+        given = allocator.give(before, sky, asks, working, None)
+        gateway_of = given.schedule.gateway_of
+        tracked = gateway_of, _tracked_pairs(gateway_of, sky)
+        if self.world.lasers is None:
+            served = self._served(given, sky, asks, self._routes(sky, tracked, None))
         else:
-            routes = self._routes(memory, sky, working, self._assign_antennas(memory, sky, asks, working))
-            cost_us = self._cost_us(sky, routes)
-            given = allocator.give(before, sky, asks, working, self._reach(sky, routes, cost_us, sharer))
+            # First what can be had without lasers; they then add to it what gateways have left.
+            tracked = self._idle_antennas(memory, sky, working, tracked)
+            lasers = self._laser_slot(memory, sky, working)
+            served = self._served(given, sky, asks, self._routes(sky, tracked, lasers, landing=True))
+            if served.short(asks, sky):
+                served = self._over_lasers(served, before, sky, asks, working, lasers)
+        links, schedule = self._handed_out(served, memory, sky, asks)
+        schedule = replace(schedule, gateway_of=gateway_of)
+        return links, Memory(links.satellite, served.routes.gateway_of, served.routes.matcher, schedule)
+
+    def _served(self, given: Given, sky: Sky, asks: Asks, routes: Routes) -> Served:
+        assert self._beams is not None
         pair = _pairs_of(given, sky)
-        rates = sharer.rates(given, sky, asks, self._ways(pair, sky, routes))
-        up = np.flatnonzero(pair >= 0)
+        ways = self._ways(pair, sky, routes)
+        return Served(given, routes, pair, ways, self._beams[1].rates(given, sky, asks, ways))
+
+    def _over_lasers(
+        self,
+        first: Served,
+        before: tuple[Schedule | None, Ints],
+        sky: Sky,
+        asks: Asks,
+        working: Working,
+        lasers: LaserSlot | None,
+    ) -> Served:
+        """As much as without lasers, and what else they can bring to gateways that are not full."""
+        assert self._beams is not None
+        allocator, sharer = self._beams
+        best, routes = first, first.routes
+        tracked = np.flatnonzero(routes.gateway_of >= 0)
+        capacity_bps = np.zeros(len(routes.gateway_of))
+        capacity_bps[tracked] = sharer.gateway_bps(sharer.forward, sky, routes.gateway_pair[tracked])
+        carried_bps = np.bincount(
+            first.given.groups.satellite, weights=first.rates.taken_bps, minlength=len(capacity_bps)
+        )
+        room_bps = np.maximum(capacity_bps - carried_bps, 0.0)
+        open_exit = room_bps > LEAST_ROOM * capacity_bps
+        if not open_exit.any():
+            return first
+        tracked_by = routes.gateway_of, routes.gateway_pair
+        routes = self._routes(sky, tracked_by, lasers, landing=True, exits=open_exit)
+        asked_bps = np.zeros(len(capacity_bps))
+        for _ in range(GRANTS):
+            reach, granted_bps = over_lasers(
+                routes, sky.users, self._cost_us(sky, routes), capacity_bps, room_bps, asked_bps,
+                allocator.plan.laser_bps,
+            )  # fmt: skip
+            found = self._served(allocator.give(before, sky, asks, working, reach), sky, asks, routes)
+            best = found if found.is_better(best, asks) else best
+            # Who used up its grant is granted more, of what others left.
+            groups = found.given.groups
+            asked_bps = np.bincount(groups.satellite, groups.rate_bps, len(asked_bps)).astype(np.float64)
+            asked_bps[asked_bps > 0.9 * granted_bps] *= 2.0
+        return best
+
+    def _handed_out(self, served: Served, memory: Memory, sky: Sky, asks: Asks) -> tuple[LinkTable, Schedule]:
+        """The links of what is served, and the beams as terminals use them."""
+        assert self._beams is not None
+        given, routes, rates, pair = served.given, served.routes, served.rates, served.pair.copy()
+        cost_us = self._cost_us(sky, routes)
+        up = served.ways.terminal
         unserved = rates.down_bps <= 0.0
         pair[up[unserved]] = -1
         why = self._why_down(pair, sky, asks)
@@ -141,38 +202,14 @@ class Chooser:
             down_bps=_filled(len(pair), up[~unserved], rates.down_bps[~unserved], np.nan),
             up_bps=_filled(len(pair), up[~unserved], rates.up_bps[~unserved], np.nan),
             loss_fraction=np.where(pair >= 0, asks.needs.obstructed_fraction, np.nan),
-            beams=allocator.beams(given, schedule, _landing(links, routes)),
+            beams=self._beams[0].beams(given, schedule, _landing(links, routes)),
         )
-        return links, Memory(links.satellite, routes.gateway_of, routes.matcher, schedule)
-
-    def _reach(self, sky: Sky, routes: Routes, cost_us: Floats, sharer: Sharer) -> Reach:
-        """Ways over lasers: those of terminals that are no detour, and what each satellite's can carry."""
-        assert self._beams is not None
-        assert routes.next_hop is not None
-        users = sky.users
-        site = _sites(users.site_offset)
-        least_us = np.full(len(users.above_count), np.inf)
-        np.minimum.at(least_us, site, cost_us)
-        allowed = np.isfinite(cost_us) & (cost_us <= least_us[site] + 2.0 * DETOUR_US)
-        feeder_bps = np.zeros(routes.cost_us.shape[1])
-        # Of the ways to several PoPs, the first one's: they differ in what is beyond the ground.
-        first = np.unique(users.satellite[allowed])
-        first = first[np.isfinite(routes.cost_us[0, first])]
-        offset, path = paths(routes.next_hop[:1], np.zeros(len(first), dtype=np.int32), first)
-        last = path[offset[1:] - 1]
-        exit_pair, which = np.unique(routes.gateway_pair[last], return_inverse=True)
-        landing_bps = sharer.gateway_bps(sharer.forward, sky, exit_pair)[which.reshape(-1)]
-        laser_bps = np.where(np.diff(offset) > 1, self._beams[0].plan.laser_bps, np.inf)
-        feeder_bps[first] = np.minimum(landing_bps, laser_bps)
-        return Reach(allowed, feeder_bps)
+        return links, schedule
 
     def _ways(self, pair: npt.NDArray[np.int64], sky: Sky, routes: Routes) -> Ways:
         up = np.flatnonzero(pair >= 0)
         first = sky.users.satellite[pair[up]]
-        if routes.next_hop is None:
-            offset, path = np.arange(len(up) + 1, dtype=np.int64), first
-        else:
-            offset, path = paths(routes.next_hop, self._pop[up], first)
+        offset, path = ways_down(routes, self._pop[up], first)
         return Ways(up, pair[up], offset, path, routes.gateway_pair[path[offset[1:] - 1]])
 
     def _cost_us(self, sky: Sky, routes: Routes) -> Floats:
@@ -190,22 +227,11 @@ class Chooser:
         )
         return cost_us
 
-    def _routes(
-        self,
-        memory: Memory,
-        sky: Sky,
-        working: Working,
-        tracked_by: tuple[Ints, npt.NDArray[np.int64]],
-    ) -> Routes:
-        """tracked_by (N,), (N,): each satellite's gateway and pair; -1 for none."""
+    def _laser_slot(self, memory: Memory, sky: Sky, working: Working) -> LaserSlot | None:
+        """Which satellites' lasers meet in a slot, None without lasers; a matcher goes one slot on."""
         plan = self.world.lasers
-        gateway_of, gateway_pair = tracked_by
-        tracked = np.flatnonzero(gateway_of >= 0)
-        seed_us = np.full((len(self._used_pops), len(gateway_of)), np.inf)
-        down_us = sky.gateways.range_start_m[gateway_pair[tracked]] * US_PER_M
-        seed_us[:, tracked] = down_us + self._fibre_us[gateway_of[tracked]][:, self._used_pops].T
         if plan is None:
-            return Routes(gateway_of, gateway_pair, seed_us, None, None)
+            return None
         matcher = memory.matcher
         if plan.neighbour is not None:
             neighbour = plan.neighbour
@@ -218,8 +244,49 @@ class Chooser:
         # A laser must hold for the whole slot, like every other link.
         end_us = laser_hops(neighbour, sky.position_end_m, plan.rules, working.lasers)
         hop_us[~np.isfinite(end_us)] = np.inf
-        cost_us, next_hop = lowest_delay(neighbour, hop_us, seed_us)
-        return Routes(gateway_of, gateway_pair, cost_us, next_hop, matcher)
+        return LaserSlot(neighbour, hop_us, matcher)
+
+    def _routes(
+        self,
+        sky: Sky,
+        tracked_by: tuple[Ints, npt.NDArray[np.int64]],
+        lasers: LaserSlot | None,
+        *,
+        landing: bool = False,
+        exits: Flags | None = None,
+    ) -> Routes:
+        """tracked_by (N,), (N,): each satellite's gateway and pair; -1 for none.
+
+        landing  whether what a tracked satellite hears from terminals always comes down at its own gateway
+        exits    bool (N,): where the traffic of others may come down; None: wherever one is tracked
+        """
+        gateway_of, gateway_pair = tracked_by
+        tracked = np.flatnonzero(gateway_of >= 0)
+        seed_us = np.full((len(self._used_pops), len(gateway_of)), np.inf)
+        down_us = sky.gateways.range_start_m[gateway_pair[tracked]] * US_PER_M
+        seed_us[:, tracked] = down_us + self._fibre_us[gateway_of[tracked]][:, self._used_pops].T
+        if lasers is None:
+            return Routes(gateway_of, gateway_pair, seed_us, None, None, None)
+        open_us = seed_us if exits is None else np.where(exits, seed_us, np.inf)
+        cost_us, next_hop = lowest_delay(lasers.neighbour, lasers.hop_us, open_us)
+        if not landing:
+            return Routes(gateway_of, gateway_pair, cost_us, next_hop, lasers.matcher, None)
+        cost_us[:, tracked] = seed_us[:, tracked]
+        return Routes(gateway_of, gateway_pair, cost_us, next_hop, lasers.matcher, gateway_of >= 0)
+
+    def _idle_antennas(
+        self, memory: Memory, sky: Sky, working: Working, tracked_by: tuple[Ints, npt.NDArray[np.int64]]
+    ) -> tuple[Ints, npt.NDArray[np.int64]]:
+        """Antennas that no terminal asks for track what stands highest: over lasers it may serve others."""
+        gateway_of, pair_of = tracked_by[0].copy(), tracked_by[1].copy()
+        free = np.where(working.gateways, self._antennas, 0).astype(np.int32)
+        taken = gateway_of[gateway_of >= 0]
+        free -= np.bincount(taken, minlength=len(free)).astype(np.int32)
+        seen = sky.gateways
+        assign_the_rest(
+            seen.site_offset, seen.satellite, seen.elevation_rad, free, memory.gateway_of, gateway_of, pair_of
+        )
+        return gateway_of, pair_of
 
     def _assign_antennas(
         self, memory: Memory, sky: Sky, asks: Asks, working: Working
@@ -324,7 +391,7 @@ class Chooser:
             offset = np.concatenate([[0], np.cumsum(satellite >= 0)]).astype(np.int64)
             none = np.zeros(len(up))
             return offset, first, first, none, none
-        up_offset, path = paths(routes.next_hop, self._pop[up], first)
+        up_offset, path = ways_down(routes, self._pop[up], first)
         lengths = np.zeros(len(satellite), dtype=np.int64)
         lengths[up] = np.diff(up_offset)
         offset = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
