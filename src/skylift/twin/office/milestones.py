@@ -5,7 +5,7 @@ The world's benchmark is about ten hours from a public call to active service (F
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from skylift.base.events import Event
@@ -51,9 +51,21 @@ class Milestones:
 
 def milestones(events: Iterable[Event]) -> list[Milestones]:
     """One for every call, in the order in which they came in; events in the order of the journal."""
-    calls: dict[str, Milestones] = {}
-    first = _Firsts()
+    measured = Measured()
     for event in events:
+        measured.take(event)
+    return list(measured.all())
+
+
+class Measured:
+    """The milestones of every call, as the journal grows: events are taken in its order, each once."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, Milestones] = {}
+        self._first = _Firsts()
+
+    def take(self, event: Event) -> None:
+        calls = self._calls
         match event:
             case RequestReceived():
                 calls[event.subject_id] = Milestones(event.subject_id, event.region, event.asked_at)
@@ -62,16 +74,25 @@ def milestones(events: Iterable[Event]) -> list[Milestones]:
             case RequestAcknowledged() if calls[event.subject_id].acknowledged_at is None:
                 calls[event.subject_id] = replace(calls[event.subject_id], acknowledged_at=event.at)
             case _:
-                first.take(event)
-    return [
-        replace(
+                self._first.take(event)
+
+    def of(self, request_id: str) -> Milestones | None:
+        """Those of one call; None for one that is not known."""
+        call = self._calls.get(request_id)
+        return None if call is None else self._with_firsts(call)
+
+    def all(self) -> Iterator[Milestones]:
+        """In the order in which the calls came in."""
+        return (self._with_firsts(call) for call in list(self._calls.values()))
+
+    def _with_firsts(self, call: Milestones) -> Milestones:
+        first = self._first
+        return replace(
             call,
             authorised_at=first.authorised.get(call.region),
             activated_at=first.activated.get(call.region),
             first_on_at=first.on.get(call.region),
         )
-        for call in calls.values()
-    ]
 
 
 class _Firsts:
