@@ -11,13 +11,18 @@ from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from pydantic import BaseModel
 
 from skylift import __version__
+from skylift.adapters.demo import packaged_story
 from skylift.api import models
+from skylift.api.demo import doors as demo
+from skylift.api.demo.mark import Mark, describe
+from skylift.api.demo.stage import Stage
 from skylift.api.errors import add_handlers, problem
 from skylift.api.guard import Guard
-from skylift.api.office import personal, serving, things, tokens
+from skylift.api.office import personal, serving, things, tokens, webhooks
 from skylift.api.office.desk import Desk
 from skylift.api.office.door import Door
 from skylift.api.office.gate import Gate
+from skylift.api.office.imports import Imports
 from skylift.api.office.logins import Logins
 from skylift.api.office.openapi import add_doors
 from skylift.api.pages import docs_page, setup_page
@@ -32,6 +37,7 @@ STATIC = {
     "page.js": "text/javascript; charset=utf-8",
     "page.css": "text/css; charset=utf-8",
     "map.js": "text/javascript; charset=utf-8",
+    "demo.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
 _ABOUT_API = """
@@ -82,9 +88,13 @@ def create_app(state: LiveState, desk: Desk | None = None, open_sky: bool = True
         responses={400: {"model": models.Error}, 503: {"model": models.Error}},
     )
     add_handlers(app)
+    app.state.demo = desk is not None and desk.store.is_demo
     if desk is not None:
         _add_office(app, desk, open_sky)
     app.add_middleware(Guard, loopback_only=open_sky)
+    if app.state.demo:
+        # Outermost: nothing leaves without it.
+        app.add_middleware(Mark)
     _add_health(app, state)
     _add_links(app, state)
     _add_documents(app, state)
@@ -101,6 +111,8 @@ def office_doors(desk: Desk) -> list[Door]:
         *Logins(desk).doors(),
         *tokens.doors(),
         *serving.doors(),
+        *Imports(desk).doors(),
+        *webhooks.doors(desk.sender, desk.store.head),
     ]
 
 
@@ -112,7 +124,8 @@ def _add_office(app: FastAPI, desk: Desk, open_sky: bool) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = add_doors(of_sky(), doors, TABLE)
+            document = add_doors(of_sky(), doors, TABLE)
+            app.openapi_schema = describe(document) if app.state.demo else document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]

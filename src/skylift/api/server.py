@@ -11,25 +11,34 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 
-from skylift.adapters.sky_messages import Failed
+from skylift.adapters.clock import SimulatedClock
+from skylift.adapters.sky_messages import Failed, PermitsWanted
 from skylift.adapters.sky_process import Message, SkyProcess, SkySettings
 from skylift.adapters.sql.store import SqlStore
+from skylift.adapters.webhooks import Sender
 from skylift.api.app import create_app
+from skylift.api.demo.play import Play
+from skylift.api.demo.stage import Stage
 from skylift.api.guard import loopback_address
+from skylift.api.office.delivering import Deliveries
 from skylift.api.office.desk import Desk
+from skylift.api.obeying import Obedience
 from skylift.api.office.logins import make_setup_code
 from skylift.api.state import LiveState
 from skylift.base.errors import Refused, SkyliftError, Unavailable
 
 # Open requests get this long after SIGINT or SIGTERM; streams are ended at once.
 GRACE_S = 1
+# A demo's story begins with the first slot, or after this.
+SKY_PATIENCE_S = 30
 BACKLOG = 128
 
 
@@ -68,7 +77,9 @@ class Service:
 
     leap      lets a simulated clock leap ahead by microseconds; None for the wall's
     open_sky  whether the sky is shown without a login: on loopback alone
+    sender    how webhooks are told
     on_setup  told the code of the first operator, where there is nobody yet
+    on_stage  told of a demo's stage before its story begins
     """
 
     store: SqlStore
@@ -76,6 +87,8 @@ class Service:
     on_setup: Callable[[str], None]
     tls: Tls | None = None
     open_sky: bool = True
+    sender: Sender = field(default_factory=Sender)
+    on_stage: Callable[[Stage], None] = lambda stage: None
 
 
 def listen(wanted: Address, anywhere: bool = False) -> socket.socket:
@@ -157,11 +170,10 @@ def serve(
     return asyncio.run(_serve(listening, settings, on_ready, service))
 
 
-def _server(state: LiveState, desk: Desk, service: Service) -> _Server:
-    tls = service.tls
+def _server(app: FastAPI, tls: Tls | None) -> _Server:
     return _Server(
         uvicorn.Config(
-            create_app(state, desk, service.open_sky),
+            app,
             log_config=None,
             # No request is logged: a query may hold what belongs in no log.
             access_log=False,
@@ -190,6 +202,25 @@ def _leaper(state: LiveState, leap: Callable[[int], None] | None) -> Callable[[i
     return both
 
 
+async def _play(app: FastAPI, service: Service, sky_is_ready: asyncio.Event) -> None:
+    """The demo's story, where there is one. Its time begins when there is something to see."""
+    if not app.state.demo:
+        return
+    stage: Stage = app.state.stage
+    service.on_stage(stage)
+    clock = stage.desk.clock
+    assert isinstance(clock, SimulatedClock)
+    clock.pause()
+    playing = asyncio.create_task(Play(app, stage).run())
+    try:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(sky_is_ready.wait(), SKY_PATIENCE_S)
+        clock.go_on()
+        await playing
+    finally:
+        playing.cancel()
+
+
 async def _read_ahead(desk: Desk) -> None:
     # What is wrong with the store is told to whoever asks.
     with contextlib.suppress(SkyliftError):
@@ -203,12 +234,17 @@ async def _serve(
     began = loop.time()
     state = LiveState(settings.clock)
     desk = Desk(service.store, settings.clock, _leaper(state, service.leap))
-    server = _server(state, desk, service)
+    desk.sender = service.sender
+    app = create_app(state, desk, service.open_sky)
+    server = _server(app, service.tls)
+    sky_is_ready = asyncio.Event()
     # The first question should not wait until a hundred thousand terminals have been read.
     reading = asyncio.create_task(_read_ahead(desk))
-    code = await make_setup_code(desk)
+    telling = asyncio.create_task(Deliveries(desk, desk.sender).run())
+    code = "" if app.state.demo else await make_setup_code(desk)
     if code:
         service.on_setup(code)
+    playing = asyncio.create_task(_play(app, service, sky_is_ready))
 
     def end() -> None:
         state.close()
@@ -219,11 +255,15 @@ async def _serve(
 
     def take(message: Message) -> None:
         nonlocal announced
+        if isinstance(message, PermitsWanted):
+            obedience.take(message)
+            return
         state.take(message)
         if state.fatal is not None:
             end()
         elif not announced and state.why_not_ready() is None:
             announced = True
+            sky_is_ready.set()
             on_ready(loop.time() - began, state.about())
 
     def hand_over(function: Callable[..., None], *arguments: object) -> None:
@@ -234,6 +274,8 @@ async def _serve(
     sky = SkyProcess(
         settings, lambda message: hand_over(take, message), lambda why: hand_over(state.sky_is_down, why)
     )
+    obedience = Obedience(desk, state, sky.send)
+    recording = asyncio.create_task(obedience.record())
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         hand_over(end)
@@ -246,6 +288,10 @@ async def _serve(
         # In a thread: it waits for the process, and open requests may still be on their way.
         await asyncio.to_thread(sky.stop)
         await reading
+        await recording
+        telling.cancel()
+        playing.cancel()
+        await asyncio.gather(telling, playing, return_exceptions=True)
         await asyncio.to_thread(desk.close)
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -26,6 +26,7 @@ KINDS = (
     "allow-list",
     "statement",
     "approval",
+    "webhook",
 )
 
 # `skylift plan` plans gateways and terminals.

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from skylift.twin.permit import Serve
+
 if TYPE_CHECKING:
     import socket
 
@@ -47,6 +49,7 @@ def run(
     gateways: Annotated[
         Path | None, typer.Option(help="Gateways (JSON, CSV, GeoJSON) instead of the scenario's own.")
     ] = None,
+    serve: Annotated[Serve, typer.Option(help="Whose terminals are served.")] = Serve.BOTH,
     data_dir: Annotated[
         Path | None,
         typer.Option(
@@ -62,18 +65,36 @@ def run(
     ] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate (PEM), for TLS; with --tls-key.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key (PEM).")] = None,
+    webhooks_allow: Annotated[
+        str,
+        typer.Option(
+            envvar="SKYLIFT_WEBHOOKS__ALLOW",
+            help="Private networks that webhooks may reach, such as 10.1.2.0/24,127.0.0.1.",
+            show_default="none",
+        ),
+    ] = "",
     clock: Annotated[
         ClockKind | None, typer.Option(help="Whose time to run on.", show_default="wall")
     ] = None,
     at: Annotated[str | None, typer.Option(help="Where the simulated clock begins, ISO 8601.")] = None,
     speed: Annotated[
-        float | None, typer.Option(help="Simulated seconds in one second.", show_default="1")
+        float | None, typer.Option(help="Simulated seconds in one second.", show_default="1, of a demo 60")
     ] = None,
+    demo: Annotated[
+        bool,
+        typer.Option(
+            "--demo",
+            help="Play a day of help, invented, in a store of its own. It is gone afterwards, unless "
+            "--data-dir or --store-url says where to keep it.",
+        ),
+    ] = False,
 ) -> None:
     """Run the service: the sky slot by slot, and the office, as an HTTP API, live streams and a page."""
     from skylift.adapters.clock import SimulatedClock, make_clock
     from skylift.adapters.sky_process import SkySettings
-    from skylift.api.server import Address, Service, listen, serve
+    from skylift.adapters.webhooks import Sender, read_networks
+    from skylift.api.server import Address, Service, listen
+    from skylift.api.server import serve as serve_until_stopped
     from skylift.base.instants import parse_instant
     from skylift.base.units import US_PER_DAY
 
@@ -82,6 +103,7 @@ def run(
     running, leap = running.leaping() if isinstance(running, SimulatedClock) else (running, None)
     folder = prepare_data_dir(data_dir)
     tls = _tls(tls_cert, tls_key)
+    sender = Sender(read_networks(webhooks_allow))
     store, has_login = _open_store(folder, store_url)
     with closing(store), listen(Address(host, port), tls is not None and has_login) as listening:
         url, loopback = _address(listening, "https" if tls else "http")
@@ -89,9 +111,9 @@ def run(
         if leap is not None:
             typer.echo(f"on a simulated clock, {running.speed:g} times as fast as the wall's", err=True)
         start_of_day_us = running.now() // US_PER_DAY * US_PER_DAY
-        settings = SkySettings(running, start_of_day_us, scenario, catalogue, gateways)
-        service = Service(store, leap, partial(_say_setup, url), tls, loopback)
-        failed = serve(listening, settings, partial(_say_ready, url), service)
+        settings = SkySettings(running, start_of_day_us, scenario, catalogue, gateways, serve)
+        service = Service(store, leap, partial(_say_setup, url), tls, loopback, sender)
+        failed = serve_until_stopped(listening, settings, partial(_say_ready, url), service)
     _end(failed)
 
 

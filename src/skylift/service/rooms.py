@@ -8,6 +8,7 @@ from skylift.base.things import Room
 from skylift.service import access, erasure
 from skylift.service.account import account, person, plan, token
 from skylift.service.approval import state as approval
+from skylift.service.importing import state as importing
 from skylift.service.region import state as region
 from skylift.service.request import state as request
 from skylift.service.shipment import state as shipment
@@ -15,6 +16,7 @@ from skylift.service.statement import state as statement
 from skylift.service.terminal import bulk
 from skylift.service.terminal import state as terminal
 from skylift.service.terminal.allow_list import state as allow_list
+from skylift.service.webhook import state as webhook
 
 ROOMS: tuple[Room[Any], ...] = (
     access.ROOM,
@@ -23,6 +25,7 @@ ROOMS: tuple[Room[Any], ...] = (
     approval.ROOM,
     bulk.ROOM,
     erasure.ROOM,
+    importing.ROOM,
     person.ROOM,
     plan.ROOM,
     region.ROOM,
@@ -31,4 +34,5 @@ ROOMS: tuple[Room[Any], ...] = (
     statement.ROOM,
     terminal.ROOM,
     token.ROOM,
+    webhook.ROOM,
 )

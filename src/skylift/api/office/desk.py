@@ -15,6 +15,7 @@ from skylift.adapters.ids import SecretIds
 from skylift.adapters.passwords import token_hash
 from skylift.adapters.sql.group import GroupWriter
 from skylift.adapters.sql.store import SqlStore
+from skylift.adapters.webhooks import Sender
 from skylift.api.office.facts import Facts
 from skylift.api.office.problems import NotKnown
 from skylift.base.errors import Unavailable
@@ -61,7 +62,10 @@ class Desk:
         self.office = Office(TABLE, self.ids, packaged_rules())
         self.writer = GroupWriter(store)
         self.facts = Facts(store)
+        self.sender = Sender()
         self.setup_code = ""
+        # A demo takes no tables and no agents: nothing real belongs in it.
+        self.demo = False
         self.closed = False
         self._readers = ThreadPoolExecutor(READERS, "store-reader")
         self._hashers = ThreadPoolExecutor(HASHERS, "password")

@@ -26,7 +26,7 @@ LONGEST_INVITATION_S = 14 * 86_400
 MOST_TOKENS = 1000
 # What is kept about a person's login, in rows that can be erased; the last two are never shown.
 EMAIL, PASSWORD, TOTP = "login_email", "login_password", "login_totp"
-HIDDEN = frozenset({PASSWORD, TOTP})
+HIDDEN = frozenset({PASSWORD, TOTP, "webhook_secrets"})
 
 
 def doors() -> list[Door]:

@@ -36,17 +36,25 @@ class Reach(enum.Enum):
 
 
 def _verbs(**kinds: str) -> frozenset[str]:
-    """_verbs(region="read grant") is {"region.read", "region.grant"}; _ in a kind stands for a hyphen."""
+    """_verbs(region="read grant") is {"region.read", "region.grant"}; _ in a kind stands for a hyphen.
+
+    One at the end is left out: Python knows `import` otherwise.
+    """
     return frozenset(
-        f"{kind.replace('_', '-')}.{action}" for kind, actions in kinds.items() for action in actions.split()
+        f"{kind.rstrip('_').replace('_', '-')}.{action}"
+        for kind, actions in kinds.items()
+        for action in actions.split()
     )
 
 
 _READ_ALL = frozenset(
     f"{kind}.read"
     for kind in ("request", "region", "account", "person", "plan", "terminal", "shipment", "approval",
-                 "statement", "appstats", "allow-list", "bulk-change")
+                 "statement", "appstats", "allow-list", "bulk-change", "import")
 )  # fmt: skip
+
+# Whoever subscribes hears no more than they may read.
+_WEBHOOKS = _verbs(webhook="create read rotate test redeliver pause resume remove read-personal erase")
 
 # What happens to a consignment where it is: on the road, and where its boxes are opened.
 _ON_THE_SPOT = "depart arrive receive receive-scans swap complete notice prove confirm"
@@ -58,7 +66,8 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         shipment="read confirm",
         account="read read-personal erase",
         request="create read",
-    ),
+    )
+    | _WEBHOOKS,
     Role.VIEWER: _READ_ALL,
     Role.FIELD: _READ_ALL
     | _verbs(
@@ -67,22 +76,26 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         shipment=_ON_THE_SPOT,
     ),
     Role.LOGISTICS: _READ_ALL
+    | _WEBHOOKS
     | _verbs(
         request="create answer",
-        terminal="create move name export enter-customs leave-customs deliver",
-        shipment=f"{_ON_THE_SPOT} create add-lines import-lines scan-lines remove-lines plan-leg drop-legs "
+        import_="read abandon",
+        terminal="create import move name export enter-customs leave-customs deliver",
+        shipment=f"{_ON_THE_SPOT} create import add-lines import-lines scan-lines remove-lines plan-leg drop-legs "
         "pack unpack cancel set-paper enter-customs leave-customs turn-back lose find resolve close "
         "read-personal",
     ),
     Role.OPERATOR: _READ_ALL
+    | _WEBHOOKS
     | _verbs(
-        request="create acknowledge place verify merge separate accept refuse answer reopen close "
+        import_="read abandon",
+        request="create import acknowledge place verify merge separate accept refuse answer reopen close "
         "read-personal erase",
         region="create request activate suspend cells cells-remove",
-        account="create verify plan suspend resume close read-personal erase",
+        account="create import verify plan suspend resume close read-personal erase",
         person="create grant take lock unlock leave read-personal erase",
-        plan="create withdraw",
-        terminal="create register verify activate pause block unblock report-lost report-stolen find name "
+        plan="create import withdraw",
+        terminal="create import register verify activate pause block unblock report-lost report-stolen find name "
         "move export enter-customs leave-customs deliver confirm retire hand-over read-personal erase "
         "unregister withdraw-verification end-offer ask-field ask-again report-failed restore",
         shipment="create cancel turn-back lose find",
@@ -94,8 +107,9 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
     ),
     # Whoever approves can do nothing else that would need an approval.
     Role.APPROVER: _READ_ALL | _verbs(approval="agree decline"),
-    Role.AUDITOR: _READ_ALL | _verbs(audit="read verify"),
+    Role.AUDITOR: _READ_ALL | _verbs(audit="read verify", webhook="read"),
     Role.AUTHORITY: _READ_ALL
+    | _WEBHOOKS
     | _verbs(
         region="grant revoke refuse prohibit lift",
         account="sanction lift-sanction",

@@ -8,11 +8,13 @@ from skylift.twin.office import (
     allow_lists,
     approvals,
     bulk_changes,
+    importing,
     regions,
     requests,
     shipments,
     statements,
     terminals,
+    webhooks,
 )
 from skylift.twin.office.verbs import VerbTable
 
@@ -25,7 +27,9 @@ TABLE = VerbTable.of(
     shipments.VERBS,
     allow_lists.VERBS,
     statements.VERBS,
+    importing.VERBS,
     approvals.VERBS,
+    webhooks.VERBS,
 )
 # Agreements are begun by the verbs that need them.
 ROOMS = tuple({room.kind: room for room in (*TABLE.rooms(), APPROVALS)}.values())
