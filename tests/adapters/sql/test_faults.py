@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from skylift.adapters.sql.group import GroupWriter
 from skylift.adapters.sql.store import SqlStore, open_store
@@ -52,7 +54,6 @@ def test_a_full_database_takes_nothing_half_and_goes_on(url: str) -> None:
 
     def allow(more: int) -> None:
         store.engine.dispose()
-        from sqlalchemy import event
 
         @event.listens_for(store.engine, "connect")
         def _limit(connection: object, _: object) -> None:
@@ -208,6 +209,33 @@ def test_a_second_process_that_holds_the_lock(url: str) -> None:
         holder.stdin.close()
         holder.wait(30)
     make(store, "kit_2")
+    assert store.verify().valid
+    store.close()
+
+
+def test_a_commit_that_the_disk_refuses_leaves_no_transaction_behind(url: str) -> None:
+    """Found by the fault simulation: the pool got a connection that was still in its transaction."""
+    store = open_store(url, ROOMS)
+    store.engine.dispose()
+    failing = True
+
+    class Failing(sqlite3.Connection):
+        def commit(self) -> None:
+            nonlocal failing
+            if failing and self.in_transaction:
+                failing = False
+                error = sqlite3.OperationalError("injected")
+                error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+                raise error
+            super().commit()
+
+    @event.listens_for(store.engine, "do_connect")
+    def _connect(dialect: object, record: object, arguments: object, more: dict[str, object]) -> None:
+        more["factory"] = Failing
+
+    refused_with("store.disk", store, "kit_1")
+    make(store, "kit_2")
+    assert [stored.id for stored in store.things(KITS)] == ["kit_2"]
     assert store.verify().valid
     store.close()
 

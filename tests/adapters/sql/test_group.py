@@ -124,3 +124,32 @@ def test_too_many_that_wait_are_sent_away(store: SqlStore, monkeypatch: pytest.M
     goes_on.set()
     assert [future.result(30).version for future in futures] == [1, 1, 1]
     writer.close()
+
+
+@pytest.mark.parametrize("statement", ["SAVEPOINT", "RELEASE"])
+def test_a_savepoint_that_cannot_be_set_or_let_go_fails_the_group_in_clear_words(
+    store: SqlStore, statement: str
+) -> None:
+    """Found by the fault simulation: the changes after it were told of SQLAlchemy's inner state."""
+    writer = GroupWriter(store)
+    failing = True
+
+    @event.listens_for(store.engine, "do_execute")
+    def fail(cursor: object, said: str, *_: object) -> None:
+        nonlocal failing
+        if failing and said.startswith(statement):
+            failing = False
+            raise store.engine.dialect.dbapi.OperationalError("injected")  # type: ignore[union-attr]
+
+    waits = threading.Event()
+    writer.submit(lambda transaction: waits.wait(30))
+    futures = [
+        writer.submit(lambda t, id=f"kit_{n}": begin(KITS, t, id, [made(id)]))  # type: ignore[misc]
+        for n in range(3)
+    ]
+    waits.set()
+    assert [type(future.exception(30)) for future in futures] == [Unavailable] * 3
+    assert writer.write(lambda t: begin(KITS, t, "kit_after", [made("kit_after")])).version == 1
+    writer.close()
+    assert [stored.id for stored in store.things(KITS)] == ["kit_after"]
+    assert store.verify().valid

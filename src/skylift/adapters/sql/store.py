@@ -107,8 +107,7 @@ class SqlStore:
                 except BaseException:
                     _roll_back(connection)
                     raise
-                with told(last_step=True):
-                    connection.commit()
+                _commit(connection)
             self._has_traces |= transaction.erased
             if self._has_traces:
                 self._has_traces = not scrub(self.engine)
@@ -205,11 +204,29 @@ class SqlStore:
                 connection = connection.execution_options(
                     isolation_level="REPEATABLE READ", postgresql_readonly=True
                 )
-            with connection.begin():
+            connection.begin()
+            try:
                 yield connection
+            finally:
+                # It has only read: there is nothing to commit that could fail.
+                _roll_back(connection)
+
+
+def _commit(connection: Connection) -> None:
+    try:
+        with told(last_step=True):
+            connection.commit()
+    except BaseException:
+        # SQLAlchemy takes the transaction for ended, and SQLite may still be in it: the next to get this
+        # connection could not begin one.
+        connection.invalidate()
+        raise
 
 
 def _roll_back(connection: Connection) -> None:
     # The failure that led here says more than one of the rollback, such as that the server is gone.
-    with contextlib.suppress(Exception):
+    try:
         connection.rollback()
+    except Exception:
+        with contextlib.suppress(Exception):
+            connection.invalidate()

@@ -185,7 +185,7 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
     def savepoint(self) -> Iterator[None]:
         """A part that can fail alone: what it wrote is undone, the rest of the transaction stands."""
         sequence, last_hash, erased, rows = self._sequence, self._hash, self.erased, len(self._journal)
-        with told():
+        with self._or_lost():
             inner = self._connection.begin_nested()
         try:
             yield
@@ -198,8 +198,18 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
             self._sequence, self._hash, self.erased, self._broken = sequence, last_hash, erased, False
             del self._journal[rows:]
             raise
-        with told():
+        with self._or_lost():
             inner.commit()
+
+    @contextlib.contextmanager
+    def _or_lost(self) -> Iterator[None]:
+        """Where a savepoint cannot be set or let go, the whole transaction is given up."""
+        try:
+            with told():
+                yield
+        except BaseException:
+            self._broken = self.is_lost = True
+            raise
 
     def _undone(self, inner: NestedTransaction) -> bool:
         """Go back to a savepoint; False where the database has given up the whole transaction already."""
