@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from skylift.adapters.scenario_files import Sources, load_world
@@ -44,11 +45,13 @@ def written(folder: Path, latitude: float = 50.45, longitude: float = 30.52, gro
     return path
 
 
-def simulated(path: Path, out: Path, resume: bool = False) -> tuple[dict[str, Any], list[tuple[int, int]]]:
+def simulated(
+    path: Path, out: Path, resume: bool = False, schedule: Path | None = None
+) -> tuple[dict[str, Any], list[tuple[int, int]]]:
     reports: list[tuple[int, int]] = []
     outcome = run(
-        Sources(path),
-        Options(out, workers=1, resume=resume, pictures=False),
+        Sources(path, with_capacity=schedule is not None),
+        Options(out, workers=1, resume=resume, pictures=False, schedule=schedule),
         lambda done, total: reports.append((done, total)),
     )
     return outcome.summary, reports
@@ -70,6 +73,37 @@ def test_resume_of_a_finished_run_refuses_other_inputs(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="other inputs"):
         simulated(written(tmp_path, latitude=49.0), out, resume=True)
     assert json.loads((out / "summary.json").read_text())["complete"] is True
+
+
+def test_resume_takes_no_other_file_for_the_schedule(tmp_path: Path) -> None:
+    path, out, beams = written(tmp_path), tmp_path / "out", tmp_path / "beams.parquet"
+    first, _ = simulated(path, out, schedule=beams)
+    right = beams.read_bytes()
+    # Its own schedule is taken, and nothing is computed anew.
+    second, reports = simulated(path, out, resume=True, schedule=beams)
+    assert second == first
+    assert reports == [(12, 12)]
+    for wrong in (b"no Parquet", (out / "links.parquet").read_bytes(), other_schedule(tmp_path)):
+        beams.write_bytes(wrong)
+        with pytest.raises(Refused, match="does not hold the beams of this run"):
+            simulated(path, out, resume=True, schedule=beams)
+        assert beams.read_bytes() == wrong
+    # One of this run that ends early is not all of it: it is made anew.
+    beams.write_bytes(right)
+    table = pq.read_table(beams)
+    metadata = {**(table.schema.metadata or {}), b"slots": b"1"}
+    pq.write_table(table.replace_schema_metadata(metadata), beams)
+    simulated(path, out, resume=True, schedule=beams)
+    assert beams.read_bytes() == right
+
+
+def other_schedule(folder: Path) -> bytes:
+    """The beams of the same scenario with its terminal elsewhere."""
+    away = folder / "away"
+    away.mkdir()
+    other = folder / "other.parquet"
+    simulated(written(away, latitude=49.0), away / "out", schedule=other)
+    return other.read_bytes()
 
 
 def test_a_run_begun_anew_leaves_no_old_result_to_be_mistaken_for_its_own(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import h3
@@ -61,13 +62,34 @@ def _slot_batch(links: LinkTable, names: Names) -> pa.RecordBatch:
     return pa.record_batch(list(columns), schema=schedule_schema(names))
 
 
-def put_together(parts: Sequence[Path], names: Names, target: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Of which run a schedule is, and how many of its slots it covers: written into the file itself."""
+
+    fingerprint: str
+    slots: int
+
+    def as_metadata(self) -> dict[bytes, bytes]:
+        return {b"fingerprint": self.fingerprint.encode(), b"slots": str(self.slots).encode()}
+
+
+def origin_of(path: Path) -> Origin | None:
+    """Of which run the schedule in a file is; None where it is no schedule, or does not say."""
+    try:
+        said = pq.read_schema(path).metadata or {}
+        return Origin(said[b"fingerprint"].decode(), int(said[b"slots"]))
+    except (OSError, ValueError, KeyError, pa.ArrowException):
+        return None
+
+
+def put_together(parts: Sequence[Path], names: Names, target: Path, origin: Origin) -> None:
     """Write `target` from parts, one after the other; whole or not at all."""
-    save_atomically(target, lambda temporary: _put_together(parts, names, temporary))
+    save_atomically(target, lambda temporary: _put_together(parts, names, temporary, origin))
 
 
-def _put_together(parts: Sequence[Path], names: Names, target: Path) -> None:
+def _put_together(parts: Sequence[Path], names: Names, target: Path, origin: Origin) -> None:
     schema = schedule_schema(names)
+    schema = schema.with_metadata({**(schema.metadata or {}), **origin.as_metadata()})
     waiting: list[pa.Table] = []
     with pq.ParquetWriter(target, schema, compression="zstd", use_dictionary=["cell", "gateway"]) as writer:
         for part in parts:

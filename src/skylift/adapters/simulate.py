@@ -10,8 +10,14 @@ from typing import Any
 
 from skylift.adapters.links_file import Names
 from skylift.adapters.scenario_files import Loaded, Sources, load_world
-from skylift.adapters.schedule_file import put_together
-from skylift.adapters.simulation_files import PARTS, Folder, finished_summary, windows_of
+from skylift.adapters.schedule_file import Origin, put_together
+from skylift.adapters.simulation_files import (
+    PARTS,
+    Folder,
+    check_schedule_to_resume,
+    finished_summary,
+    windows_of,
+)
 from skylift.adapters.simulation_report import slot_columns, summary_of, write_summary
 from skylift.adapters.workers import compute_windows
 from skylift.base.errors import Refused, Unavailable
@@ -95,6 +101,8 @@ def _run(loaded: Loaded, options: Options, report: Report) -> Outcome:
             "no slot begins between them; slots begin at :12, :27, :42 and :57 of each minute",
             "give a longer duration_h or a later end",
         )
+    if options.resume:
+        check_schedule_to_resume(options.schedule, loaded.fingerprint)
     if (
         options.resume
         and (summary := finished_summary(options.out, loaded.fingerprint, options.schedule)) is not None
@@ -124,7 +132,9 @@ def _finish(loaded: Loaded, folder: Folder, options: Options, total: int, finish
         for part in folder.put_together(windows, names)
     ]
     if options.schedule is not None:
-        put_together(folder.schedules(windows), names, options.schedule)
+        beams = folder.schedules(windows)
+        slots = sum(window.slots for window in windows[: len(beams)])
+        put_together(beams, names, options.schedule, Origin(loaded.fingerprint, slots))
     columns = concatenated(parts, len(world.terminals))
     about = {
         "title": scenario.title,

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from skylift.adapters.links_file import Names, links_schema
+from skylift.adapters.schedule_file import Origin, origin_of
 from skylift.base.errors import Refused
 from skylift.twin.world import World
 
@@ -72,11 +73,27 @@ def finished_summary(path: Path, fingerprint: str, schedule: Path | None) -> dic
         complete, theirs = bool(summary["complete"]), str(summary["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    wanted = [path / "links.parquet", *([] if schedule is None else [schedule])]
-    if not complete or not all(file.exists() for file in wanted):
+    if not complete or not (path / "links.parquet").exists():
+        return None
+    whole = Origin(fingerprint, int(summary.get("slots", -1)))
+    if theirs == fingerprint and schedule is not None and origin_of(schedule) != whole:
         return None
     _check_same_inputs(path, theirs, fingerprint)
     return dict(summary)
+
+
+def check_schedule_to_resume(schedule: Path | None, fingerprint: str) -> None:
+    """Refuses to go on with a run whose file of beams is there already, and is not of this run."""
+    if schedule is None or not schedule.is_file():
+        return
+    theirs = origin_of(schedule)
+    if theirs is None or theirs.fingerprint != fingerprint:
+        raise Refused(
+            "simulate.other_schedule",
+            "--schedule",
+            "the file is there, and does not hold the beams of this run",
+            "give it another name, or remove it: its beams are then made anew",
+        )
 
 
 @dataclass(frozen=True, slots=True)
