@@ -98,3 +98,28 @@ def test_no_service_is_the_worlds_fault(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("SKYLIFT_STATE_DIR", str(tmp_path))
     error = run("region", "list", "--server", "http://127.0.0.1:9", fails=Unavailable)
     assert "skylift run" in str(error)
+
+
+def test_a_table_of_terminals_from_the_command_line(server: str, tmp_path: Path) -> None:
+    run(
+        "setup",
+        f"{server}/setup?code=code",
+        "--email",
+        "a@example.org",
+        "--password",
+        "correct horse battery",
+    )
+    file = tmp_path / "terminals.csv"
+    file.write_text("serial;hardware\nSN-0001;STD-V2\nSN-0002;STD-V2\n")
+    shown = run("terminal", "import", str(file))
+    assert "2 rows: 2 would be new, 0 changed, 0 the same, 0 bad" in shown
+    assert run("terminal", "list", "--json")["items"] == []
+    plan = run("terminal", "import", str(file), "--json")
+    assert run("terminal", "import", str(file), "--apply", "--plan", plan["hash"], "--json")["applied"]
+    assert {one["serial"] for one in run("terminal", "list", "--json")["items"]} == {"SN-0001", "SN-0002"}
+    assert "2 the same" in run("terminal", "import", str(file), "--apply")
+    file.write_text("serial;hardware\nSN-0001;STD-V9\nSN-0003;STD-V2\n")
+    assert "1 of its 2 rows cannot be taken" in str(run("terminal", "import", str(file), fails=Refused))
+    assert len(run("terminal", "list", "--json")["items"]) == 2
+    assert "one file" in str(run("terminal", "import", fails=Refused))
+    assert "cannot be read" in str(run("terminal", "import", str(tmp_path / "absent.csv"), fails=Refused))

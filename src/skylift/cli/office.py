@@ -25,9 +25,13 @@ KINDS = (
     "shipment",
     "allow-list",
     "statement",
+    "import",
     "approval",
     "webhook",
 )
+
+# Those that tables are taken of.
+IMPORTED = frozenset({"terminal"})
 
 # `skylift plan` plans gateways and terminals.
 NAMES = {"plan": "service-plan"}
@@ -55,7 +59,8 @@ _HELP = """List, show and change {kind}s through the running service.
 
 `skylift {name} verbs` says what can be done and what each verb must be told; `skylift {name} list` and
 `skylift {name} show ID` read. All else is a verb: `skylift {name} VERB [ID] FIELD=VALUE ...`. Several values
-of one field are separated by commas; a value may be JSON.
+of one field are separated by commas; a value may be JSON. `skylift {name} import FILE`, where there is one,
+shows what a table (CSV, XLSX) would do, and does it with --apply.
 """
 
 
@@ -112,15 +117,26 @@ def _command(kind: str) -> Callable[..., None]:
         version: Annotated[int | None, typer.Option(help="Only if it still has this version.")] = None,
         approval: Annotated[str, typer.Option(help="The agreement to use.")] = "",
         key: Annotated[str, typer.Option(help="Idempotency key: the same again does it once.")] = "",
+        apply: Annotated[
+            bool, typer.Option("--apply/--dry-run", help="Of import: write what it shows.")
+        ] = False,
+        plan: Annotated[str, typer.Option(help="Of import: only if the table still does just this.")] = "",
+        sheet: Annotated[str, typer.Option(help="Of import: number or name of an XLSX file's sheet.")] = "",
+        encoding: Annotated[str, typer.Option(help="Of import: what a CSV is written in.")] = "",
         server: SERVER = HERE,
         token: TOKEN = "",
         as_json: AS_JSON = False,
     ) -> None:
-        id, given = _told(words or [])
         if what == "verbs":
             _show_verbs(kind, as_json)
             return
         client = _client(server, token)
+        if what == "import" and kind in IMPORTED:
+            from skylift.cli.office_import import Wanted, import_table
+
+            import_table(client, kind, Wanted(words or [], apply, plan, approval, sheet, encoding), as_json)
+            return
+        id, given = _told(words or [])
         if what == "list":
             _show_list(client, kind, given, as_json)
             return

@@ -15,6 +15,8 @@ from skylift.base.errors import Refused, Unavailable
 
 DEFAULT_SERVER = "http://127.0.0.1:8480"
 PATIENCE_S = 30.0
+# A table of 200,000 rows is looked at, or written, within one answer.
+LONG_PATIENCE_S = 600.0
 
 
 class Client:
@@ -28,14 +30,29 @@ class Client:
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         """The document that it answers. Raises Refused or Unavailable with what it says is wrong."""
+        return dict(self._asked(method, path, headers, PATIENCE_S, json=body).json())
+
+    def upload(self, path: str, data: bytes, media_type: str) -> dict[str, Any]:
+        """The document that it answers to a file."""
+        headers = {"Content-Type": media_type}
+        return dict(self._asked("POST", path, headers, LONG_PATIENCE_S, content=data).json())
+
+    def text(self, path: str) -> str:
+        """What it answers as a text, such as a CSV."""
+        return self._asked("GET", path, {}, LONG_PATIENCE_S).text
+
+    def _asked(
+        self, method: str, path: str, headers: Mapping[str, str] | None, patience_s: float, **sent: Any
+    ) -> httpx.Response:
         named = dict(headers or {})
         if self._token:
             named["Authorization"] = f"Bearer {self._token}"
         try:
             response = httpx.request(
-                method, f"{self.server}/api/v1/{path}", json=body, headers=named, timeout=PATIENCE_S
+                method, f"{self.server}/api/v1/{path}", headers=named, timeout=patience_s, **sent
             )
-            document = response.json()
+            is_json = "json" in response.headers.get("content-type", "")
+            document = response.json() if is_json or response.status_code >= 400 else {}
         except (httpx.HTTPError, httpx.InvalidURL, ValueError):
             # What httpx says may repeat the address with all that stands in it.
             raise Unavailable(
@@ -45,7 +62,7 @@ class Client:
                 "start it with skylift run, or name it with --server or SKYLIFT_SERVER",
             ) from None
         if response.status_code < 400:
-            return dict(document)
+            return response
         error = document.get("error", {})
         parts = [str(error.get(name, "")) for name in ("code", "thing", "rule", "way_out")]
         raise (Unavailable if response.status_code >= 500 else Refused)(*parts)

@@ -414,7 +414,7 @@ def test_many_are_looked_up_and_kept_at_once_as_one_by_one(store: SqlStore) -> N
 
 
 def test_sqlite_looks_up_the_keys_of_a_batch_by_its_index(tmp_path: Path) -> None:
-    """Pairs of name and value were looked for among all keys: each thousand took longer than the one before."""
+    """Pairs of name and value were looked for among all keys: each thousand took longer than the last."""
     store = open_store(f"sqlite:///{tmp_path / 'skylift.sqlite'}", ROOMS)
     statements = (
         (_TAKEN, {"of_kind": "kit", "of_name": "serial", "values": ["S-1", "S-2"]}),

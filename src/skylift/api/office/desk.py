@@ -64,8 +64,6 @@ class Desk:
         self.facts = Facts(store)
         self.sender = Sender()
         self.setup_code = ""
-        # A demo takes no tables and no agents: nothing real belongs in it.
-        self.demo = False
         self.closed = False
         self._readers = ThreadPoolExecutor(READERS, "store-reader")
         self._hashers = ThreadPoolExecutor(HASHERS, "password")

@@ -60,23 +60,23 @@ class Call:
         assert self.actor is not None, "this door is open to all"
         return self.actor
 
-    async def body(self) -> bytes:
-        """All of it. Raises TooLarge."""
+    async def body(self, most_bytes: int = MOST_BODY_BYTES) -> bytes:
+        """All of it. Raises TooLarge, as soon as it is known to be."""
         said = self.request.headers.get("content-length", "")
         parts: list[bytes] = []
         size = int(said) if said.isascii() and said.isdecimal() and len(said) < 16 else 0
-        if size <= MOST_BODY_BYTES:
+        if size <= most_bytes:
             size = 0
             async for part in self.request.stream():
                 size += len(part)
-                if size > MOST_BODY_BYTES:
+                if size > most_bytes:
                     break
                 parts.append(part)
-        if size > MOST_BODY_BYTES:
+        if size > most_bytes:
             raise TooLarge(
                 "body.too-large",
                 "the body",
-                f"it has at most {MOST_BODY_BYTES // 1_048_576} MiB",
+                f"it has at most {most_bytes // 1_048_576} MiB",
                 "send less at a time",
             )
         return b"".join(parts)
@@ -122,6 +122,7 @@ class Door:
     body     a type that the body has, or None
     also     properties of the body beside those of its type
     answers  status -> type of the document, or its schema
+    upload   media types of a file that is the body, where it is one
     """
 
     method: str
@@ -135,6 +136,7 @@ class Door:
     parameters: tuple[Parameter, ...] = ()
     open_to_all: bool = False
     id_kind: str = ""
+    upload: tuple[str, ...] = ()
 
 
 def read_json(text: bytes) -> Any:

@@ -146,6 +146,9 @@ def _operation(door: Door, names: dict[type, str], schemas: dict[str, Any]) -> d
         parameters.insert(0, {"name": "id", "in": "path", "required": True, "schema": said})
     if parameters:
         operation["parameters"] = parameters
+    if door.upload:
+        file = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(door.upload, file)}
     if door.body is not None:
         schema = _ref(names[door.body])
         if door.also:

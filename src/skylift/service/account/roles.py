@@ -81,9 +81,9 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         request="create answer",
         import_="read abandon",
         terminal="create import move name export enter-customs leave-customs deliver",
-        shipment=f"{_ON_THE_SPOT} create import add-lines import-lines scan-lines remove-lines plan-leg drop-legs "
-        "pack unpack cancel set-paper enter-customs leave-customs turn-back lose find resolve close "
-        "read-personal",
+        shipment=f"{_ON_THE_SPOT} create import add-lines import-lines scan-lines remove-lines plan-leg "
+        "drop-legs pack unpack cancel set-paper enter-customs leave-customs turn-back lose find resolve "
+        "close read-personal",
     ),
     Role.OPERATOR: _READ_ALL
     | _WEBHOOKS
@@ -95,8 +95,8 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         account="create import verify plan suspend resume close read-personal erase",
         person="create grant take lock unlock leave read-personal erase",
         plan="create import withdraw",
-        terminal="create import register verify activate pause block unblock report-lost report-stolen find name "
-        "move export enter-customs leave-customs deliver confirm retire hand-over read-personal erase "
+        terminal="create import register verify activate pause block unblock report-lost report-stolen find "
+        "name move export enter-customs leave-customs deliver confirm retire hand-over read-personal erase "
         "unregister withdraw-verification end-offer ask-field ask-again report-failed restore",
         shipment="create cancel turn-back lose find",
         allow_list="create extend apply carry-out withdraw",

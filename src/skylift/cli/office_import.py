@@ -1,0 +1,146 @@
+"""skylift terminal import F.csv: what a table would do, row by row; with --apply, that it is done."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import typer
+
+from skylift.base.errors import Refused
+
+if TYPE_CHECKING:
+    from skylift.client.http import Client
+
+# Of each sort so many rows are shown; --json gives all.
+MOST_SHOWN = 40
+_CSV, _XLSX = "text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line says. plan: the hash of what was looked at before; "" for what is shown now."""
+
+    words: list[str]
+    apply: bool = False
+    plan: str = ""
+    approval: str = ""
+    sheet: str = ""
+    encoding: str = ""
+
+
+def import_table(client: Client, kind: str, wanted: Wanted, as_json: bool) -> None:
+    """Look, show, and write it where that is asked for. Raises Refused where a row is bad."""
+    file = _file(kind, wanted.words)
+    data = _read(file)
+    media_type = _XLSX if data.startswith(b"PK") else _CSV
+    query = {name: getattr(wanted, name) for name in ("sheet", "encoding") if getattr(wanted, name)}
+    path = f"{kind}s/imports"
+    plan = client.upload(f"{path}?{urlencode(query)}", data, media_type)
+    if not wanted.apply or plan["bad"]:
+        _show(plan, as_json)
+        if plan["bad"]:
+            rows = len({bad["row"] for bad in plan["bad"]})
+            raise Refused(
+                "import.bad-rows",
+                file.name,
+                f"{rows} of its {plan['rows']} rows cannot be taken",
+                "correct or delete them; nothing was written",
+            )
+        if not as_json:
+            sys.stderr.write("nothing was written: --apply does that\n")
+        return
+    query["apply"] = wanted.plan or plan["hash"]
+    if wanted.approval:
+        query["approval"] = wanted.approval
+    done = client.upload(f"{path}?{urlencode(query)}", data, media_type)
+    if "approval" in done:
+        _show_waiting(kind, file, done, as_json)
+        return
+    _show(done, as_json)
+
+
+def _file(kind: str, words: list[str]) -> Path:
+    if len(words) != 1:
+        raise Refused(
+            "command.file",
+            f"skylift {kind} import",
+            "it takes one file",
+            f"write for example skylift {kind} import {kind}s.csv",
+        )
+    return Path(words[0])
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Refused(
+            "command.file", str(file), f"it cannot be read ({error.strerror})", "check the path"
+        ) from None
+
+
+def _show_waiting(kind: str, file: Path, waiting: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(waiting))
+        return
+    sys.stderr.write(
+        f"so many changes take two people: another looks at the same table with skylift {kind} import, then\n"
+        f"  skylift approval agree {waiting['id']} change={waiting['change']}\n"
+        f"and you write it with\n"
+        f"  skylift {kind} import {file} --apply --approval {waiting['id']}\n"
+    )
+
+
+def _show(plan: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(plan))
+        return
+    changed = [
+        (str(one["row"]), one["id"], _difference(one["fields"])) for one in plan["changed"][:MOST_SHOWN]
+    ]
+    bad = [
+        (str(one["row"]), one["column"], f"{one['reason']}: {one['way_out']}")
+        for one in plan["bad"][:MOST_SHOWN]
+    ]
+    _table("changed", ("row", "which", "what"), changed, len(plan["changed"]))
+    _table("bad", ("row", "column", "why"), bad, len(plan["bad"]))
+    verb = "were" if plan["applied"] else "would be"
+    bad_rows = len({one["row"] for one in plan["bad"]})
+    typer.echo(
+        f"{plan['rows']} rows: {plan['new']} {verb} new, {len(plan['changed'])} changed, "
+        f"{plan['same']} the same, {bad_rows} bad"
+    )
+    if plan["people"] > 1 and not plan["applied"]:
+        typer.echo("another person has to agree to it")
+    if plan["applied"]:
+        typer.echo(f"written{': ' + plan['import_id'] if plan['import_id'] else ', for nothing was new'}")
+    elif not plan["bad"]:
+        typer.echo(f"plan {plan['hash']}")
+
+
+def _difference(fields: dict[str, dict[str, Any]]) -> str:
+    def word(value: Any) -> str:
+        return "nothing" if value in (None, "") else str(value)
+
+    return "; ".join(f"{name}: {word(one['old'])} -> {word(one['new'])}" for name, one in fields.items())
+
+
+def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]], count: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if not count:
+        return
+    table = Table(*columns, title=title)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    if count > MOST_SHOWN:
+        table.add_row("...", "", f"and {count - MOST_SHOWN} more: --json gives all")
+    Console().print(table)

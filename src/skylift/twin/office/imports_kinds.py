@@ -1,0 +1,10 @@
+"""Every kind of thing that tables are taken of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from skylift.twin.office.imports import ImportKind
+from skylift.twin.office.imports_terminals import TERMINALS
+
+KINDS: Mapping[str, ImportKind] = {kind.kind: kind for kind in (TERMINALS,)}
