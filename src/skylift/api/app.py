@@ -118,6 +118,9 @@ def office_doors(desk: Desk) -> list[Door]:
 
 def _add_office(app: FastAPI, desk: Desk, open_sky: bool) -> None:
     doors = office_doors(desk)
+    if app.state.demo:
+        app.state.stage = Stage(desk, packaged_story())
+        doors += demo.doors(app.state.stage)
     app.add_middleware(Gate, desk=desk, doors=doors, open_sky=open_sky)
     app.description = f"{_ABOUT_API}{_ABOUT_OFFICE}"
     of_sky = app.openapi

@@ -217,6 +217,8 @@ async def _play(app: FastAPI, service: Service, sky_is_ready: asyncio.Event) -> 
             await asyncio.wait_for(sky_is_ready.wait(), SKY_PATIENCE_S)
         clock.go_on()
         await playing
+    except Exception:
+        logging.getLogger("skylift.demo").exception("the story ended")
     finally:
         playing.cancel()
 
@@ -234,7 +236,8 @@ async def _serve(
     began = loop.time()
     state = LiveState(settings.clock)
     desk = Desk(service.store, settings.clock, _leaper(state, service.leap))
-    desk.sender = service.sender
+    if not desk.store.is_demo:
+        desk.sender = service.sender
     app = create_app(state, desk, service.open_sky)
     server = _server(app, service.tls)
     sky_is_ready = asyncio.Event()

@@ -90,6 +90,14 @@ def run(
     ] = False,
 ) -> None:
     """Run the service: the sky slot by slot, and the office, as an HTTP API, live streams and a page."""
+    if demo:
+        from skylift.cli.run_demo import DemoRun, run_demo
+
+        given = {"--scenario": scenario, "--at": at, "--tls-cert": tls_cert, "--tls-key": tls_key}
+        not_for_it = [name for name, value in given.items() if value is not None]
+        not_for_it += ["--clock wall"] if clock is ClockKind.WALL else []
+        run_demo(DemoRun(host, port, data_dir, store_url, catalogue, gateways, speed, tuple(not_for_it)))
+        return
     from skylift.adapters.clock import SimulatedClock, make_clock
     from skylift.adapters.sky_process import SkySettings
     from skylift.adapters.webhooks import Sender, read_networks
@@ -106,18 +114,18 @@ def run(
     sender = Sender(read_networks(webhooks_allow))
     store, has_login = _open_store(folder, store_url)
     with closing(store), listen(Address(host, port), tls is not None and has_login) as listening:
-        url, loopback = _address(listening, "https" if tls else "http")
+        url, loopback = address_of(listening, "https" if tls else "http")
         typer.echo(f"skylift listens on {url} and computes the first slot ...", err=True)
         if leap is not None:
             typer.echo(f"on a simulated clock, {running.speed:g} times as fast as the wall's", err=True)
         start_of_day_us = running.now() // US_PER_DAY * US_PER_DAY
         settings = SkySettings(running, start_of_day_us, scenario, catalogue, gateways, serve)
         service = Service(store, leap, partial(_say_setup, url), tls, loopback, sender)
-        failed = serve_until_stopped(listening, settings, partial(_say_ready, url), service)
-    _end(failed)
+        failed = serve_until_stopped(listening, settings, partial(say_ready, url), service)
+    end(failed)
 
 
-def _end(failed: Failed | None) -> None:
+def end(failed: Failed | None) -> None:
     from skylift.base.errors import SkyliftError
 
     if failed is not None:
@@ -142,17 +150,20 @@ def _tls(certificate: Path | None, key: Path | None) -> Tls | None:
 
 def _open_store(folder: Path, store_url: str | None) -> tuple[SqlStore, bool]:
     """The store, and whether anybody has a part in the service yet."""
+    from skylift.adapters.demo import refuse_demo_beside
     from skylift.adapters.sql.store import open_store, sqlite_url
     from skylift.ports.store import Wanted
     from skylift.service.account.person import ROOM
     from skylift.service.rooms import ROOMS
 
+    if store_url is None:
+        refuse_demo_beside(folder)
     store = open_store(store_url or sqlite_url(folder), ROOMS)
     with store.reading() as reader:
         return store, bool(reader.list(ROOM, Wanted(limit=1)))
 
 
-def _address(listening: socket.socket, scheme: str) -> tuple[str, bool]:
+def address_of(listening: socket.socket, scheme: str) -> tuple[str, bool]:
     """The URL that is listened on, and whether it is loopback."""
     from skylift.api.guard import loopback_address
 
@@ -164,7 +175,7 @@ def _say_setup(url: str, code: str) -> None:
     typer.echo(f"setup: {url}/setup?code={code}", err=True)
 
 
-def _say_ready(url: str, after_s: float, about: dict[str, Any]) -> None:
+def say_ready(url: str, after_s: float, about: dict[str, Any]) -> None:
     if about["time_shift_s"]:
         shift = f"all epochs of the catalogue are shifted by {about['time_shift_s']:.3f} s"
         typer.echo(f"note: {shift}", err=True)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from skylift.api.demo.guard import refuse_real
 from skylift.api.errors import problem
 from skylift.api.office.cookies import session_secret
 from skylift.api.office.desk import Desk, not_known
@@ -76,6 +77,8 @@ class Gate:
             self._desk.count(_address(request))
             actor, hashed = (None, "") if door.open_to_all else await self._known(request.headers)
             _known_parameters(request, door)
+            if self._desk.store.is_demo:
+                refuse_real(door)
             if door.id_kind and not ID.fullmatch(id):
                 raise missing(door.id_kind)
             return await door.handler(Call(self._desk, request, door, actor, hashed, id))

@@ -215,9 +215,7 @@ class Logins:
         if not self._desk.setup_code or transaction.list(persons.ROOM, Wanted(limit=1)):
             raise no_code()
         id = self._desk.ids.new(persons.ROOM.prefix)
-        who = Who(at, SETUP_BY)
-        begin(persons.ROOM, transaction, id, persons.added(persons.ROOM.empty(id), who))
-        change(persons.ROOM, transaction, id, lambda p: persons.granted(p, who, Grant(Role.OPERATOR)))
+        first_operator(transaction, id, at)
         return id
 
     def _issue(self, transaction: Transaction, person: str, at: InstantUs) -> LoggedIn:
@@ -244,6 +242,13 @@ class Logins:
         if step is None:
             raise _refused()
         self._last_step[person] = step
+
+
+def first_operator(transaction: Transaction, id: str, at: InstantUs) -> None:
+    """Somebody who brings in all others. Whoever calls this has seen that there is nobody yet."""
+    who = Who(at, SETUP_BY)
+    begin(persons.ROOM, transaction, id, persons.added(persons.ROOM.empty(id), who))
+    change(persons.ROOM, transaction, id, lambda p: persons.granted(p, who, Grant(Role.OPERATOR)))
 
 
 def _open(name: str, handler: Handler, says: str, body: type) -> Door:
