@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import h3
@@ -14,20 +14,25 @@ import pyarrow as pa
 from skylift import __version__
 from skylift.adapters.clock import AnyClock
 from skylift.adapters.links_file import Names, links_to_arrow
-from skylift.adapters.sky_messages import Hello, SlotReport
+from skylift.adapters.office_rows import first_rows, office_columns
+from skylift.adapters.sky_messages import Hello, OfficeRows, Permits, SlotReport
 from skylift.base.geodesy import Place, ecef_to_geodetic
 from skylift.base.instants import InstantUs, format_instant
-from skylift.base.link import LinkTable
+from skylift.base.link import LinkTable, WhyDown
 from skylift.base.units import DEG_PER_RAD, US_PER_S
 from skylift.sky.coverage.visible import PairFinder
 from skylift.twin.look import Sky
+from skylift.twin.permit import Reasons
+from skylift.twin.roster import Roster
 from skylift.twin.tick import Twin
-from skylift.twin.world import FOREVER_US, World, working_at
+from skylift.twin.world import FOREVER_US, Asks, World, working_at
 
 # A slot is computed on what is known this long before it begins (HOUSE: facts committed up to 3 s before).
 LEAD_US = 3 * US_PER_S
 # Exact places are not exported: a terminal is shown by its H3 cell of this resolution, about 250 km2.
 CELL_RESOLUTION = 5
+
+_OF_ALL = ("region.", "cell.", "office.")
 
 NOT_MODELLED = ("down_bps", "up_bps", "loss_fraction")
 
@@ -36,14 +41,49 @@ _DEGREE_DECIMALS = 3
 _KM_DECIMALS = 2
 
 
-class LiveSky:
-    """The slots of one world from now on, at the pace of a clock."""
+# What asks the office for a slot: (its start, whether nothing is known yet) -> what came, perhaps nothing.
+Ask = Callable[[int, bool], Sequence[Permits]]
 
-    def __init__(self, world: World, clock: AnyClock) -> None:
+
+class OfficeAsking:
+    """The scenario's terminals and the office's, as the office says for each slot."""
+
+    def __init__(self, roster: Roster, ask: Ask) -> None:
+        self.roster = roster
+        self.life = self.sequence = -1
+        self.why: npt.NDArray[np.int32] = np.zeros(0, np.int32)
+        self._ask = ask
+        self._asked_us: int | None = None
+
+    def refresh(self, at_us: int) -> None:
+        """Ask the office for the slot at `at_us`. What it is late in saying, counts for a later one."""
+        self._asked_us = at_us
+        for said in self._ask(at_us, self.life < 0):
+            if said.anew:
+                self.roster.begin_anew()
+            elif said.life != self.life:
+                # Meant for a sky before this one.
+                continue
+            self.life, self.sequence = said.life, said.sequence
+            self.roster.take(said.permits, said.reasons, said.at_us)
+
+    def at(self, at_us: int) -> tuple[World, Asks]:
+        if self._asked_us is None or at_us > self._asked_us:
+            self.refresh(at_us)
+        # Slots that are worked through again only fill the memory: for them it is as it is now.
+        asks, self.why = self.roster.asks(max(at_us, self._asked_us or at_us))
+        return self.roster.world, asks
+
+
+class LiveSky:
+    """The slots of one world from now on, at the pace of a clock; `office` where one is obeyed."""
+
+    def __init__(self, world: World, clock: AnyClock, office: OfficeAsking | None = None) -> None:
         self.world = world
         self.clock = clock
-        self._twin = Twin(world)
-        self._documents = SlotDocuments(world)
+        self._office = office
+        self._twin = Twin(world, office)
+        self._documents = SlotDocuments(world, office)
 
     def slots(self) -> Iterator[SlotReport]:
         """The slot that is under way, then each following one, computed LEAD_US before it begins.
@@ -52,7 +92,10 @@ class LiveSky:
         anew at the slot that is then under way.
         """
         while True:
-            yield from self._until_leap(self.world.slots.start(self.clock.now()))
+            first_us = self.world.slots.start(self.clock.now())
+            if self._office is not None:
+                self._office.refresh(first_us)
+            yield from self._until_leap(first_us)
 
     def _until_leap(self, first_us: int) -> Iterator[SlotReport]:
         length_us = self.world.slots.length_us
@@ -76,12 +119,17 @@ class LiveSky:
 class SlotDocuments:
     """Turns a slot into what is sent and shown."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, office: OfficeAsking | None = None) -> None:
         self.world = world
+        self._office = office
+        self._told: tuple[str, ...] | None = None
         self._names = Names.of(world)
         self._finder = PairFinder(world.terminal_sites())
 
     def report(self, sky: Sky, links: LinkTable, before: LinkTable | None, late: bool) -> SlotReport:
+        office = None if self._office is None else self._office_rows(self._office, sky, links, before)
+        count = len(self.world.terminals)
+        sky, links = first_rows(sky, links, count)
         latitude, longitude, altitude_m = ecef_to_geodetic(sky.position_start_m)
         working = working_at(self.world, sky.at_us).satellites
         # The finder's columns are its own, so they are copied (as bytes) before its next find.
@@ -98,6 +146,23 @@ class SlotDocuments:
             pair_elevation_deg=_angles(pairs.elevation_rad),
             pair_azimuth_deg=_angles(pairs.azimuth_rad),
             pair_usable=_bytes(self._usable(sky, pairs.site_offset, pairs.satellite), np.uint8),
+            office=office,
+        )
+
+    def _office_rows(
+        self, office: OfficeAsking, sky: Sky, links: LinkTable, before: LinkTable | None
+    ) -> OfficeRows:
+        count = len(self.world.terminals)
+        there = office.roster.offices
+        told, self._told = self._told, there
+        return OfficeRows(
+            life=office.life,
+            sequence=office.sequence,
+            terminals=None if there == told else there,
+            matched=office.roster.matched,
+            matched_why_down=_bytes(links.why_down[:count], np.uint8),
+            why=_bytes(office.why, np.int32),
+            columns=office_columns(sky, links, before, self._names, count),
         )
 
     def _usable(
@@ -118,8 +183,30 @@ class SlotDocuments:
             "late": late,
             "time_shift_s": self._names.time_shift_us / US_PER_S,
             "links": link_rows(sky, links, before, self._names),
+            "reasons": self._reasons(links),
         }
         return msgspec.json.encode(document)
+
+    def _reasons(self, links: LinkTable) -> dict[str, list[dict[str, str]]]:
+        """Why the office bars any of the scenario's terminals, as far as that is everybody's business."""
+        if self._office is None:
+            return {}
+        roster, why = self._office.roster, self._office.why
+        found = (
+            (str(terminal.id), public(roster.reasons_of(int(why[row])), bool(roster.matched[row])))
+            for row, terminal in enumerate(self.world.terminals)
+            if links.why_down[row] != WhyDown.UP
+        )
+        return {terminal: reasons for terminal, reasons in found if reasons}
+
+
+def public(reasons: Reasons, somebodys: bool) -> list[dict[str, str]]:
+    """Reasons that may be shown without a login: of somebody's terminal, those of its place alone."""
+    return [
+        {"code": code, "authority": authority, "would_change": would_change}
+        for code, authority, would_change in reasons
+        if not somebodys or code.startswith(_OF_ALL)
+    ]
 
 
 def link_rows(sky: Sky, links: LinkTable, before: LinkTable | None, names: Names) -> list[dict[str, Any]]:
@@ -129,7 +216,8 @@ def link_rows(sky: Sky, links: LinkTable, before: LinkTable | None, names: Names
     """
     table = links_to_arrow([(sky, links)], names)
     if before is not None:
-        handover = (links.satellite >= 0) & (before.satellite >= 0) & (links.satellite != before.satellite)
+        then = before.satellite[: len(links.satellite)]
+        handover = (links.satellite >= 0) & (then >= 0) & (links.satellite != then)
         field = table.schema.get_field_index("handover")
         table = table.set_column(field, table.schema.field(field), pa.array(handover))
     rows: list[dict[str, Any]] = table.to_pylist()
@@ -139,14 +227,13 @@ def link_rows(sky: Sky, links: LinkTable, before: LinkTable | None, names: Names
 def hello(world: World, origin: dict[str, Any]) -> Hello:
     """What does not change while the service runs; `origin` says where the world comes from."""
     catalogue = world.catalogue
+    terminals = [_terminal(world, i) for i in range(len(world.terminals))]
     return Hello(
         norad=_bytes(catalogue.norad, np.int32),
         names=catalogue.name,
         terminals=tuple(t.id for t in world.terminals),
         slot_length_us=world.slots.length_us,
-        terminals_document=msgspec.json.encode(
-            {"terminals": [_terminal(world, i) for i in range(len(world.terminals))]}
-        ),
+        terminals_document=msgspec.json.encode({"terminals": terminals}),
         gateways_document=msgspec.json.encode(_ground(world)),
         about={
             "version": __version__,
@@ -160,6 +247,7 @@ def hello(world: World, origin: dict[str, Any]) -> Hello:
             "time_shift_s": catalogue.time_shift_us / US_PER_S,
             "not_modelled": list(NOT_MODELLED) if world.capacity is None else [],
         },
+        cells=tuple(str(terminal["cell"]) for terminal in terminals),
     )
 
 

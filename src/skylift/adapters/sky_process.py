@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import os
@@ -10,13 +11,15 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from skylift.adapters.clock import AnyClock
-from skylift.adapters.sky_messages import Failed, Hello, MapReady, SlotReport
+from skylift.adapters.sky_messages import Failed, Hello, MapReady, Permits, PermitsWanted, SlotReport
 from skylift.base.errors import Refused, SkyliftError
 from skylift.base.instants import format_instant
+from skylift.twin.permit import Serve
 
 log = logging.getLogger("skylift.sky")
 
@@ -34,6 +37,7 @@ class SkySettings:
 
     start_us  where a scenario without a start begins, and its satellites with it: the day's first second, so
               that the same comes out again after a restart
+    serve     whose terminals are served
     """
 
     clock: AnyClock
@@ -41,9 +45,15 @@ class SkySettings:
     scenario: Path | None = None
     catalogue: Path | None = None
     gateways: Path | None = None
+    serve: Serve = Serve.BOTH
 
 
-Message = Hello | SlotReport | MapReady | Failed
+Message = Hello | SlotReport | MapReady | PermitsWanted | Failed
+
+# The office reads all it knows before it first answers: 100,000 terminals take some seconds.
+FIRST_PATIENCE_S = 60.0
+# Later it has what has changed. A slot must not wait for a store that is away.
+PATIENCE_S = 1.5
 
 
 def sky_main(pipe: Connection, settings: SkySettings) -> None:
@@ -63,10 +73,13 @@ def sky_main(pipe: Connection, settings: SkySettings) -> None:
 
 def _compute(pipe: Connection, settings: SkySettings) -> None:
     # NumPy, Numba and Arrow are loaded here, in this process alone.
-    from skylift.adapters.live import LiveSky, hello
+    from skylift.adapters.antennas import packaged_antenna, packaged_antennas
+    from skylift.adapters.live import LiveSky, OfficeAsking, hello
     from skylift.adapters.map_outlines import map_document
     from skylift.adapters.outlines import packaged_countries
     from skylift.adapters.scenario_files import Sources, load_world
+    from skylift.twin.roster import Antennas, Roster
+    from skylift.twin.scenario import DEFAULT_ANTENNA
 
     sources = Sources(settings.scenario, settings.catalogue, settings.gateways)
     loaded = load_world(sources, settings.start_us)
@@ -85,12 +98,29 @@ def _compute(pipe: Connection, settings: SkySettings) -> None:
         "scenario_start_us": scenario.start_us,
         "inputs": loaded.inputs,
         "warnings": warnings,
+        "serve": str(settings.serve),
     }
     pipe.send(hello(loaded.world, origin))
-    for count, report in enumerate(LiveSky(loaded.world, settings.clock).slots()):
+    office = None
+    if settings.serve is not Serve.SCENARIO:
+        antennas = Antennas(packaged_antennas(), packaged_antenna(DEFAULT_ANTENNA))
+        office = OfficeAsking(Roster(loaded.world, settings.serve, antennas), partial(_ask, pipe))
+    for count, report in enumerate(LiveSky(loaded.world, settings.clock, office).slots()):
         pipe.send(report)
         if count == 0:
             pipe.send(MapReady(map_document(loaded.world, packaged_countries())))
+
+
+def _ask(pipe: Connection, at_us: int, anew: bool) -> list[Permits]:
+    """What the office says for a slot, with what it was late in saying for slots before."""
+    pipe.send(PermitsWanted(at_us, anew))
+    until = time.monotonic() + (FIRST_PATIENCE_S if anew else PATIENCE_S)
+    came: list[Permits] = []
+    while pipe.poll(max(until - time.monotonic(), 0.0)):
+        came.append(pipe.recv())
+        if came[-1].at_us == at_us:
+            break
+    return came
 
 
 def _leave_with_parent() -> None:
@@ -120,6 +150,8 @@ class SkyProcess:
         self._stopping = threading.Event()
         self._has_begun = False
         self._process: multiprocessing.process.BaseProcess | None = None
+        self._pipe: Connection | None = None
+        self._sending = threading.Lock()
         self._thread = threading.Thread(target=self._keep_alive, name="sky-watch", daemon=True)
 
     def start(self) -> None:
@@ -128,6 +160,14 @@ class SkyProcess:
     @property
     def pid(self) -> int | None:
         return None if self._process is None else self._process.pid
+
+    def send(self, permits: Permits) -> None:
+        """Tell the sky what it asked for; waits for it to read. One that is gone meanwhile asks again."""
+        with self._sending:
+            pipe = self._pipe
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.send(permits)
 
     def stop(self) -> None:
         """End the process; it holds nothing that needs saving, so it is not asked twice."""
@@ -165,7 +205,7 @@ class SkyProcess:
 
     def _run_once(self) -> int | None:
         context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe(duplex=False)
+        ours, theirs = context.Pipe()
         process = context.Process(
             target=sky_main, args=(theirs, self._settings), name="skylift-sky", daemon=True
         )
@@ -173,6 +213,7 @@ class SkyProcess:
         self._process = process
         # Only the child holds the writing end now, so its death is the end of the stream.
         theirs.close()
+        self._pipe = ours
         if self._stopping.is_set():
             process.terminate()
         try:
@@ -181,6 +222,8 @@ class SkyProcess:
         except (EOFError, OSError):
             pass
         finally:
+            with self._sending:
+                self._pipe = None
             ours.close()
         process.join()
         return process.exitcode

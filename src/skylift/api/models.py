@@ -46,6 +46,7 @@ WhyDownName = Literal[
     "terminal_off",
     "no_ephemeris",
     "no_capacity",
+    "not_permitted",
 ]
 
 
@@ -79,6 +80,14 @@ class Link(Shape):
     satellites_usable: int
 
 
+class Reason(Shape):
+    """Why a terminal may not be served; codes are those of POST /api/v1/may-serve."""
+
+    code: str
+    authority: str = Field(description="Whose decision it is.")
+    would_change: str = Field(description="What has to happen.")
+
+
 class Links(Shape):
     at: str = Field(description="Start of the slot, ISO 8601, UTC.")
     at_us: int = Field(description="Start of the slot, UTC microseconds since 1970.")
@@ -86,6 +95,11 @@ class Links(Shape):
     late: bool = Field(description="Computed only after the slot had begun.")
     time_shift_s: float = Field(description="By how much the catalogue's epochs were shifted, all alike.")
     links: list[Link]
+    reasons: dict[str, list[Reason]] = Field(
+        default_factory=dict,
+        description="By terminal: why the office bars it. Without a token, of somebody's terminal only what "
+        "concerns its place.",
+    )
 
 
 class Satellite(Shape):
@@ -173,6 +187,7 @@ class About(Shape):
     satellites: int
     terminals: int
     gateways: int
+    serve: Literal["office", "scenario", "both"] = Field(description="Whose terminals are served.")
     policy: str
     lasers: bool
     slot_length_s: float

@@ -28,9 +28,9 @@ from skylift.api.app import create_app
 from skylift.api.demo.play import Play
 from skylift.api.demo.stage import Stage
 from skylift.api.guard import loopback_address
+from skylift.api.obeying import Obedience
 from skylift.api.office.delivering import Deliveries
 from skylift.api.office.desk import Desk
-from skylift.api.obeying import Obedience
 from skylift.api.office.logins import make_setup_code
 from skylift.api.state import LiveState
 from skylift.base.errors import Refused, SkyliftError, Unavailable

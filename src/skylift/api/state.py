@@ -8,11 +8,15 @@ from typing import Any
 
 from skylift.adapters.clock import PAUSED_NAP_S, AnyClock
 from skylift.adapters.sky_messages import Failed, Hello, MapReady, SlotReport
+from skylift.api.office_slot import OfficeSlot, OfficeSlots
 from skylift.base.errors import SkyliftError, Unavailable
+from skylift.twin.permit import Reasons
 
 # An hour of slots, unless they are large: then as many as fit.
 MOST_SLOTS = 240
 MOST_BYTES = 32 * 1024 * 1024
+# A slot of 100,000 terminals of the office takes about 12 MB.
+MOST_OFFICE_BYTES = 64 * 1024 * 1024
 # Positions are asked for now, not for an hour ago: they are the larger part.
 SLOTS_WITH_POSITIONS = 3
 # A slot under way that has not come by then means that the sky does not keep up.
@@ -25,13 +29,14 @@ NO_SLOT = "the first slot is still being computed"
 class Kept:
     """One slot in the ring; its positions are dropped when it grows old."""
 
-    __slots__ = ("at_us", "late", "links", "report")
+    __slots__ = ("at_us", "late", "links", "office", "report")
 
-    def __init__(self, report: SlotReport) -> None:
+    def __init__(self, report: SlotReport, office: OfficeSlot | None) -> None:
         self.at_us = report.at_us
         self.late = report.late
         self.links = report.links
         self.report: SlotReport | None = report
+        self.office = office
 
 
 class LiveState:
@@ -48,6 +53,7 @@ class LiveState:
         self.fatal: Failed | None = None
         self._down: str | None = None
         self._kept: deque[Kept] = deque()
+        self._offices = OfficeSlots()
         self._changed = asyncio.Event()
 
     # --- told by the sky process
@@ -81,14 +87,21 @@ class LiveState:
         self._announce()
 
     def _keep(self, report: SlotReport) -> None:
+        # Also of one that is not kept: what the next says leans on it.
+        office = self._offices.take(report)
         # After a restart of the sky the slot under way comes again; it is the same, so the first one stays.
         if self._kept and report.at_us <= self._kept[-1].at_us:
             if report.at_us + MOST_SLOTS * self.slot_length_us > self._kept[-1].at_us:
                 return
             self._kept.clear()
-        self._kept.append(Kept(report))
+        self._kept.append(Kept(report, office))
         if len(self._kept) > SLOTS_WITH_POSITIONS:
             self._kept[-1 - SLOTS_WITH_POSITIONS].report = None
+        size = 0
+        for kept in reversed(self._kept):
+            size += kept.office.size if kept.office else 0
+            if size > MOST_OFFICE_BYTES and kept is not self._kept[-1]:
+                kept.office = None
         size = sum(len(kept.links) for kept in self._kept)
         while len(self._kept) > MOST_SLOTS or (size > MOST_BYTES and len(self._kept) > 2):
             size -= len(self._kept.popleft().links)
@@ -156,6 +169,10 @@ class LiveState:
         if self.hello is None:
             raise not_ready(self.why_not_ready() or NO_HELLO)
         return self.hello
+
+    def told(self, life: int, reasons: list[Reasons]) -> None:
+        """The list in which the sky finds the reasons that it names by number, in one of its lives."""
+        self._offices.told(life, reasons)
 
     async def changed(self, patience_s: float) -> bool:
         """Wait until a slot begins or the service closes; False when neither happened within `patience_s`."""

@@ -34,6 +34,8 @@ class WhyDown(enum.IntEnum):
     """No satellite of the catalogue has a valid position at this instant."""
     NO_CAPACITY = 8
     """A usable satellite has a route, but the beam schedule has no share left for the terminal."""
+    NOT_PERMITTED = 9
+    """The terminal, its account or its plan may not be served, or nothing is known of it yet."""
 
     @property
     def label(self) -> str:

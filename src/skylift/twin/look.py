@@ -43,6 +43,11 @@ class Observatory:
         self._users = UsableFinder(world.terminal_sites())
         self._gateways = UsableFinder(world.gateway_sites())
 
+    def renew(self, world: World) -> None:
+        """The same world with other terminals, from the next sky on, also of a look that has begun."""
+        self.world = world
+        self._users = UsableFinder(world.terminal_sites())
+
     def look(self, slot_starts_us: Sequence[int]) -> Iterator[Sky]:
         """The sky of consecutive slots (each begins where the one before ends)."""
         half_us = self.world.slots.length_us // 2

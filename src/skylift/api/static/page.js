@@ -11,6 +11,7 @@ const WHY = {
   terminal_off: "The terminal is off or stowed",
   no_ephemeris: "The catalogue has no valid position for now",
   no_capacity: "The beams in view have no time left",
+  not_permitted: "The office does not permit it",
 };
 
 const $ = (id) => document.getElementById(id);
@@ -232,7 +233,7 @@ async function begin() {
   const moved = shift ? `, its epochs shifted by ${(shift / 86400).toFixed(2)} days` : "";
   const pace = view.about.clock === "simulated" ? ` Simulated clock, ${view.about.speed} times as fast.` : "";
   $("provenance").textContent = `${view.about.satellites.toLocaleString("en")} satellites${moved}; ${view.about.gateways} gateways; ` +
-    `policy “${view.about.policy}”, ${view.about.lasers ? "with lasers" : "bent-pipe"}.${pace} ${view.about.warnings.join(" ")}`;
+    `${view.about.not_modelled.length ? `policy “${view.about.policy}”` : "satellites by the beam schedule"}, ${view.about.lasers ? "with lasers" : "bent-pipe"}.${pace} ${view.about.warnings.join(" ")}`;
   $("rates-note").textContent = view.about.not_modelled.length
     ? "Data rates and loss are not modelled: the scenario has no [capacity]."
     : "Mbit/s are what arrives at the terminal and from it, as means over the slot.";

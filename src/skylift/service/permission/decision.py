@@ -17,6 +17,7 @@ from skylift.service.region.state import Region, RegionState, label
 
 HOUR_US = 3_600_000_000
 DAY_HOURS = 24
+NEVER_US = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,15 @@ class Permissions:
             return Decision(False, against)
         caps = [cap for cap in (account.cap_bps, *(h.limits.speed_cap_bps for h in here)) if cap is not None]
         return Decision(True, (), min(caps) if caps else None)
+
+    def holds_until(self, cell: str, at: int) -> int:
+        """Until when passing time alone changes no decision about a cell; at the earliest just after `at`."""
+        edges = [NEVER_US]
+        for here in self._here.get(cell, ()):
+            edges += [edge for span in here.spans for edge in span if edge > at]
+            if here.hours is not None:
+                edges.append((at // HOUR_US + 1) * HOUR_US)
+        return min(edges)
 
 
 def _best(here: list[_RegionHere], terminal: TerminalFacts | None, cell: str, at: int) -> tuple[Why, ...]:

@@ -58,7 +58,11 @@ class Decision:
         """For the Asks of the next slot."""
         if self.allowed:
             return WhyDown.UP
-        terminal = (Code.TERMINAL_UNKNOWN, Code.TERMINAL_NOT_ACTIVE)
-        if all(why.code in terminal for why in self.reasons):
+        if any(why.code in _OF_A_PLACE for why in self.reasons):
+            return WhyDown.REGION_NOT_ACTIVE
+        if all(why.code is Code.TERMINAL_NOT_ACTIVE for why in self.reasons):
             return WhyDown.TERMINAL_OFF
-        return WhyDown.REGION_NOT_ACTIVE
+        return WhyDown.NOT_PERMITTED
+
+
+_OF_A_PLACE = frozenset(code for code in Code if code.value.startswith(("region.", "cell.")))

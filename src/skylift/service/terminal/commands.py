@@ -94,6 +94,10 @@ class Commands:
         standing = mine[-1] if mine else self.standing(enforcer)
         return standing.kind if standing else None
 
+    def last_asked(self, enforcer: Enforcer) -> Command | None:
+        """The last command to this enforcer that waits for an answer."""
+        return next((c for c in reversed(self.pending) if c.enforcer is enforcer), None)
+
     def to_ask(self, network: Enforcer, wanted: CommandKind | None) -> tuple[Enforcer, ...]:
         """Who has to be asked for `wanted`: its network, and the field where it once had a say.
 

@@ -15,7 +15,7 @@ import h3
 from skylift.base import labels
 from skylift.base.errors import Refused
 from skylift.base.events import Who
-from skylift.base.instants import format_instant
+from skylift.base.instants import InstantUs, format_instant
 from skylift.service.terminal import events as e
 from skylift.service.terminal.events import CommandKind, Enforcer, Mobility, Network, TerminalEvent
 from skylift.service.terminal.state import CYCLE, Terminal, apply
@@ -267,16 +267,32 @@ def confirmed(terminal: Terminal, who: Who, command_id: str, evidence: str) -> t
     return (e.CommandConfirmed(who.at, who.by, terminal.id, who.cause_id, command_id, evidence),)
 
 
-def confirmed_by_slot(terminal: Terminal, who: Who, slot_at: int) -> tuple[TerminalEvent, ...]:
+def confirmed_by_slot(
+    terminal: Terminal, who: Who, slot_at: int, known: str | None = None
+) -> tuple[TerminalEvent, ...]:
     """Our network built the Asks of the slot at `slot_at` from this terminal as it is: all that was asked of
-    it is so. `who.at` is not before the slot begins."""
+    it is so. `who.at` is not before the slot begins.
+
+    known  id of the last command that those Asks were built from, where there may be later ones; it counts
+           whenever it was asked, since a clock that was set may say otherwise
+    """
     evidence = f"slot {format_instant(slot_at)}"
     mine = [
-        c for c in terminal.commands.pending if c.enforcer is Enforcer.OUR_NETWORK and c.asked_at <= slot_at
+        c
+        for c in terminal.commands.pending
+        if c.enforcer is Enforcer.OUR_NETWORK and (c.asked_at <= slot_at if known is None else c.id == known)
     ]
     # Only the last is so: what it overtook never came into force.
     last = mine[-1:] if mine and mine[-1].kind is terminal.wanted else []
     return tuple(e.CommandConfirmed(who.at, who.by, terminal.id, who.cause_id, c.id, evidence) for c in last)
+
+
+def served(terminal: Terminal, who: Who, slot_at: InstantUs) -> tuple[TerminalEvent, ...]:
+    """The slot at `slot_at` of our network gave it a link; only the first since its activation is a fact."""
+    CYCLE.after(terminal.id, terminal.state, e.TerminalServed)
+    if terminal.served_at is not None:
+        return ()
+    return (e.TerminalServed(who.at, who.by, terminal.id, who.cause_id, slot_at),)
 
 
 def failed(terminal: Terminal, who: Who, command_id: str, error: str) -> tuple[TerminalEvent, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from skylift.base.events import Event
+from skylift.base.instants import InstantUs
 
 
 class Network(enum.Enum):
@@ -350,6 +351,15 @@ class HandOverEnded(TerminalEvent):
     NAME: ClassVar[str] = "terminal.hand-over-ended/1"
 
     how: OfferEnd
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalServed(TerminalEvent):
+    """A slot of our network gave it a link, for the first time since it was activated. slot_at: its start."""
+
+    NAME: ClassVar[str] = "terminal.served/1"
+
+    slot_at: InstantUs
 
 
 @dataclass(frozen=True, slots=True)

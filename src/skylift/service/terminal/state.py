@@ -77,6 +77,7 @@ class Terminal:
     owner      account; "" for none.  offered_to: an account that may accept it
     cell       H3 index of its home, no finer than resolution 5; region: which holds the cell, "" for none
     blocks     standing orders by the authority that gave them
+    served_at  start of the first slot of our network that served it since it was activated
     missing    why it is not in its owner's hands; None where it is, or nobody knows better
     """
 
@@ -100,6 +101,7 @@ class Terminal:
     pause: e.PauseReason | None = None
     retired: e.Retirement | None = None
     since: InstantUs = _NEVER
+    served_at: InstantUs | None = None
     commands: Commands = field(default_factory=Commands)
 
     @property
@@ -153,6 +155,7 @@ def _steps() -> dict[tuple[TerminalState, type[Event]], TerminalState]:
         # Let through to the next border, or turned back: on the road either way.
         (s.IN_CUSTOMS, e.CustomsLeft): s.EXPORTED,
         (s.DELIVERED, e.TerminalDelivered): s.DELIVERED,
+        (s.ACTIVE, e.TerminalServed): s.ACTIVE,
         # Poland bought thousands and sent them on.
         (s.DELIVERED, e.TerminalExported): s.EXPORTED,
         (s.DELIVERED, e.TerminalRegistered): s.REGISTERED,
@@ -282,7 +285,8 @@ _CHANGES: Mapping[type[Event], Callable[[Terminal, Any], Terminal]] = {
     e.TerminalUnregistered: _nobodys,
     e.TerminalVerified: _verified,
     e.VerificationWithdrawn: _unverified,
-    e.TerminalActivated: lambda t, _: replace(t, pause=None),
+    e.TerminalActivated: lambda t, _: replace(t, pause=None, served_at=None),
+    e.TerminalServed: lambda t, event: replace(t, served_at=event.slot_at),
     e.TerminalPaused: lambda t, event: replace(t, pause=event.why),
     e.TerminalLost: lambda t, _: _taken(t, Missing.LOST),
     e.TerminalStolen: _stolen,
