@@ -120,7 +120,7 @@ class Sender:
         try:
             address = ipaddress.ip_address(parts.host)
         except ValueError:
-            if parts.host == "localhost" or parts.host.endswith(".localhost"):
+            if f".{parts.host.rstrip('.')}".endswith(".localhost"):
                 raise _refused("it is not on this machine") from None
             return
         if not self._may_reach(address, parts.scheme):
@@ -212,7 +212,8 @@ def _parsed(url: str) -> httpx.URL | None:
         parts = httpx.URL(url)
     except (httpx.InvalidURL, ValueError):
         return None
-    return parts if parts.host and parts.scheme in {"http", "https"} else None
+    is_port = parts.port is None or 0 < parts.port < 65_536
+    return parts if parts.host and is_port and parts.scheme in {"http", "https"} else None
 
 
 async def _look_up(parts: httpx.URL) -> list[Address]:

@@ -174,6 +174,10 @@ class Deliveries:
         except SkyliftError:
             # The store is away: those who ask are told; here it is tried again.
             return
+        except Exception as error:
+            # Whatever it is: others must not wait for ever.
+            _LOG.error("webhooks: %s", type(error).__name__)
+            return
         self._head = head
         for id in active:
             if id not in self._following or self._following[id].done():
