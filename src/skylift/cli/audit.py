@@ -59,7 +59,10 @@ def verify(
 
     if head is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", head.strip()):
         raise Refused("audit.head", "--head", "it is 64 hexadecimal digits", "copy the whole of it")
-    store = open_store(existing_store_url(data_dir, store_url), ROOMS, migrate=False)
+    # To check a demo's harms nobody; that it is one is said.
+    store = open_store(existing_store_url(data_dir, store_url), ROOMS, migrate=False, demo=None)
+    if store.is_demo:
+        typer.echo("DEMO: all of this is invented", err=True)
     try:
         rows, done = store.head()[0], 0
         with slot_progress("checking", "rows") as report:
@@ -73,7 +76,7 @@ def verify(
     finally:
         store.close()
     if as_json:
-        typer.echo(json.dumps(as_document(found)))
+        typer.echo(json.dumps({"demo": True, **as_document(found)} if store.is_demo else as_document(found)))
     else:
         _print(found)
     if not found.valid:
@@ -98,12 +101,15 @@ def existing_store_url(data_dir: Path | None, store_url: str | None) -> str:
     """The URL of a store that is there. Nothing is made: a wrong folder must not look like an empty store."""
     import platformdirs
 
+    from skylift.adapters.demo import demo_file_in, demo_url
     from skylift.adapters.sql.store import sqlite_file_in, sqlite_url
     from skylift.base.errors import Refused
 
     if store_url is not None:
         return store_url
     folder = data_dir or Path(platformdirs.user_data_dir("skylift", appauthor=False))
+    if data_dir is not None and demo_file_in(folder).is_file():
+        return demo_url(folder)
     if not sqlite_file_in(folder).is_file():
         raise Refused(
             "store.none",

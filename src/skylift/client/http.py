@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,15 @@ LONG_PATIENCE_S = 600.0
 
 
 class Client:
-    """One service, and the token that it is asked with; "" for none."""
+    """One service, and the token that it is asked with; "" for none.
 
-    def __init__(self, server: str, token: str = "") -> None:
+    on_demo  called with each answer of a demonstration, in which all is invented
+    """
+
+    def __init__(self, server: str, token: str = "", on_demo: Callable[[], None] = lambda: None) -> None:
         self.server = server.rstrip("/")
         self._token = token
+        self._on_demo = on_demo
 
     def ask(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
@@ -61,6 +65,8 @@ class Client:
                 "it does not answer, or is none",
                 "start it with skylift run, or name it with --server or SKYLIFT_SERVER",
             ) from None
+        if "skylift-demo" in response.headers:
+            self._on_demo()
         if response.status_code < 400:
             return response
         error = document.get("error", {})
