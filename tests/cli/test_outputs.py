@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from skylift.base.errors import Refused
+from skylift.base.errors import Refused, SkyliftError, Unavailable
 from skylift.cli.main import app
 
 # SGP4 verification set (AIAA 2006-6753).
@@ -61,3 +65,97 @@ def test_a_picture_that_cannot_be_is_refused_before_anything_is_written(command:
     for name, code in (("x.doc", "format"), ("x", "format"), ("no/x.png", "folder")):
         error = refused([*WITH_PICTURE[command], "--plot", str(tmp_path / name)], tmp_path)
         assert error.code == f"picture.{code}"
+
+
+def failed(arguments: list[str], folder: Path) -> SkyliftError:
+    (folder / "a.tle").write_text(ELEMENTS)
+    result = CliRunner().invoke(app, [{"FILE": str(folder / "a.tle")}.get(word, word) for word in arguments])
+    assert isinstance(result.exception, SkyliftError), result.output
+    assert result.stdout == ""
+    return result.exception
+
+
+PLANS = {
+    "capacity": ["plan", "capacity", "--region", "MT"],
+    "gateways": ["plan", "gateways", "--region", "MT", "--candidates", "none.json", "--add", "1"],
+    "terminals": ["plan", "terminals", "--region", "MT", "--sites", "none.json"],
+}
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc, in which no file can be made")
+@pytest.mark.parametrize("command", [*WITH_OUTPUT, *PLANS])
+def test_an_output_where_no_file_can_be_made_is_told_before_the_work(command: str, tmp_path: Path) -> None:
+    """Also for those who may write anywhere: rights say nothing about a file system that makes no files."""
+    arguments = {**WITH_OUTPUT, **PLANS}[command]
+    error = failed([*arguments, "-o", "/proc/x.json"], tmp_path)
+    assert isinstance(error, Unavailable)
+    assert (error.code, error.exit_code) == ("output.unwritable", 1)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc, in which no file can be made")
+@pytest.mark.parametrize("command", ["info", "sky", "passes"])
+def test_a_picture_where_no_file_can_be_made_is_told_before_the_work(command: str, tmp_path: Path) -> None:
+    assert failed([*WITH_PICTURE[command], "--plot", "/proc/x.png"], tmp_path).code == "output.unwritable"
+
+
+def piped(arguments: list[str]) -> tuple[int, bytes, bytes]:
+    """Exit code, the first byte, and what went to stderr, of a command whose reader stops after that byte."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "skylift", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        # A page: so small that the command cannot put all into the pipe and be gone.
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        first = process.stdout.read(1)
+        process.stdout.close()
+        said = process.stderr.read()
+        return process.wait(), first, said
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="pipes have one size here")
+@pytest.mark.parametrize("arguments", [["gateways"], ["gateways", "--json"], ["catalogue", "presets"]])
+def test_a_reader_who_has_seen_enough_is_nobodys_fault(arguments: list[str]) -> None:
+    """`skylift ... | head -1`: more than the pipe holds is still to come."""
+    code, first, said = piped(arguments)
+    assert first
+    assert (code, said) == (0, b"")
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_no_id_is_cut_in_a_table(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    document = json.loads(CliRunner().invoke(app, ["gateways", "--json"]).stdout)
+    shown = CliRunner().invoke(app, ["gateways"]).stdout
+    ids = [site["id"] for key in ("gateways", "pops") for site in document[key]]
+    assert len(ids) > 50
+    words = set(shown.split())
+    assert [one for one in ids if one not in words] == []
+
+
+@pytest.mark.parametrize("option", ["--region", "--except"])
+def test_a_region_file_of_another_kind_says_which_it_must_be(option: str, tmp_path: Path) -> None:
+    area = tmp_path / "area.kml"
+    area.write_text("<kml/>")
+    region = [] if option == "--region" else ["--region", "MT"]
+    error = failed(["plan", "capacity", *region, option, str(area)], tmp_path)
+    assert error.code == "area.suffix"
+    assert "area.kml" in error.thing
+    assert ".geojson" in error.rule
+
+
+def test_no_id_of_the_office_is_cut(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from skylift.cli.office import _table
+
+    monkeypatch.setenv("COLUMNS", "60")
+    one = "trm_01hzx4q7m8k2v9p3r5t6w7y8za"
+    _table([{name: one for name in ("id", "region", "account")}], ("id", "region", "account"))
+    shown = "".join(
+        line.strip("│┃ \n").split("│")[0].strip() for line in capsys.readouterr().out.splitlines()
+    )
+    assert one in shown

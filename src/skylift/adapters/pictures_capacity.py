@@ -247,7 +247,7 @@ def _hours(axes: Any, curves: _Curves, tracked: bool) -> None:
     axes.set_xlabel("hours after the start")
     axes.set_ylabel("served, Gbit/s")
     axes.set_title("Hour by hour", loc="left", fontsize=11)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    _whole_hours(axes, max((len(report.summary["hours"]) for report, _, _ in curves), default=1))
     _plain(axes, 1.12 * top)
     if tracked:
         other = axes.twinx()
@@ -261,3 +261,10 @@ def _hours(axes: Any, curves: _Curves, tracked: bool) -> None:
         axes.legend(handles=handles, frameon=False, fontsize=9, loc="lower right")
     else:
         _legend(axes, loc="best")
+
+
+def _whole_hours(axes: Any, hours: int) -> None:
+    """Ticks at whole hours alone, also where there is but one."""
+    step = next((s for s in (1, 2, 3, 4, 6, 12) if hours / s <= 12), 24)
+    axes.set_xlim(-0.5, hours - 0.5)
+    axes.set_xticks(range(0, hours, step))

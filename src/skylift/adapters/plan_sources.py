@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -61,6 +62,8 @@ LATER_SYSTEM = "starlink-2026"
 PACKAGED_OPERATOR = "Starlink"
 # Twice Russia at the default resolution. Each takes about 15 kB of memory.
 MOST_CELLS = 150_000
+# How a file is named, and no country: with a folder, or with an ending.
+_FILE = re.compile(r"/|\.[A-Za-z0-9]{2,8}$")
 # Elements this old say where the planes are and no longer where in them the satellites are.
 SHIFT_BEYOND_US = 7 * US_PER_DAY
 
@@ -287,6 +290,7 @@ def _demand(sources: PlanSources, region: Region, notes: list[str]) -> Demand:
 
 
 def _left_out(area: str) -> Outline:
+    _check_suffix(area, "--except")
     return read_outline(Path(area)) if _is_geojson(area) else packaged_area(area)
 
 
@@ -294,7 +298,20 @@ def _is_geojson(text: str) -> bool:
     return text.lower().endswith((".json", ".geojson"))
 
 
+def _check_suffix(text: str, option: str) -> None:
+    """Refuses a file of another kind, which would be looked for among names and not be found there."""
+    if _is_geojson(text) or not (_FILE.search(text) or Path(text).is_file()):
+        return
+    raise Refused(
+        "area.suffix",
+        f"{option} {Path(text).name[:60]!r}",
+        "a file of an area is GeoJSON, and ends in .geojson or .json",
+        "rename it if it is GeoJSON; else save the area as such",
+    )
+
+
 def _outline(region: str) -> Outline:
+    _check_suffix(region, "--region")
     return read_outline(Path(region)) if _is_geojson(region) else country_outline(region)
 
 

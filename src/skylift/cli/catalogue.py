@@ -68,6 +68,7 @@ def presets(as_json: bool = typer.Option(False, "--json", help=JSON_HELP)) -> No
     for row in rows:
         table = Table("shell", "planes", "km", "deg", "F", "F is", "nearest km", title_justify="left")
         table.title = f"{row['preset']}: {row['title']}"
+        table.columns[0].overflow = "fold"
         for shell in row["shells"]:
             table.add_row(
                 shell["name"],

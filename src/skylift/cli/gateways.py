@@ -72,20 +72,21 @@ def _print(segment: GroundSegment) -> None:
     from rich.table import Table
 
     console = Console()
-    # What the other columns leave; rich would rather drop short columns than shorten a long one.
-    room = max(16, console.width - 64)
     for title, sites in (("gateways", segment.gateways), ("points of presence", segment.pops)):
         table = Table(title=f"{len(sites)} {title}", title_justify="left", box=SIMPLE)
-        for column in ("id", "since"):
-            table.add_column(column, no_wrap=True)
+        # An id is never cut. What the other columns leave is for the source: rich would rather drop short
+        # columns than shorten a long one.
+        longest = max((len(_marked(site)) for site in sites), default=2)
+        room = max(16, console.width - longest - 42)
+        table.add_column("id", no_wrap=True, min_width=longest)
+        table.add_column("since", no_wrap=True)
         for column in ("known to", "dishes"):
             table.add_column(column, justify="right", no_wrap=True)
         table.add_column("source", no_wrap=True)
         for site in sites:
             common = _common(site)
             antennas = str(getattr(site, "antennas", ""))
-            doubt = " (in doubt)" if getattr(site, "in_doubt", False) else ""
-            name = escape(site.id + doubt)
+            name = escape(_marked(site))
             since = (common["since"] or "unknown")[:10]
             known = f"{site.accuracy_m / 1e3:g} km"
             table.add_row(name, since, known, antennas, escape(site.source[:room]))
@@ -95,3 +96,7 @@ def _print(segment: GroundSegment) -> None:
         console.print(f"left out: {count} {escape(why)}")
     for note in segment.notes:
         console.print(escape(note))
+
+
+def _marked(site: Any) -> str:
+    return f"{site.id} (in doubt)" if getattr(site, "in_doubt", False) else str(site.id)

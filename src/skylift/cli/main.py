@@ -29,6 +29,7 @@ COMMAND_MODULES: tuple[str, ...] = (
     "catalogue",
     "simulate",
     "outages",
+    "dish",
     "run",
     "cells",
     "gateways",
@@ -75,9 +76,12 @@ def main() -> None:
         code = app(standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        # `skylift ... | head`: the reader has seen enough. Without this, Python complains at exit.
-        sys.stderr.close()
-        sys.exit(1)
+        _end_quietly()
+    except SystemExit as error:
+        # So rich and typer answer a broken pipe; anything else that ends here is meant.
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        _end_quietly()
     except typer.Abort:
         sys.exit(1)
     except SystemError as error:
@@ -88,6 +92,15 @@ def main() -> None:
     except (typer.TyperException, SkyliftError, MemoryError, OSError) as error:
         _fail(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end_quietly() -> NoReturn:
+    """`skylift ... | head`: the reader has seen enough, and that is nobody's fault.
+
+    What still waits to be written goes nowhere: at exit Python would complain that it cannot be.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    sys.exit(0)
 
 
 def _fail(error: Exception) -> NoReturn:

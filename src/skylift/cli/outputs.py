@@ -20,6 +20,7 @@ def check_picture(plot: Path | None, suffixes: tuple[str, ...] = PICTURES) -> No
         raise Refused("picture.folder", "--plot", "its folder does not exist", "create the folder first")
     if plot.is_dir():
         raise Refused("picture.is-folder", "--plot", "it is a folder", "name a file in it")
+    _check_writable(plot, "--plot")
 
 
 def check_output(out: Path | None) -> None:
@@ -34,3 +35,28 @@ def check_output(out: Path | None) -> None:
         raise Refused(
             "output.folder", "the output file", "its folder does not exist", "create the folder first"
         )
+    _check_writable(out, "the output file")
+
+
+def _check_writable(path: Path, thing: str) -> None:
+    """Makes a file beside `path` and takes it away again, as writing it will: rights alone do not tell.
+
+    A device or a pipe, such as /dev/stdout, is written into when the time comes.
+    """
+    import tempfile
+
+    from skylift.base.errors import Unavailable
+
+    if path.exists() and not path.is_file():
+        return
+    try:
+        with tempfile.NamedTemporaryFile(prefix=f".{path.stem[:40]}-", dir=path.absolute().parent):
+            pass
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise Unavailable(
+            "output.unwritable",
+            thing,
+            f"no file can be made in its folder ({reason})",
+            "choose a folder that you may write to, with space left",
+        ) from None

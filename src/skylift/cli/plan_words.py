@@ -176,7 +176,7 @@ def _gateways(summary: dict[str, Any]) -> Any:
 
     known, serving = summary["gateways"]["known"], summary["gateways"]["serving"]
     table = Table(box=SIMPLE)
-    table.add_column(f"gateway ({len(serving)} of {known} serve)", no_wrap=True)
+    table.add_column(f"gateway ({len(serving)} of {known} serve)", overflow="fold")
     for name in ("antennas", "satellites", "Gbit/s"):
         table.add_column(name, justify="right")
     for row in serving[:12]:

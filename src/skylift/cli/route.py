@@ -229,9 +229,9 @@ def _table(documents: list[dict[str, Any]]) -> str:
     table = Table(box=SIMPLE)
     for heading in ("instant", "delay ms", "hops"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("path")
+    table.add_column("path", overflow="fold")
     if documents and "gateway" in documents[0]:
-        table.add_column("gateway")
+        table.add_column("gateway", overflow="fold")
     for document in documents:
         delay = "no route" if document["delay_us"] is None else f"{document['delay_us'] / 1e3:.3f}"
         mark = "* " if document["path_changed"] else "  "

@@ -93,7 +93,7 @@ def _say(outcome: Outcome, out: Path, schedule: Path | None) -> None:
     for warning in summary["warnings"]:
         sys.stderr.write(f"note: {warning}\n")
     table = Table(title=escape(f"{summary['title']}: {summary['slots']} slots from {summary['start']}"))
-    table.add_column("terminal")
+    table.add_column("terminal", overflow="fold")
     with_rates = summary.get("rates") is not None
     for heading in (
         "available", "while active", "RTT ms", "handovers/h", *(("down Mbit/s", "up") if with_rates else ()),
