@@ -154,7 +154,7 @@ def test_no_id_of_the_office_is_cut(
 
     monkeypatch.setenv("COLUMNS", "60")
     one = "trm_01hzx4q7m8k2v9p3r5t6w7y8za"
-    _table([{name: one for name in ("id", "region", "account")}], ("id", "region", "account"))
+    _table([dict.fromkeys(("id", "region", "account"), one)], ("id", "region", "account"))
     shown = "".join(
         line.strip("│┃ \n").split("│")[0].strip() for line in capsys.readouterr().out.splitlines()
     )
