@@ -41,6 +41,7 @@ def run_demo(wanted: DemoRun) -> None:
     from skylift.base.units import US_PER_DAY
     from skylift.cli.run import address_of, end, prepare_data_dir, say_ready
     from skylift.service.rooms import ROOMS
+    from skylift.twin.permit import Serve
 
     _refuse(wanted)
     story = packaged_story()
@@ -57,7 +58,12 @@ def run_demo(wanted: DemoRun) -> None:
             typer.echo(f"DEMO: skylift listens on {url} and computes the first slot ...", err=True)
             start_of_day_us = clock.now() // US_PER_DAY * US_PER_DAY
             settings = SkySettings(
-                clock, start_of_day_us, scenario_of(story), wanted.catalogue, wanted.gateways
+                clock,
+                start_of_day_us,
+                scenario_of(story),
+                wanted.catalogue,
+                wanted.gateways,
+                Serve.OFFICE,
             )
             service = Service(store, leap, lambda code: None, on_stage=partial(_say_stage, url, clock.speed))
             failed = serve(listening, settings, partial(say_ready, url), service)

@@ -38,7 +38,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """One call of the API; what each field means stands at the head of the story's file."""
 
     by: str
-    post: str
+    post: str = ""
     body: dict[str, Any] = {}
     at: datetime | None = None
     keep: str = ""
@@ -46,7 +46,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     expect: str = ""
     each: tuple[str, ...] = ()
     agree: tuple[str, ...] = ()
-    confirms: str = ""
+    awaits: tuple[str, ...] = ()
     done: str = ""
 
     @property
@@ -112,12 +112,15 @@ def _check(story: Story, source: str) -> None:
         raise _wrong(source, "the first persona is an operator: it brings in the others")
     known, last_us = set(story.names), story.begins_us
     for chapter, step in story.steps():
-        where = f"step {step.post!r}"
+        where = f"step {step.post or step.awaits}"
+        if bool(step.post) is bool(step.awaits):
+            raise _wrong(source, f"{where}: a step posts something, or awaits something")
         if step.by not in roles or any(roles.get(id) is not Role.APPROVER for id in step.agree):
             raise _wrong(source, f"{where}: by and agree name personas, and approvers agree")
         unknown = names_in(step, step.post, step.body) - known
-        if unknown | (set(step.each) - known):
-            raise _wrong(source, f"{where}: nothing is known by the name {sorted(unknown)[:1]}")
+        unknown |= {*step.each, *step.awaits} - known
+        if unknown:
+            raise _wrong(source, f"{where}: nothing is known by the name {min(unknown)!r}")
         if chapter and (step.at_us is None or step.at_us < last_us):
             raise _wrong(source, f"{where}: steps of chapters say when, one after the other")
         last_us = step.at_us or last_us

@@ -177,8 +177,9 @@ class Play:
 
     async def _do(self, step: Step, path: str, body: dict[str, Any], key: str) -> tuple[str, str]:
         """How it went, and by which code it was refused. Raises _Stuck for what the story does not expect."""
-        if step.confirms:
-            body["command"] = await self._command(step.by, path.rpartition("/")[0])
+        if step.awaits:
+            await self._served(step)
+            return "done", ""
         try:
             done = await self._post(step.by, path, body, key)
             if step.agree and "needed" in done:
@@ -193,12 +194,15 @@ class Play:
             self._stage.kept.names[step.keep] = str(done["id"])
         return "done", ""
 
-    async def _command(self, by: str, thing: str) -> str:
-        _, shown = await self._ask("GET", by, thing)
-        pending = shown.get("commands", {}).get("pending", [])
-        if not pending:
-            raise _Stuck("demo.no-command", "nothing waits for its network")
-        return str(pending[0]["id"])
+    async def _served(self, step: Step) -> None:
+        """Until the sky has served each of them. Raises _Stuck where patience ends before."""
+        until_s = time.monotonic() + self._stage.story.patience_s
+        for name in step.awaits:
+            path = f"terminals/{self._stage.kept.names[name]}"
+            while (await self._ask("GET", step.by, path))[1].get("served_at") is None:
+                if time.monotonic() >= until_s:
+                    raise _Stuck("demo.not-served", "no slot has served it")
+                await asyncio.sleep(LOOK_EVERY_S)
 
     async def _together(
         self, step: Step, path: str, body: dict[str, Any], waiting: dict[str, Any], key: str
