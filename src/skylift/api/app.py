@@ -18,7 +18,7 @@ from skylift.api.demo.mark import Mark, describe
 from skylift.api.demo.stage import Stage
 from skylift.api.errors import add_handlers, problem
 from skylift.api.guard import Guard
-from skylift.api.office import personal, serving, things, tokens, webhooks
+from skylift.api.office import feeds, personal, serving, things, tokens, webhooks
 from skylift.api.office.desk import Desk
 from skylift.api.office.door import Door
 from skylift.api.office.gate import Gate
@@ -127,11 +127,12 @@ def _add_office(app: FastAPI, desk: Desk, open_sky: bool) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            document = add_doors(of_sky(), doors, TABLE)
+            document = add_doors(of_sky(), [*doors, *feeds.described()], TABLE)
             app.openapi_schema = describe(document) if app.state.demo else document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+    feeds.Feeds(desk).add_to(app)
 
     async def set_up(request: Request) -> Response:
         return Response(setup_page(), media_type="text/html; charset=utf-8")

@@ -42,6 +42,14 @@ MOST_KNOWN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
+class Public:
+    """What everybody is told of this service: where it is for them, and who speaks."""
+
+    url: str = "http://127.0.0.1:8480"
+    author: str = "skylift"
+
+
+@dataclass(frozen=True, slots=True)
 class Holder:
     """Whoever holds a token, as the store says now."""
 
@@ -63,6 +71,7 @@ class Desk:
         self.writer = GroupWriter(store)
         self.facts = Facts(store)
         self.sender = Sender()
+        self.public = Public()
         self.setup_code = ""
         self.closed = False
         self._readers = ThreadPoolExecutor(READERS, "store-reader")

@@ -123,6 +123,7 @@ class Door:
     also     properties of the body beside those of its type
     answers  status -> type of the document, or its schema
     upload   media types of a file that is the body, where it is one
+    revalidates  the answer has an ETag, and is not sent again to whoever has it already
     """
 
     method: str
@@ -137,6 +138,7 @@ class Door:
     open_to_all: bool = False
     id_kind: str = ""
     upload: tuple[str, ...] = ()
+    revalidates: bool = False
 
 
 def read_json(text: bytes) -> Any:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from skylift.api.demo.guard import refuse_real
 from skylift.api.errors import problem
+from skylift.api.office.conditional import conditional, weak_etag
 from skylift.api.office.cookies import session_secret
 from skylift.api.office.desk import Desk, not_known
 from skylift.api.office.door import ID, Call, Door
@@ -81,9 +82,13 @@ class Gate:
                 refuse_real(door)
             if door.id_kind and not ID.fullmatch(id):
                 raise missing(door.id_kind)
-            return await door.handler(Call(self._desk, request, door, actor, hashed, id))
+            response = await door.handler(Call(self._desk, request, door, actor, hashed, id))
         except SkyliftError as error:
             return said(error)
+        if not door.revalidates:
+            return response
+        response.headers.setdefault("ETag", weak_etag(bytes(response.body)))
+        return conditional(request.headers, response)
 
     async def _known(self, headers: Headers, session: str = "") -> tuple[Actor, str]:
         # The sky only tells: there a page's own cookie will do. What changes anything takes the header, which

@@ -31,6 +31,13 @@ PROBLEM = {
     },
     "required": ["type", "title", "status", "detail", "error"],
 }
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "ETags of answers that you have; 304 where this one is among them.",
+    "schema": {"type": "string"},
+}
 _WHEN = {
     400: "The body, a header or a parameter cannot be read.",
     401: "The token is missing or does not work.",
@@ -130,7 +137,7 @@ def _operation(door: Door, names: dict[type, str], schemas: dict[str, Any]) -> d
     operation: dict[str, Any] = {
         "tags": [door.tag],
         "summary": door.says,
-        "operationId": re.sub(r"[^a-z0-9]+", "_", f"{door.method.lower()}{door.path[7:]}").strip("_"),
+        "operationId": _name(door),
         "responses": {str(status): _answer(kind, names) for status, kind in sorted(door.answers.items())},
     }
     for status in _statuses(door):
@@ -141,6 +148,9 @@ def _operation(door: Door, names: dict[type, str], schemas: dict[str, Any]) -> d
     if not door.open_to_all:
         operation["security"] = [{"token": []}]
     parameters = [_parameter(parameter) for parameter in door.parameters]
+    if door.revalidates:
+        parameters.append(_IF_NONE_MATCH)
+        operation["responses"]["304"] = {"description": "You have it already."}
     if "{id}" in door.path:
         said = {"type": "string", "pattern": "^[a-z]{2,4}_[A-Za-z0-9_-]{1,60}$"}
         parameters.insert(0, {"name": "id", "in": "path", "required": True, "schema": said})
@@ -159,6 +169,11 @@ def _operation(door: Door, names: dict[type, str], schemas: dict[str, Any]) -> d
     return operation
 
 
+def _name(door: Door) -> str:
+    path = door.path.removeprefix("/api/v1")
+    return re.sub(r"[^a-z0-9]+", "_", f"{door.method.lower()}{path}").strip("_")
+
+
 def _statuses(door: Door) -> list[int]:
     reads = door.method == "GET"
     left_out = {409, 413, 422} if reads else set()
@@ -170,8 +185,8 @@ def _statuses(door: Door) -> list[int]:
 def _answer(kind: Any, names: dict[type, str]) -> dict[str, Any]:
     if isinstance(kind, type):
         content = {"application/json": {"schema": _ref(names[kind])}}
-    elif "text/event-stream" in kind:
-        content = {"text/event-stream": {"schema": kind["text/event-stream"]}}
+    elif any("/" in name for name in kind):
+        content = {media_type: {"schema": schema} for media_type, schema in kind.items()}
     else:
         content = {"application/json": {"schema": kind}}
     return {"description": "Done.", "content": content}

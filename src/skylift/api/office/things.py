@@ -246,6 +246,7 @@ def doors(table: VerbTable) -> list[Door]:
                 room.kind,
                 {200: page_schema(name)},
                 parameters=LIST_PARAMETERS,
+                revalidates=True,
             ),
             Door(
                 "GET",
@@ -255,6 +256,7 @@ def doors(table: VerbTable) -> list[Door]:
                 room.kind,
                 {200: one},
                 id_kind=room.kind,
+                revalidates=True,
             ),
         ]
         found += [verb_door(verb, base, one) for verb in table.of_kind(room.kind) if not verb.own_door]

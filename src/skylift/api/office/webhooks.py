@@ -98,6 +98,7 @@ def doors(sender: Sender, head: Any) -> list[Door]:
             "webhook",
             {200: WebhookDeliveries},
             id_kind="webhook",
+            revalidates=True,
         ),
         Door(
             "GET", "/api/v1/webhook-kinds", kinds, "What a webhook can tell.", "journal", {200: WebhookKinds}

@@ -44,13 +44,26 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
+    """urn: stays the same wherever the feed stands (RFC 4287, section 4.2.6)."""
+
     id: str
+    urn: str
     url: str
     title: str
     text: str
     kind: str
     published_at: InstantUs
     updated_at: InstantUs
+
+
+def updated_at(statements: Iterable[Statement], otherwise: InstantUs) -> InstantUs:
+    """When a feed of these last changed; `otherwise` where none of them ever stood in one."""
+    times = [
+        statement.withdrawn_at or statement.published_at
+        for statement in statements
+        if statement.published_at is not None
+    ]
+    return max((at for at in times if at is not None), default=otherwise)
 
 
 def atom(feed: Feed, statements: Iterable[Statement], at: InstantUs) -> str:
@@ -65,7 +78,7 @@ def atom(feed: Feed, statements: Iterable[Statement], at: InstantUs) -> str:
     _add(root, "link", rel="alternate", href=feed.home_url)
     for entry in entries:
         one = _add(root, "entry")
-        _add(one, "id", entry.url)
+        _add(one, "id", entry.urn)
         _add(one, "title", entry.title)
         _add(one, "published", format_instant(entry.published_at))
         _add(one, "updated", format_instant(entry.updated_at))
@@ -87,7 +100,7 @@ def json_feed(feed: Feed, statements: Iterable[Statement]) -> str:
         "authors": [{"name": feed.author}],
         "items": [
             {
-                "id": entry.url,
+                "id": entry.urn,
                 "url": entry.url,
                 "title": entry.title,
                 "content_text": entry.text,
@@ -119,6 +132,7 @@ def _entry(feed: Feed, statement: Statement) -> _Entry | None:
         updated_at = statement.withdrawn_at
     return _Entry(
         statement.id,
+        f"urn:skylift:statement:{statement.id}",
         f"{feed.home_url.rstrip('/')}/statements/{statement.id}",
         _marked(feed, title[:LONGEST]),
         _marked(feed, text),
