@@ -30,7 +30,7 @@ from skylift.api.demo.stage import Stage
 from skylift.api.guard import loopback_address
 from skylift.api.obeying import Obedience
 from skylift.api.office.delivering import Deliveries
-from skylift.api.office.desk import Desk
+from skylift.api.office.desk import Desk, Public
 from skylift.api.office.logins import make_setup_code
 from skylift.api.state import LiveState
 from skylift.base.errors import Refused, SkyliftError, Unavailable
@@ -78,6 +78,7 @@ class Service:
     leap      lets a simulated clock leap ahead by microseconds; None for the wall's
     open_sky  whether the sky is shown without a login: on loopback alone
     sender    how webhooks are told
+    public    what everybody is told of it; None: that it is where it listens
     on_setup  told the code of the first operator, where there is nobody yet
     on_stage  told of a demo's stage before its story begins
     """
@@ -88,6 +89,7 @@ class Service:
     tls: Tls | None = None
     open_sky: bool = True
     sender: Sender = field(default_factory=Sender)
+    public: Public | None = None
     on_stage: Callable[[Stage], None] = lambda stage: None
 
 
@@ -189,6 +191,19 @@ def _server(app: FastAPI, tls: Tls | None) -> _Server:
     )
 
 
+def _url(listening: socket.socket, scheme: str) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _desk(listening: socket.socket, settings: SkySettings, state: LiveState, service: Service) -> Desk:
+    desk = Desk(service.store, settings.clock, _leaper(state, service.leap))
+    if not desk.store.is_demo:
+        desk.sender = service.sender
+    desk.public = service.public or Public(_url(listening, "https" if service.tls else "http"))
+    return desk
+
+
 def _leaper(state: LiveState, leap: Callable[[int], None] | None) -> Callable[[int], None] | None:
     """Lets the clock leap, and the streams of slots with it."""
     if leap is None:
@@ -235,9 +250,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     began = loop.time()
     state = LiveState(settings.clock)
-    desk = Desk(service.store, settings.clock, _leaper(state, service.leap))
-    if not desk.store.is_demo:
-        desk.sender = service.sender
+    desk = _desk(listening, settings, state, service)
     app = create_app(state, desk, service.open_sky)
     server = _server(app, service.tls)
     sky_is_ready = asyncio.Event()

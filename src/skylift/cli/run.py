@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -73,6 +74,17 @@ def run(
             show_default="none",
         ),
     ] = "",
+    public_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SKYLIFT_PUBLIC__URL",
+            help="Where the public reads its feeds and pages, as they name themselves.",
+            show_default="where it listens",
+        ),
+    ] = None,
+    public_author: Annotated[
+        str, typer.Option(envvar="SKYLIFT_PUBLIC__AUTHOR", help="Who speaks in its feeds.")
+    ] = "skylift",
     clock: Annotated[
         ClockKind | None, typer.Option(help="Whose time to run on.", show_default="wall")
     ] = None,
@@ -101,6 +113,7 @@ def run(
     from skylift.adapters.clock import SimulatedClock, make_clock
     from skylift.adapters.sky_process import SkySettings
     from skylift.adapters.webhooks import Sender, read_networks
+    from skylift.api.office.desk import Public
     from skylift.api.server import Address, Service, listen
     from skylift.api.server import serve as serve_until_stopped
     from skylift.base.instants import parse_instant
@@ -120,7 +133,8 @@ def run(
             typer.echo(f"on a simulated clock, {running.speed:g} times as fast as the wall's", err=True)
         start_of_day_us = running.now() // US_PER_DAY * US_PER_DAY
         settings = SkySettings(running, start_of_day_us, scenario, catalogue, gateways, serve)
-        service = Service(store, leap, partial(_say_setup, url), tls, loopback, sender)
+        public = Public(_public(public_url) or url, public_author)
+        service = Service(store, leap, partial(_say_setup, url), tls, loopback, sender, public)
         failed = serve_until_stopped(listening, settings, partial(say_ready, url), service)
     end(failed)
 
@@ -133,6 +147,17 @@ def end(failed: Failed | None) -> None:
         error.exit_code = 2 if failed.refused else 1
         raise error
     typer.echo("skylift has stopped", err=True)
+
+
+def _public(url: str | None) -> str:
+    from skylift.base.errors import Refused
+
+    plain = (url or "").rstrip("/")
+    if plain and not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]/_~-]{1,200}", plain):
+        raise Refused(
+            "public.url", "--public-url", "it is an address", "write for example https://example.org"
+        )
+    return plain
 
 
 def _tls(certificate: Path | None, key: Path | None) -> Tls | None:
