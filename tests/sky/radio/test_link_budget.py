@@ -28,6 +28,7 @@ from skylift.sky.radio.path_loss import free_space_loss_db, slant_range_m
 from skylift.sky.radio.power import MASKS, eirp_limit_dbw, ka_mask
 from skylift.sky.radio.systems import Link
 from skylift.sky.radio.waveform import Ofdm, SingleCarrier
+from skylift.sky.schedule.supply import Radio
 
 VECTORS = tomllib.loads(
     (Path(__file__).parents[2] / "vectors" / "del-portillo-2019.toml").read_text(encoding="utf-8")
@@ -253,3 +254,39 @@ def test_arrays_give_what_single_links_give() -> None:
         )
         assert all_at_once.c_ni_db[k] == pytest.approx(float(alone.c_ni_db))
         assert all_at_once.rate_bps[k] == pytest.approx(float(alone.rate_bps))
+
+
+@given(st.sampled_from(system_names()), st.floats(5.0, 90.0), st.floats(0.9, 1.6))
+def test_the_mask_holds_for_all_that_a_satellite_sends_to_one_place(
+    name: str, elevation_deg: float, stretch: float
+) -> None:
+    """Article 21 limits the flux of a satellite, not that of a polarisation: what two send at once adds up.
+
+    The flux is worked out by hand, per megahertz, from the EIRP of the budget and the distance.
+    """
+    system = packaged_system(name)
+    radio = Radio(system, {d: modcods_of(link) for d, link in system.links.items()})
+    link, modcods = radio.link("down")
+    if link.mask is None:
+        return
+    elevation_rad = math.radians(elevation_deg)
+    range_m = float(slant_range_m(link.altitude_m, elevation_rad)) * stretch
+    eirp_dbw = float(link_budget(link, modcods, elevation_rad, range_m).eirp_dbw)
+    lit = sum(beams > 0 for beams in system.beams_per_polarisation) if name != "oneweb" else 1
+    watts_per_mhz = lit * 10 ** (eirp_dbw / 10) / (link.bandwidth_hz / 1e6)
+    flux_dbw = 10 * math.log10(watts_per_mhz / (4 * math.pi * range_m**2))
+    assert flux_dbw <= float(link.mask.limit_dbw_per_m2(elevation_rad)) + 1e-9
+
+
+def test_a_second_polarisation_halves_what_each_may_send() -> None:
+    """3 dB of each beam (U. Speidel, Bufferbloat list, 28 January 2026) where the mask decides."""
+    link = packaged_system("starlink-2022").links["down"]
+    both = replace(link, flux_polarisations=2)
+    one, two = (link_budget(x, modcods_of(x), math.pi / 2, 550e3) for x in (link, both))
+    assert float(one.eirp_dbw - two.eirp_dbw) == pytest.approx(10 * math.log10(2))
+    assert 2 * float(two.rate_bps) > float(one.rate_bps)
+    # Where the satellite's own power decides, there is nothing to share.
+    low, same = (
+        float(link_budget(x, modcods_of(x), math.radians(25), 1123e3).eirp_dbw) for x in (link, both)
+    )
+    assert low == same == pytest.approx(36.7, abs=0.05)

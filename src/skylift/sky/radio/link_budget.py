@@ -82,6 +82,7 @@ def link_budget(
     limit_dbw = np.full(shape, np.inf)
     if link.mask is not None:
         limit_dbw = eirp_limit_dbw(link.mask, elevation_rad, range_m, link.bandwidth_hz)
+        limit_dbw = limit_dbw - 10.0 * np.log10(link.flux_polarisations)
     eirp_dbw = np.minimum(link.eirp_dbw, limit_dbw)
     fspl_db = free_space_loss_db(range_m, link.frequency_hz)
     scan_db = scan_loss_db(off_boresight_rad, link.scan_exponent)

@@ -28,8 +28,9 @@ class PowerFluxMask:
     """Greatest power flux density at the ground, per `reference_hz`, over the angle of arrival.
 
     `low` up to 5 degrees, `high` from 25 degrees on, between them linear in degrees. Radio Regulations,
-    Article 21, Table 21-4. That of 10.7-11.7 GHz was read in 47 CFR 25.208(b), which repeats it; the other
-    two were not read in the original (docs/why/009-link-budget.md).
+    Article 21, Table 21-4. It limits all that one satellite sends to a place within the reference bandwidth:
+    both polarisations, where it lights a place in both (docs/why/009-link-budget.md). That of 10.7-11.7 GHz
+    was read in 47 CFR 25.208(b), which repeats it; the other two were not read in the original.
     """
 
     name: str

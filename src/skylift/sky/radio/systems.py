@@ -23,7 +23,7 @@ MODCOD_TABLES = tuple(MODULATIONS)
 _MASK_NAMES = ("none", *MASKS, "17.7-19.3 GHz")
 
 _SYSTEM_KEYS = ("name", "year", "source", "altitude_km", "minimum_elevation_deg", "satellite", "link")
-_SATELLITE_KEYS = ("source", "beams_per_polarisation")
+_SATELLITE_KEYS = ("source", "beams_per_polarisation", "flux_polarisations")
 LINK_KEYS = (
     "source",
     "ground_antenna",
@@ -37,6 +37,7 @@ LINK_KEYS = (
     "eirp_dbw",
     "eirp_range_dbw",
     "power_flux_mask",
+    "flux_polarisations",
     "satellites_in_system",
     "receive_gain_dbi",
     "receive_diameter_m",
@@ -77,6 +78,8 @@ class Link:
 
     eirp_dbw             per channel, as the transmitter could radiate it; the mask may allow less
     mask                 None where no power-flux mask holds (uplinks)
+    flux_polarisations   how many polarisations light one place at once and share what the mask allows: it
+                         limits all that a satellite sends there (docs/why/009)
     g_over_t_db_k        of the receiver, toward its boresight, under a clear sky
     noise_temperature_k  of the receiver; what rain adds is relative to it
     scan_exponent        of the ground antenna, about its boresight; 0 for a steered dish
@@ -96,6 +99,7 @@ class Link:
     polarisations: int
     eirp_dbw: float
     mask: PowerFluxMask | None
+    flux_polarisations: int
     satellites_in_system: int
     receive_gain_dbi: float
     receive_diameter_m: float
@@ -122,6 +126,7 @@ class RadioSystem:
     """One system in one year; `links` by direction (down, up, gateway-up, gateway-down, ...).
 
     beams_per_polarisation  of one satellite toward users, at once; one channel is lit once in a polarisation
+    flux_polarisations      how many of these may light one place on one channel at once (`Link`)
     """
 
     name: str
@@ -130,6 +135,7 @@ class RadioSystem:
     minimum_elevation_deg: float
     links: Mapping[str, Link]
     beams_per_polarisation: tuple[int, int]
+    flux_polarisations: int
 
     def link(self, direction: str) -> Link:
         """One of its links. Raises Refused with the directions that there are."""
@@ -160,6 +166,7 @@ def radio_system(text: str, source: str) -> RadioSystem:
         minimum_elevation_deg=root.number("minimum_elevation_deg", minimum=0, maximum=90),
         links=links,
         beams_per_polarisation=_beams(root, links),
+        flux_polarisations=_flux_polarisations(root, links),
     )
 
 
@@ -180,6 +187,12 @@ def _beams(root: StrictTable, links: Mapping[str, Link]) -> tuple[int, int]:
             "write for example [8, 8]",
         )
     return int(beams[0]), int(beams[1])
+
+
+def _flux_polarisations(root: StrictTable, links: Mapping[str, Link]) -> int:
+    """As the file says; else as many as have beams."""
+    lit = sum(beams > 0 for beams in _beams(root, links))
+    return root.table("satellite", _SATELLITE_KEYS).whole("flux_polarisations", lit, minimum=1, maximum=2)
 
 
 def overridden(link: Link, settings: Mapping[str, Any], source: str) -> Link:
@@ -234,6 +247,9 @@ def _link(name: str, table: StrictTable, base: Link | None, altitude_km: float) 
         polarisations=table.whole("polarisations", base.polarisations if base else 1, minimum=1, maximum=2),
         eirp_dbw=number("eirp_dbw", -60.0, 120.0),
         mask=_mask(table, base, satellites),
+        flux_polarisations=table.whole(
+            "flux_polarisations", base.flux_polarisations if base else 1, minimum=1, maximum=2
+        ),
         satellites_in_system=satellites,
         receive_gain_dbi=gain_dbi,
         receive_diameter_m=diameter_m,

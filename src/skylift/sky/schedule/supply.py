@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,11 @@ class Radio:
     modcods: Mapping[str, ModcodTable]
 
     def link(self, direction: str) -> tuple[Link, ModcodTable]:
-        return self.system.link(direction), self.modcods[direction]
+        """A link as schedules use it: a place may be lit in all polarisations, which share the flux there."""
+        link = self.system.link(direction)
+        if direction == "down":
+            link = replace(link, flux_polarisations=self.system.flux_polarisations)
+        return link, self.modcods[direction]
 
     def feeders(self) -> tuple[str, ...]:
         """The directions from gateway to satellite: Ka, and E band where the system has it."""
