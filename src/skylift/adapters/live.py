@@ -184,6 +184,7 @@ class SlotDocuments:
             "time_shift_s": self._names.time_shift_us / US_PER_S,
             "links": link_rows(sky, links, before, self._names),
             "reasons": self._reasons(links),
+            "journal_sequence": None if self._office is None else max(self._office.sequence, 0),
         }
         return msgspec.json.encode(document)
 

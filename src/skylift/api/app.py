@@ -23,14 +23,15 @@ from skylift.api.office.desk import Desk
 from skylift.api.office.door import Door
 from skylift.api.office.gate import Gate
 from skylift.api.office.imports import Imports
+from skylift.api.office.links import Links
 from skylift.api.office.logins import Logins
 from skylift.api.office.openapi import add_doors
 from skylift.api.pages import docs_page, setup_page
 from skylift.api.positions import satellites_document
-from skylift.api.state import Kept, LiveState, not_ready
+from skylift.api.slots import event_id, slot_of
+from skylift.api.state import LiveState, not_ready
 from skylift.api.stream import MOST_STREAMS, LiveStream
 from skylift.base.errors import Refused, Unavailable
-from skylift.base.instants import format_instant, parse_instant
 from skylift.twin.office.table import TABLE
 
 STATIC = {
@@ -90,7 +91,7 @@ def create_app(state: LiveState, desk: Desk | None = None, open_sky: bool = True
     add_handlers(app)
     app.state.demo = desk is not None and desk.store.is_demo
     if desk is not None:
-        _add_office(app, desk, open_sky)
+        _add_office(app, desk, state, open_sky)
     app.add_middleware(Guard, loopback_only=open_sky)
     if app.state.demo:
         # Outermost: nothing leaves without it.
@@ -116,8 +117,8 @@ def office_doors(desk: Desk) -> list[Door]:
     ]
 
 
-def _add_office(app: FastAPI, desk: Desk, open_sky: bool) -> None:
-    doors = office_doors(desk)
+def _add_office(app: FastAPI, desk: Desk, state: LiveState, open_sky: bool) -> None:
+    doors = [*office_doors(desk), *Links(state).doors()]
     if app.state.demo:
         app.state.stage = Stage(desk, packaged_story())
         doors += demo.doors(app.state.stage)
@@ -167,26 +168,6 @@ def _add_health(app: FastAPI, state: LiveState) -> None:
         return _json({"status": "ready", "slot_at_us": present.at_us})
 
 
-def _slot(state: LiveState, at: str | None) -> Kept:
-    state.need_hello()
-    if at is None:
-        present = state.present()
-        if present is None:
-            raise not_ready(state.why_not_ready() or "no slot yet")
-        return present
-    kept = state.slot_at(int(at) if at.isdecimal() and at.isascii() else parse_instant(at, "at"))
-    if kept is not None:
-        return kept
-    oldest, newest = state.oldest_us, state.newest_us
-    held = f"from {format_instant(oldest)} to {format_instant(newest)}" if oldest and newest else "none yet"
-    raise Refused(
-        "slot.not_kept",
-        "the slot at the instant asked for",
-        f"only recent slots are kept: {held}",
-        "ask for one of these, or compute it with `skylift simulate`",
-    )
-
-
 def _add_links(app: FastAPI, state: LiveState) -> None:
     streams: set[LiveStream] = set()
 
@@ -197,7 +178,7 @@ def _add_links(app: FastAPI, state: LiveState) -> None:
         **_shape(models.Links, True),
     )
     async def links(at: Instant = None) -> Response:
-        return _json(_slot(state, at).links)
+        return _json(slot_of(state, at).links)
 
     @app.get(
         "/api/v1/live",
@@ -219,20 +200,7 @@ def _add_links(app: FastAPI, state: LiveState) -> None:
             raise Unavailable(
                 "stream.too_many", "the live stream", f"{MOST_STREAMS} streams are open", "close some of them"
             )
-        return LiveStream(state, _event_id(last_event_id), streams)
-
-
-def _event_id(text: str | None) -> int | None:
-    if text is None or text == "":
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
-        raise Refused(
-            "stream.event_id",
-            "Last-Event-ID",
-            "an event's id is a whole number",
-            "send the id as it was received",
-        )
-    return int(text)
+        return LiveStream(state, event_id(last_event_id), streams)
 
 
 def _add_terminals(app: FastAPI, state: LiveState) -> None:
@@ -262,7 +230,7 @@ def _add_documents(app: FastAPI, state: LiveState) -> None:
         terminal: Annotated[str | None, Query(description="Only those this terminal can see.")] = None,
         in_view: Annotated[bool, Query(description="Only those that any terminal can see.")] = False,
     ) -> Response:
-        kept = _slot(state, at)
+        kept = slot_of(state, at)
         report = kept.report
         if report is None:
             raise Refused(

@@ -100,6 +100,12 @@ class Links(Shape):
         description="By terminal: why the office bars it. Without a token, of somebody's terminal only what "
         "concerns its place.",
     )
+    journal_sequence: int | None = Field(
+        default=None, description="Number of the journal's row up to which all that was decided counts."
+    )
+    next: str | None = Field(
+        default=None, description="With a token: ask for the terminals `after` this id; null for no more."
+    )
 
 
 class Satellite(Shape):

@@ -32,22 +32,19 @@ _NUMBERS = (
 class OfficeSlot:
     """One slot: its columns, where each of the office's terminals stands in them, the reasons by number.
 
+    terminals  ids of those that are the office's alone, ascending
     row  of each terminal, by id, counting from the office's first; below 0: the scenario's, from its last
     """
 
     rows: OfficeRows
     row: Mapping[str, int]
+    terminals: Sequence[str]
     reasons: Sequence[Reasons]
 
     @property
     def size(self) -> int:
         """Bytes, about."""
         return sum(map(len, self.rows.columns.values())) + len(self.rows.why)
-
-    @property
-    def terminals(self) -> list[str]:
-        """Ids of those that are the office's alone, ascending."""
-        return sorted(id for id, row in self.row.items() if row >= 0)
 
     def why_down(self, terminal: str) -> int | None:
         """WhyDown of one of the office's; None for one that this sky does not have."""
@@ -108,7 +105,9 @@ def _row(at_us: int, id: str, row: int, columns: Mapping[str, Any], ground: Grou
 def _reasons(told: Sequence[Reasons], number: int) -> Reasons:
     if number < len(OWN_REASONS):
         return OWN_REASONS[number]
-    return told[number - len(OWN_REASONS)]
+    number -= len(OWN_REASONS)
+    # Of a sky that has begun anew meanwhile, the numbers mean nothing any more.
+    return told[number] if number < len(told) else ()
 
 
 def _shown(reasons: Reasons) -> list[dict[str, str]]:
@@ -124,6 +123,7 @@ class OfficeSlots:
         self._terminals: tuple[str, ...] = ()
         self._matched: tuple[str, ...] = ()
         self._row: dict[str, int] = {}
+        self._ids: list[str] = []
 
     def told(self, life: int, reasons: list[Reasons]) -> None:
         """The list of reasons of one life of the sky; it grows while that lasts."""
@@ -138,6 +138,7 @@ class OfficeSlots:
             self._terminals = self._terminals if rows.terminals is None else rows.terminals
             self._matched = rows.matched
             self._row = {id: row for row, id in enumerate(self._terminals) if id}
+            self._ids = sorted(self._row)
             self._row |= {id: row - len(self._matched) for row, id in enumerate(self._matched) if id}
         reasons = self._reasons if rows.life == self._life else []
-        return OfficeSlot(replace(rows, terminals=self._terminals), self._row, reasons)
+        return OfficeSlot(replace(rows, terminals=self._terminals), self._row, self._ids, reasons)

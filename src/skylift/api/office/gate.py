@@ -22,8 +22,8 @@ from skylift.twin.office.verbs import Actor
 
 PREFIX = "/api/v1/"
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9_-]{10,200})", re.ASCII | re.IGNORECASE)
-# Without a token this path gives the sky's own terminals, as it did before there was an office.
-SHARED = ("GET", "/api/v1/terminals")
+# Without a token these paths give what the sky's own terminals have, as they did before there was an office.
+SHARED = frozenset(("GET", f"/api/v1/{path}") for path in ("terminals", "links", "live"))
 
 
 class Gate:
@@ -46,7 +46,7 @@ class Gate:
             return
         methods, id = self._found(scope["path"])
         request = Request(scope, receive)
-        shared = (scope["method"], scope["path"]) == SHARED and "authorization" not in request.headers
+        shared = (scope["method"], scope["path"]) in SHARED and "authorization" not in request.headers
         if methods is None or shared:
             await self._sky(request, receive, send)
             return

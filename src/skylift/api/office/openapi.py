@@ -204,10 +204,12 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 def _either(sky: dict[str, Any], office: dict[str, Any]) -> dict[str, Any]:
     """One path with two meanings: with a token the office's, without one the sky's."""
-    with_token = office["responses"]["200"]["content"]["application/json"]["schema"]
-    without = sky["responses"]["200"]["content"]["application/json"]["schema"]
-    office["responses"]["200"]["content"]["application/json"]["schema"] = {"anyOf": [with_token, without]}
-    office["summary"] = f"With a token: {office['summary']} Without one, as /api/v1/sky/terminals."
+    content, without = (one["responses"]["200"]["content"] for one in (office, sky))
+    [kind] = content
+    schema = without[kind]["schema"]
+    if content[kind]["schema"] != schema:
+        content[kind]["schema"] = {"anyOf": [content[kind]["schema"], schema]}
+    office["summary"] = f"With a token: {office['summary']} Without one: {sky['summary']}"
     office["security"] = [{"token": []}, {}]
-    office["tags"] = [*sky["tags"], *office["tags"]]
+    office["tags"] = list(dict.fromkeys([*sky["tags"], *office["tags"]]))
     return office
