@@ -22,8 +22,12 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 IMPORTED_AS = {
     "argon2-cffi": "argon2",
+    "grpcio": "grpc",
+    "grpcio-reflection": "grpc_reflection.v1alpha.reflection_pb2",
     "matplotlib": "matplotlib.pyplot",
+    "protobuf": "google.protobuf.descriptor_pool",
     "pyarrow": "pyarrow.parquet",
+    "python-calamine": "python_calamine",
     "rich": "rich.table",
     "sgp4": "sgp4.api",
 }

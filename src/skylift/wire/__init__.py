@@ -1,0 +1,1 @@
+"""Real bytes: protocol engines that own no socket and no clock."""

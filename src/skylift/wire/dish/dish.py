@@ -1,0 +1,177 @@
+"""An emulated dish: told what the network did, told the time, it knows what a dish would know."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from skylift.base.geodesy import Place
+from skylift.base.link import WhyDown
+from skylift.wire.dish.history import US_PER_S, History
+from skylift.wire.dish.obstruction import BLOCKED, CLEAR, ObstructionMap
+from skylift.wire.dish.view import CAUSES, Cause, SlotView
+
+MINUTES_A_DAY = 1_440
+_US_PER_MINUTE = 60 * US_PER_S
+# Assumed: from power-on to the first search, and the search itself. Real dishes take one to several minutes.
+BOOT_US = 60 * US_PER_S
+SEARCH_US = 15 * US_PER_S
+# Assumed round figures for a dish without motors, in watts.
+POWER_ON_W, POWER_SLEEPING_W, POWER_HEATING_W = 60.0, 20.0, 40.0
+# Slots that are kept to answer from: the twin tells one or two ahead, and the past is in the history.
+_SLOTS_KEPT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a dish says it is, and how it stands.
+
+    boresight  azimuth and elevation of its axis, radians
+    place      handed out by get_location alone, and only where the owner allows it
+    """
+
+    id: str
+    place: Place
+    boresight: tuple[float, float] = (0.0, math.pi / 2)
+    hardware_version: str = "emulated1"
+    software_version: str = "skylift.emulated"
+    country_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What its owner has set; minutes are UTC, past midnight."""
+
+    snow_melt_mode: int = 0
+    location_local: bool = False
+    level_dish_mode: int = 0
+    sleep_start_minutes: int = 0
+    sleep_duration_minutes: int = 1
+    sleeps: bool = False
+    three_day_deferral: bool = False
+    asset_class: int = 0
+    reboot_hour: int = 0
+
+
+@dataclass(slots=True)
+class Dish:
+    """One emulated dish. Times are UTC microseconds; they never go back."""
+
+    identity: Identity
+    booted_us: int
+    config: Config = field(default_factory=Config)
+    stowed: bool = False
+    radio_inhibited: bool = False
+    gps_inhibited: bool = False
+    boots: int = 1
+    # A dish that was on long before we looked is not booting.
+    warm: bool = True
+    history: History = field(init=False)
+    map: ObstructionMap = field(default_factory=ObstructionMap)
+    _slots: deque[SlotView] = field(default_factory=lambda: deque(maxlen=_SLOTS_KEPT))
+    _traced_us: int = -1
+
+    def __post_init__(self) -> None:
+        self.history = History(self.booted_us)
+
+    def tell(self, view: SlotView) -> None:
+        """What the network does in a slot, at the latest as it begins; slots come in order."""
+        if not self._slots or view.at_us > self._slots[-1].at_us:
+            self._slots.append(view)
+
+    def slot_at(self, at_us: int) -> SlotView | None:
+        """What is known of the slot that holds an instant."""
+        return next((view for view in self._slots if view.at_us <= at_us < view.end_us), None)
+
+    def off_at(self, at_us: int) -> Cause | None:
+        """Why the dish itself is not on the air; None where it is. The twin asks this for its next slot."""
+        if not self.warm and at_us < self.booted_us + BOOT_US:
+            return Cause.BOOTING
+        if self.radio_inhibited:
+            return Cause.INHIBIT_RF
+        if self.stowed:
+            return Cause.STOWED
+        if self._asleep(at_us):
+            return Cause.SLEEPING
+        if not self.warm and at_us < self.booted_us + BOOT_US + SEARCH_US:
+            return Cause.SKY_SEARCH
+        return None
+
+    def trouble_at(self, at_us: int) -> Cause | None:
+        """Why there is no link at an instant; None where there is one."""
+        off = self.off_at(at_us)
+        if off is not None:
+            return off
+        view = self.slot_at(at_us)
+        if view is None:
+            return Cause.NO_PINGS
+        return None if view.up else CAUSES[view.why_down]
+
+    def next_link_us(self, at_us: int) -> int | None:
+        """When the next link begins, as far as slots are known."""
+        starts = (max(at_us, view.at_us) for view in self._slots if view.up and view.end_us > at_us)
+        return next((start for start in starts if self.off_at(start) is None), None)
+
+    def advance(self, now_us: int) -> None:
+        """Write down every second that has ended by now."""
+        seconds = (now_us - self.booted_us) // US_PER_S - self.history.count
+        if seconds <= 0:
+            return
+        # What is older than the rings need not be reckoned out second by second.
+        skipped = max(0, seconds - 900)
+        self.history.count += skipped
+        rows = np.empty((5, seconds - skipped), dtype=np.float32)
+        for k in range(rows.shape[1]):
+            rows[:, k] = self._second(self.history.second_us(self.history.count + k) - US_PER_S)
+        self.history.append(rows)
+
+    def reboot(self, at_us: int) -> None:
+        """Begin anew; what is set stays set."""
+        self.booted_us, self.warm, self.boots = at_us, False, self.boots + 1
+        self.history = History(at_us)
+        self.map.clear()
+
+    def configure(self, **changes: object) -> None:
+        """Set fields of the configuration."""
+        self.config = replace(self.config, **changes)  # type: ignore[arg-type]
+
+    def power_w(self, at_us: int) -> float:
+        """Power draw: stated constants, as the twin knows nothing of it."""
+        if self.off_at(at_us) == Cause.SLEEPING:
+            return POWER_SLEEPING_W
+        return POWER_ON_W + (POWER_HEATING_W if self.heating else 0.0)
+
+    @property
+    def heating(self) -> bool:
+        """Snow melt is switched on for good; on "auto" the emulated dish never sees snow."""
+        return self.config.snow_melt_mode == 1
+
+    def _second(self, at_us: int) -> tuple[float, float, float, float, float]:
+        """(drop, latency, down, up, power) of the second that begins at an instant."""
+        trouble, view = self.trouble_at(at_us), self.slot_at(at_us)
+        self.history.note(trouble, at_us, switched=view is not None and view.handover)
+        power = self.power_w(at_us)
+        if trouble is not None or view is None:
+            if view is not None and view.why_down == WhyDown.OBSTRUCTED:
+                self._trace(view, BLOCKED)
+            return 1.0, -1.0, 0.0, 0.0, power
+        self._trace(view, CLEAR)
+        return view.drop_fraction, view.rtt_ms(at_us), _rate(view.down_bps), _rate(view.up_bps), power
+
+    def _trace(self, view: SlotView, value: float) -> None:
+        if view.at_us > self._traced_us:
+            self._traced_us = view.at_us
+            self.map.trace(view.track, value)
+
+    def _asleep(self, at_us: int) -> bool:
+        if not self.config.sleeps:
+            return False
+        minute = at_us // _US_PER_MINUTE % MINUTES_A_DAY
+        return (minute - self.config.sleep_start_minutes) % MINUTES_A_DAY < self.config.sleep_duration_minutes
+
+
+def _rate(bps: float) -> float:
+    return 0.0 if math.isnan(bps) else bps
