@@ -131,8 +131,8 @@ class Ledger:
     lists: dict[str, int] = field(default_factory=dict)
     lists_applied: bool = False
     erased: set[str] = field(default_factory=set)
-    # Of verbs that begin a thing with a number that their caller gave: how often that number was written.
-    numbers: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    # How often a call for help of so many people was written.
+    numbers: dict[int, int] = field(default_factory=lambda: defaultdict(int))
 
     def read(self, connection: sqlite3.Connection) -> int:
         """Rows that were written since; how many."""
@@ -247,7 +247,7 @@ class Ledger:
             case "allow-list":
                 self.lists_applied |= what == "applied"
             case "request" if what == "received":
-                self.numbers[f"request {told['people']}"] += 1
+                self.numbers[told["people"]] += 1
             case "store" if what == "erased":
                 self.erased.add(id)
 

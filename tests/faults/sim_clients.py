@@ -29,28 +29,45 @@ CELLS = (
 )  # fmt: skip
 DAY_US = 86_400_000_000
 DEPOTS = ("WAW-1", "RZE-2", "KBP-1")
-# What is tried most of a thing in this state: the way that most things go.
+# What is tried most of a thing of a kind in a state: the way that most things go.
 LIKELY = {
-    "manufactured": ("deliver", "export", "name"),
-    "exported": ("enter-customs", "deliver"),
-    "in-customs": ("leave-customs",),
-    "delivered": ("register", "register", "deliver", "report-lost"),
-    "registered": ("verify", "verify", "hand-over", "move", "accept", "decline"),
-    "verified": ("activate", "activate", "withdraw-verification", "plan", "plan", "suspend", "sanction"),
-    "active": ("pause", "block", "report-lost", "confirm", "suspend", "cells", "revoke", "prohibit", "move"),
-    "paused": ("activate", "activate"),
-    "lost": ("find", "report-stolen"),
-    "blocked": ("unblock", "find"),
-    "closed": ("grant", "request", "cells"),
-    "requested": ("grant", "refuse"),
-    "authorised": ("activate", "activate", "cells", "grant", "revoke"),
-    "suspended": ("activate", "activate", "resume", "resume"),
-    "prohibited": ("lift",),
-    "open": ("verify", "plan", "sanction", "agree", "agree", "agree"),
-    "draft": ("add-lines", "plan-leg", "pack", "pack"),
-    "packed": ("depart", "unpack"),
-    "in-transit": ("arrive", "lose", "turn-back"),
-    "arrived": ("receive", "receive", "complete", "notice"),
+    "terminal manufactured": "deliver export name",
+    "terminal exported": "enter-customs enter-customs deliver",
+    "terminal in-customs": "leave-customs",
+    "terminal delivered": "register register deliver export report-lost",
+    "terminal registered": "verify verify hand-over move",
+    "terminal verified": "activate activate withdraw-verification hand-over",
+    "terminal active": "pause block report-lost report-stolen confirm report-failed move retire",
+    "terminal paused": "activate activate",
+    "terminal lost": "find report-stolen",
+    "terminal blocked": "unblock find",
+    "terminal retired": "restore",
+    "region closed": "grant request cells",
+    "region requested": "grant refuse",
+    "region authorised": "activate activate activate cells grant revoke",
+    "region active": "suspend cells cells-remove revoke prohibit",
+    "region suspended": "activate activate",
+    "region prohibited": "lift",
+    "account open": "verify verify plan sanction",
+    "account verified": "plan suspend sanction",
+    "account suspended": "resume resume close",
+    "request received": "acknowledge acknowledge merge place refuse",
+    "request acknowledged": "verify verify accept accept merge refuse",
+    "request accepted": "answer answer",
+    "request answered": "close reopen",
+    "request refused": "reopen close",
+    "request merged": "separate",
+    "shipment draft": "add-lines scan-lines plan-leg plan-leg pack pack",
+    "shipment packed": "depart depart unpack set-paper",
+    "shipment under-way": "arrive arrive enter-customs lose turn-back",
+    "shipment in-customs": "leave-customs",
+    "shipment lost": "find",
+    "shipment arrived": "receive receive complete swap notice",
+    "shipment received": "prove confirm close resolve notice",
+    "statement drafted": "publish publish redraft",
+    "statement published": "withdraw",
+    "webhook active": "pause test remove rotate",
+    "webhook paused": "resume",
 }
 
 
@@ -144,6 +161,9 @@ class Clients:
             return self._of_other_doors()
         if draw < 0.33:
             return self.may_serve()
+        if draw < 0.37:
+            verb = TABLE.verbs[self.draw.choice(("request.create", "account.create", "person.create"))]
+            return self.of_verb(verb, "", self._by(verb))
         verb = self._verb()
         about = self._about(verb)
         return self.of_verb(verb, about, self._by(verb))
@@ -157,7 +177,7 @@ class Clients:
 
     def of_verb(self, verb: Verb, about: str, by: Persona, **more: Any) -> Command:
         """A verb with arguments of the right types. more: arguments that are given."""
-        body = {**self._arguments(verb), **more}
+        body = {**self._arguments(verb), **self._fitting(verb, about), **more}
         canary = ""
         for name in verb.personal:
             if isinstance(body.get(name), str):
@@ -221,17 +241,22 @@ class Clients:
         return self.made(by, "GET", f"{plural(kind)}/{about}", about=about)
 
     def _of_other_doors(self) -> Command:
-        kind = self.draw.choice(("request", "account", "person", "terminal"))
-        about = self._one(kind) or "x"
+        kind = self.draw.choice(("request", "request", "account", "person"))
+        # Mostly those that came last: what is personal about them is known.
+        about = self.draw.choice(self.known.ids[kind][-3:])
         by = self._by(TABLE.verbs["request.close"])
-        match self.draw.randrange(4):
+        match self.draw.randrange(5):
             case 0:
-                return self.made(by, "GET", f"{plural(kind)}/{about}/personal")
+                somebody = self.draw.choice(self.personas).person
+                action = self.draw.choice(("lock", "lock", "unlock"))
+                return self.of_verb(TABLE.verbs[f"person.{action}"], somebody, by)
             case 1:
+                return self.made(by, "GET", f"{plural(kind)}/{about}/personal")
+            case 2:
                 key = (("idempotency-key", f"key-{self.known.number()}"),)
                 path = f"{plural(kind)}/{about}/personal"
                 return self.made(by, "DELETE", path, {}, key, "erase", about)
-            case 2:
+            case 3:
                 return self.made(self.draw.choice(self.personas), "POST", "tokens", {"title": "program"})
         return self.made(by, "POST", f"persons/{self._one('person')}/invite", {})
 
@@ -240,11 +265,21 @@ class Clients:
     def _verb(self) -> Verb:
         if self.draw.random() < 0.7:
             kind = self.draw.choice(
-                ("region", "region", "region", "terminal", "terminal", "account", "shipment", "request")
+                (
+                    "region",
+                    "region",
+                    "terminal",
+                    "terminal",
+                    "account",
+                    "shipment",
+                    "shipment",
+                    "request",
+                    "statement",
+                )
             )
             about = self._one(kind)
             status = self.known.shown.get(about, {}).get("status", "")
-            likely = [f"{kind}.{action}" for action in LIKELY.get(status, ())]
+            likely = [f"{kind}.{action}" for action in LIKELY.get(f"{kind} {status}", "").split()]
             likely = [name for name in likely if name in TABLE.verbs]
             if likely:
                 self._chosen = about
@@ -273,6 +308,50 @@ class Clients:
             for name, hint, needed in arguments_of(verb.arguments)
             if needed or self.draw.random() < 0.6
         }
+
+    def _fitting(self, verb: Verb, about: str) -> dict[str, Any]:
+        """What is given so that it can be done, mostly, where types alone would seldom hit on it."""
+        if self.draw.random() < 0.15:
+            return {}
+        shown = self.known.shown.get(about, {})
+        serials = list(shown.get("goods", {}).get("serials", ()))
+        lines = [{"product": "DISH-GEN2", "quantity": 1, "serial": s} for s in serials]
+        new = {"product": "DISH-GEN2", "quantity": 1, "serial": f"KIT{self.known.number():05d}"}
+        legs = shown.get("legs") or [{"to_place": shown.get("origin", "WAW-1")}]
+        fitting: dict[str, dict[str, Any]] = {
+            "shipment.create": {"lines": [new], "region": "", "request": "", "origin": "WAW-1",
+                                "destination": "KBP-1"},
+            "shipment.add-lines": {"lines": [new]},
+            "shipment.plan-leg": {"from_place": legs[-1].get("to_place"),
+                                  "to_place": shown.get("destination")},
+            "shipment.receive": {"sound": lines[1:], "damaged": lines[:1]},
+            "shipment.notice": {"line": lines[0] if lines else new},
+            "shipment.swap": {"serial": serials[0] if serials else "", "came": new},
+            "shipment.enter-customs": {"country": "PL"},
+            "shipment.set-paper": {"country": "PL", "standing": "cleared"},
+            "terminal.create": {"serial": new["serial"], "kit": "", "dish_id": ""},
+            "terminal.name": {"serial": shown.get("serial") or new["serial"], "kit": new["serial"] + "K",
+                              "dish_id": ""},
+            "terminal.verify": {"basis": "operator", "list_id": ""},
+            "terminal.block": {"for_ever": False},
+            "terminal.unblock": {"authority": next(iter(shown.get("blocks") or ["REGULATOR"]))},
+            "terminal.withdraw-verification": {
+                "authority": (shown.get("verified") or {"authority": "OPS"})["authority"]
+            },
+            "terminal.confirm": {"command": _command(shown)},
+            "terminal.report-failed": {"command": _command(shown)},
+            "account.sanction": {"list_name": "LIST-1"},
+            "account.lift-sanction": {"list_name": "LIST-1"},
+            "request.merge": {"into": self.known.ids["request"][0]},
+            "request.answer": {"terminals": 1, "shipment": ""},
+            "request.create": {"channel": "phone", "region": "", "link": ""},
+            "person.grant": {"role": self.draw.choice(("viewer", "field", "operator")), "regions": []},
+            "region.cells-remove": {"cells": sorted(shown.get("cells", ()))[-1:]},
+            "statement.create": {"kind": "service-active", "batch": "", "place_uk": ""},
+            "bulk-change.create": {"what": "pause", "region": "", "skip": True},
+        }  # fmt: skip
+        given = fitting.get(verb.name, {})
+        return {name: value for name, value in given.items() if value is not None}
 
     def _value(self, hint: Any, name: str) -> Any:
         origin = get_origin(hint)
@@ -330,12 +409,18 @@ class Clients:
             case "place" | "origin" | "destination" | "from_place" | "to_place":
                 return draw.choice(DEPOTS)
             case "authority":
-                return draw.choice(("regulator", "ministry"))
+                return draw.choice(("REGULATOR", "MINISTRY"))
             case "command":
                 return f"cmd_{draw.randrange(1, 9)}"
             case "csv":
                 return f"product,quantity,serial\nDISH-GEN2,1,KIT{self.known.number():05d}\n"
         return draw.choice(("REF-1", "REF-2", "REF-3"))
+
+
+def _command(shown: Mapping[str, Any]) -> str:
+    """The last that an enforcer was asked of a terminal."""
+    pending = (shown.get("commands") or {}).get("pending") or [{}]
+    return str(pending[-1].get("id", "cmd_1"))
 
 
 @cache

@@ -14,15 +14,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import msgspec
-from sqlalchemy import event
-from sqlalchemy.util import LRUCache
+from sqlalchemy import Engine, event
 
 from skylift.adapters.passwords import token_hash
+from skylift.adapters.sql import store as store_module
+from skylift.adapters.sql.engine import make_engine
 from skylift.adapters.sql.group import Change, write_together
 from skylift.adapters.sql.store import SqlStore, open_store, sqlite_url
 from skylift.api.app import office_doors
@@ -221,6 +223,22 @@ def faulty(faults: Faults) -> type[sqlite3.Connection]:
     return FaultyConnection
 
 
+_DRIVER: list[type[sqlite3.Connection]] = []
+
+
+@cache
+def engine_of(url: str, busy_timeout_s: float = 5.0) -> Engine:
+    """One engine for all lives at a place: what it has compiled is always the same."""
+    engine = make_engine(url, busy_timeout_s)
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(dialect: Any, record: Any, arguments: Any, more: dict[str, Any]) -> None:
+        if _DRIVER:
+            more["factory"] = _DRIVER[0]
+
+    return engine
+
+
 # --- the service
 
 
@@ -241,18 +259,13 @@ class Service:
 
     def __init__(self, folder: Path, seed: int, clock: Clock, ids: Ids, fault_free: bool = False) -> None:
         self.folder, self.clock, self.ids = folder, clock, ids
-        self.store = open_store(sqlite_url(folder), ROOMS)
-        # Every life has an engine of its own; what its statements compile to is always the same.
-        self.store.engine._compiled_cache = _COMPILED
+        _DRIVER.clear()
+        with patch.object(store_module, "make_engine", engine_of):
+            self.store = open_store(sqlite_url(folder), ROOMS)
         self.faults = Faults(folder, random.Random(f"{seed} faults"), clock)
+        self.store.engine.dispose()
         if not fault_free:
-            self.store.engine.dispose()
-            factory = faulty(self.faults)
-
-            @event.listens_for(self.store.engine, "do_connect")
-            def _connect(dialect: Any, record: Any, arguments: Any, more: dict[str, Any]) -> None:
-                more["factory"] = factory
-
+            _DRIVER.append(faulty(self.faults))
         self.desk = self._desk()
         self.gate = Gate(_nothing_else, self.desk, _doors(self.desk))
 
@@ -310,7 +323,6 @@ class Answer:
         return msgspec.json.decode(self.body)
 
 
-_COMPILED: LRUCache[Any, Any] = LRUCache(2000)
 _SHARED_DOORS: list[Door] = []
 
 
