@@ -15,23 +15,6 @@ _HEAD = """<!doctype html>
 """
 
 
-_SETUP = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>skylift: set up</title>
-<link rel="stylesheet" href="/static/page.css"><link rel="icon" href="/static/icon.svg"></head>
-<body class="docs"><main><h1>Become the first operator</h1>
-<p>Send the code of this page's address with an e-mail and a password of 12 characters or more:</p>
-<pre>curl -X POST http://127.0.0.1:8480/api/v1/setup -H 'Content-Type: application/json' \
-  -d '{"code": "CODE", "email": "you@example.org", "password": "a few words in a row"}'</pre>
-<p>The answer holds a token; send it as <code>Authorization: Bearer TOKEN</code>. The code works once.
-The API is described at <a href="/docs">/docs</a>.</p></main></body></html>
-"""
-
-
-def setup_page() -> bytes:
-    """What the setup URL shows. It repeats nothing of the address: a code must not stand in a page."""
-    return _SETUP.encode()
-
-
 def docs_page(openapi: dict[str, Any]) -> bytes:
     """HTML of all paths and shapes of an OpenAPI document."""
     parts = [

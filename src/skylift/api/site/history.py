@@ -1,0 +1,158 @@
+"""What happened to a thing, from the journal: when, on whose authority, and what. No row holds anything personal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from skylift.api.office.desk import Desk
+from skylift.api.office.serving import may_hear
+from skylift.api.site.fields import typed
+from skylift.api.site.kinds import grants_of
+from skylift.api.site.values import NONE, Badge, Link, Mono, Value, named, path_of, several, short, time_of
+from skylift.api.site.visit import Visit
+from skylift.api.site.words import choice_label, field_label, plain
+from skylift.base.events import Event, to_payload
+from skylift.base.life_cycle import verb
+from skylift.ports.store import JournalRow, Reader
+from skylift.service.account.person import ROOM as PERSONS
+from skylift.service.account.roles import Subject
+from skylift.twin.office.verbs import Actor
+
+AT_ONCE = 40
+MOST_OF_A_LIST = 6
+# Looks like an instant: whole microseconds of this century.
+_INSTANTS = ("_at", "valid_from", "valid_until", "lapses_at", "needed_by", "until")
+_HASHES = ("change", "hash", "seen")
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One row. version: of the thing after it; sequence: in the journal."""
+
+    sequence: int
+    version: int
+    at: Value
+    what: str
+    who: Value
+    details: list[tuple[str, Value]]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The newest first; older: where the next ones begin, None at the beginning of all."""
+
+    rows: list[Happened]
+    older: int | None
+
+
+async def history_of(visit: Visit, subject_id: str, before: int | None = None) -> History:
+    """What this visitor may know of what happened to a thing that they may read."""
+    return await visit.desk.read(lambda reader: _read(visit.desk, reader, visit.who, subject_id, before))
+
+
+def _read(desk: Desk, reader: Reader, actor: Actor, subject_id: str, before: int | None) -> History:
+    rows = desk.store.history(subject_id, before, AT_ONCE)
+    now = int(desk.clock.now())
+    heard = [row for row in rows if may_hear(desk, reader, actor, row.event)]
+    people = _people(desk, reader, actor, {row.event.by for row in heard})
+    older = rows[-1].sequence if len(rows) == AT_ONCE else None
+    return History([_happened(row, people, now) for row in heard], older)
+
+
+def _people(desk: Desk, reader: Reader, actor: Actor, ids: set[str]) -> Mapping[str, Value]:
+    """Who they are: oneself, or roles and an id, never a name."""
+    found: dict[str, Value] = {}
+    for id in ids:
+        stored = reader.get(PERSONS, id) if id.startswith(PERSONS.prefix) else None
+        if id == actor.person:
+            found[id] = Badge("you", "calm")
+        elif stored is None:
+            found[id] = plain(id) if id.isalpha() else named(id)
+        else:
+            readable = desk.office.allows(actor, "person.read", Subject(owner=stored.thing.account))
+            roles = ", ".join(role.lower() for role in grants_of(stored.thing)) or "somebody"
+            found[id] = Link(f"{roles} {short(id)}", path_of("person", id)) if readable else roles
+    return found
+
+
+def _happened(row: JournalRow, people: Mapping[str, Value], now: int) -> Happened:
+    event = row.event
+    return Happened(
+        row.sequence,
+        row.version,
+        time_of(event.at, now),
+        sentence(event),
+        people[event.by],
+        details_of(event, now),
+    )
+
+
+def sentence(event: Event) -> str:
+    """ "Asker verified", "Licence granted": what the event's name says."""
+    return plain(verb(type(event)))
+
+
+def details_of(event: Event, now: int) -> list[tuple[str, Value]]:
+    """What the event tells beside who and when."""
+    kind = event.NAME.partition(".")[0]
+    found = [
+        (field_label(f"{kind}.{verb(type(event))}", name), shown(name, value, now))
+        for name, value in to_payload(event).items()
+        if name not in ("hash",) and value not in ("", None, [], {})
+    ]
+    if event.cause_id:
+        found.append(("Because of", named(event.cause_id)))
+    return found
+
+
+def shown(name: str, value: Any, now: int) -> Value:
+    """A plain value of an event or of a proposal."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case int() if name.endswith(_INSTANTS):
+            return time_of(value, now)
+        case int() | float():
+            return f"{value:,}"
+        case str():
+            return _text(name, value)
+        case list():
+            return _list(name, value, now)
+        case dict():
+            parts = [
+                f"{plain(key)}: {_flat(part)}" for key, part in value.items() if part not in ("", None, [])
+            ]
+            return several(parts, MOST_OF_A_LIST)
+    return NONE
+
+
+def _text(name: str, value: str) -> Value:
+    if name in _HASHES and len(value) == 64:
+        return Mono(f"{value[:16]}…")
+    if name in ("cell", "serial", "kit", "dish_id"):
+        return Mono(value)
+    is_word = value.islower() and value.replace("-", "").isalpha()
+    return choice_label(value) if is_word else named(value)
+
+
+def _list(name: str, value: Sequence[Any], now: int) -> Value:
+    if value and isinstance(value[0], dict) and "product" in value[0]:
+        return several((Mono(line_words(line)) for line in value), MOST_OF_A_LIST)
+    if name == "cells" and len(value) > MOST_OF_A_LIST:
+        return f"{len(value):,} cells"
+    return several((shown("", part, now) for part in value), MOST_OF_A_LIST)
+
+
+def line_words(line: Mapping[str, Any]) -> str:
+    """A line of a consignment in one row."""
+    if line.get("serial"):
+        return f"{line['serial']} ({line['product']})"
+    return f"{line.get('quantity', 1)} × {line['product']}"
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else typed(value)
