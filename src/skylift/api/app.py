@@ -26,8 +26,9 @@ from skylift.api.office.imports import Imports
 from skylift.api.office.links import Links
 from skylift.api.office.logins import Logins
 from skylift.api.office.openapi import add_doors
-from skylift.api.pages import docs_page, setup_page
+from skylift.api.pages import docs_page
 from skylift.api.positions import satellites_document
+from skylift.api.site.routes import add_site, may_look
 from skylift.api.slots import event_id, slot_of
 from skylift.api.state import LiveState, not_ready
 from skylift.api.stream import MOST_STREAMS, LiveStream
@@ -41,6 +42,7 @@ STATIC = {
     "demo.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
+OFFICE_LINK = b'<p class="office"><a href="/start">Requests, regions, terminals, shipments</a></p>'
 _ABOUT_API = """
 What skylift's twin computes, slot by slot. A slot lasts 15 s and begins at :12, :27, :42 and :57.
 Without a login the service answers on loopback only. Errors have one shape: `Error`.
@@ -100,7 +102,7 @@ def create_app(state: LiveState, desk: Desk | None = None, open_sky: bool = True
     _add_links(app, state)
     _add_documents(app, state)
     _add_terminals(app, state)
-    _add_pages(app)
+    _add_pages(app, None if open_sky else desk, desk is not None)
     return app
 
 
@@ -134,11 +136,7 @@ def _add_office(app: FastAPI, desk: Desk, state: LiveState, open_sky: bool) -> N
 
     app.openapi = openapi  # type: ignore[method-assign]
     feeds.Feeds(desk).add_to(app)
-
-    async def set_up(request: Request) -> Response:
-        return Response(setup_page(), media_type="text/html; charset=utf-8")
-
-    app.add_route("/setup", set_up, include_in_schema=False)
+    add_site(app, desk, doors)
 
 
 def _json(body: bytes | dict[str, Any]) -> Response:
@@ -271,7 +269,8 @@ def _add_documents(app: FastAPI, state: LiveState) -> None:
         return _json(state.about())
 
 
-def _add_pages(app: FastAPI) -> None:
+def _add_pages(app: FastAPI, locked: Desk | None, has_office: bool) -> None:
+    """locked: where the sky is shown to those alone who have logged in."""
     static = files("skylift.api") / "static"
 
     def add(path: str, body: Callable[[], bytes], media_type: str) -> None:
@@ -285,7 +284,15 @@ def _add_pages(app: FastAPI) -> None:
         text = (static / name).read_bytes()
         return lambda: text
 
-    add("/", packaged("index.html"), "text/html; charset=utf-8")
+    html = (static / "index.html").read_bytes()
+    html = html.replace(b"<!--office-->", OFFICE_LINK if has_office else b"")
+
+    async def sky(request: Request) -> Response:
+        refused = None if locked is None else await may_look(locked, request)
+        return refused or Response(html, media_type="text/html; charset=utf-8")
+
+    app.add_route("/", sky, include_in_schema=False)
+    app.add_route("/sky", sky, include_in_schema=False)
     for name, media_type in STATIC.items():
         add(f"/static/{name}", packaged(name), media_type)
     add("/docs", lambda: docs_page(app.openapi()), "text/html; charset=utf-8")
