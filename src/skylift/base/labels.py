@@ -43,7 +43,7 @@ def personal_number(text: str) -> str:
 def serial(text: str, kind: str, field: str = "serial") -> str:
     """A serial or kit number as it is compared: capitals, no spaces. Digits alone of a person's number's
     length are refused, for a serial that has letters loses nothing by it."""
-    mark = re.sub(r"\s", "", text).upper()
+    mark = "".join(text.split()).upper()
     if not mark.isascii():
         _refused(
             kind, field, "it has Latin letters only", "type it in Latin letters: А, В, Е, К, М, Т look alike"

@@ -5,10 +5,22 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, NestedTransaction, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    NestedTransaction,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from skylift.adapters.sql.chain import canonical, row_hash
 from skylift.adapters.sql.counting import CountsSqlWriter
@@ -152,7 +164,7 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
             _check_texts(row)
         with self._whole():
             for start in range(0, len(rows), AT_ONCE):
-                self._connection.execute(insert(PERSONAL), rows[start : start + AT_ONCE])
+                insert_all(self._connection, PERSONAL, rows[start : start + AT_ONCE])
 
     def erase_personal(self, subject_id: str) -> bool:
         with self._whole():
@@ -175,7 +187,7 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
             _check_texts(row)
         with self._whole():
             for start in range(0, len(rows), AT_ONCE):
-                self._connection.execute(insert(REPLIES), rows[start : start + AT_ONCE])
+                insert_all(self._connection, REPLIES, rows[start : start + AT_ONCE])
 
     def drop_replies(self, before: int) -> int:
         with self._whole():
@@ -230,7 +242,7 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
             )
         with self._whole():
             for start in range(0, len(self._journal), AT_ONCE):
-                self._connection.execute(insert(JOURNAL), self._journal[start : start + AT_ONCE])
+                insert_all(self._connection, JOURNAL, self._journal[start : start + AT_ONCE])
             if self._journal:
                 self._connection.execute(
                     update(JOURNAL_HEAD).values(sequence=self._sequence, hash=self._hash)
@@ -342,16 +354,30 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
             if before.get(key) != id
         ]
         if batch.new:
-            self._connection.execute(insert(THINGS), batch.new)
+            insert_all(self._connection, THINGS, batch.new)
         if batch.changed:
             rows = [{**row, "of_kind": row.pop("kind"), "of_id": row.pop("id")} for row in batch.changed]
             self._connection.execute(_UPDATE_THING, rows)
         if gone:
             self._connection.execute(_DELETE_KEY, gone)
         if come:
-            self._connection.execute(insert(THING_KEYS), come)
+            insert_all(self._connection, THING_KEYS, come)
         self._journal.extend(batch.journal)
         self.written += len(batch.new)
+
+
+@cache
+def _inserting(table: Table, dialect: Dialect) -> tuple[str, tuple[str, ...] | None]:
+    compiled = insert(table).compile(dialect=dialect)
+    assert isinstance(compiled, SQLCompiler)
+    return str(compiled), tuple(compiled.positiontup or ()) if compiled.positional else None
+
+
+def insert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows that all have every column, with plain values: SQLAlchemy's own way looks at each of them anew."""
+    statement, names = _inserting(table, connection.dialect)
+    given: Any = rows if names is None else [tuple([row[name] for name in names]) for row in rows]
+    connection.exec_driver_sql(statement, given)
 
 
 def _changed(room: Room[T], stored: Stored[T], now: _Now | None) -> Conflict:
@@ -370,6 +396,9 @@ def _changed(room: Room[T], stored: Stored[T], now: _Now | None) -> Conflict:
 
 def _check_texts(row: Mapping[str, Any]) -> None:
     """PostgreSQL has no zero character; neither database has half of one."""
+    every = "".join([value for value in row.values() if isinstance(value, str)])
+    if "\0" not in every and _is_whole(every):
+        return
     for name, value in row.items():
         if isinstance(value, str) and ("\0" in value or not _is_whole(value)):
             raise Refused(

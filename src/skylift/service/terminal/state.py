@@ -211,8 +211,10 @@ def apply(terminal: Terminal, event: Event) -> Terminal:
 
 
 def _known(t: Terminal, event: Any) -> Terminal:
-    t = replace(t, serial=event.serial, kit=event.kit, dish_id=event.dish_id, hardware=event.hardware)
-    return replace(t, network=event.network, origin=getattr(event, "origin", None), since=event.at)
+    return replace(
+        t, serial=event.serial, kit=event.kit, dish_id=event.dish_id, hardware=event.hardware,
+        network=event.network, origin=getattr(event, "origin", None), since=event.at,
+    )  # fmt: skip
 
 
 def _renamed(t: Terminal, event: e.NamesSet) -> Terminal:

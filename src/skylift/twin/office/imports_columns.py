@@ -14,7 +14,7 @@ import h3
 from skylift.base import labels
 from skylift.base.errors import Refused
 from skylift.base.instants import InstantUs, format_instant, parse_instant
-from skylift.twin.office.imports_table import Column, Oddity
+from skylift.twin.office.imports_table import FIXED, Column, Oddity
 
 # A cell of resolution 5 has about 250 km2; a finer one would lead to the house.
 FINEST = 5
@@ -34,9 +34,8 @@ def _own_id(text: str, prefix: str) -> str:
     return labels.own_id(text, KIND, "id", prefix)
 
 
-def id_of(name: str, prefix: str, *aliases: str, fixed: str = "") -> Column:
-    more = {"fixed": fixed} if fixed else {}
-    return Column(name, partial(_own_id, prefix=prefix), aliases=aliases, **more)
+def id_of(name: str, prefix: str, *aliases: str, fixed: str = FIXED) -> Column:
+    return Column(name, partial(_own_id, prefix=prefix), aliases=aliases, fixed=fixed)
 
 
 def told(name: str) -> Column:
@@ -44,11 +43,10 @@ def told(name: str) -> Column:
     return Column(name, str, fixed="it is set by what is done to it, not by a table: leave the cell empty")
 
 
-def one_of(name: str, kind: type[enum.Enum], *aliases: str, fixed: str = "") -> Column:
+def one_of(name: str, kind: type[enum.Enum], *aliases: str, fixed: str = FIXED) -> Column:
     """A word of an enum; what a row has is the word."""
     words = {str(one.value): one.value for one in kind}
-    more = {"fixed": fixed} if fixed else {}
-    return Column(name, partial(_word, words=words), aliases=aliases, **more)
+    return Column(name, partial(_word, words=words), aliases=aliases, fixed=fixed)
 
 
 def _word(text: str, words: dict[str, Any]) -> Any:
@@ -58,9 +56,8 @@ def _word(text: str, words: dict[str, Any]) -> Any:
     return found
 
 
-def whole(name: str, *aliases: str, fixed: str = "") -> Column:
-    more = {"fixed": fixed} if fixed else {}
-    return Column(name, _whole, aliases=aliases, takes=(Oddity.NUMBER,), **more)
+def whole(name: str, *aliases: str, fixed: str = FIXED) -> Column:
+    return Column(name, _whole, aliases=aliases, takes=(Oddity.NUMBER,), fixed=fixed)
 
 
 def _whole(text: str) -> int:
@@ -69,10 +66,15 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def number(name: str, *aliases: str, personal: bool = False, fixed: str = "") -> Column:
-    more = {"fixed": fixed} if fixed else {}
+def number(name: str, *aliases: str, personal: bool = False, fixed: str = FIXED) -> Column:
     return Column(
-        name, _number, write=_number_text, aliases=aliases, personal=personal, takes=(Oddity.NUMBER,), **more
+        name,
+        _number,
+        write=_number_text,
+        aliases=aliases,
+        personal=personal,
+        takes=(Oddity.NUMBER,),
+        fixed=fixed,
     )
 
 
@@ -91,10 +93,14 @@ def _number_text(value: float) -> str:
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
 
 
-def instant(name: str, *aliases: str, fixed: str = "") -> Column:
-    more = {"fixed": fixed} if fixed else {}
+def instant(name: str, *aliases: str, fixed: str = FIXED) -> Column:
     return Column(
-        name, _instant, write=lambda at: format_instant(at), aliases=aliases, takes=(Oddity.DATE,), **more
+        name,
+        _instant,
+        write=lambda at: format_instant(at),
+        aliases=aliases,
+        takes=(Oddity.DATE,),
+        fixed=fixed,
     )
 
 
@@ -116,9 +122,8 @@ def _instant(text: str) -> InstantUs:
 name_of_time = "an instant"
 
 
-def cell_column(fixed: str = "") -> Column:
-    more = {"fixed": fixed} if fixed else {}
-    return Column("cell", _cell, aliases=("h3", "h3cell", "комірка"), **more)
+def cell_column(fixed: str = FIXED) -> Column:
+    return Column("cell", _cell, aliases=("h3", "h3cell", "комірка"), fixed=fixed)
 
 
 def _cell(text: str) -> str:
@@ -166,7 +171,6 @@ def _plain(text: str) -> str:
     return text
 
 
-def label(name: str, read: Callable[..., str], *aliases: str, fixed: str = "") -> Column:
+def label(name: str, read: Callable[..., str], *aliases: str, fixed: str = FIXED) -> Column:
     """A serial, a dish id, a code or a reference, in its one canonical form (base/labels.py)."""
-    more = {"fixed": fixed} if fixed else {}
-    return Column(name, lambda text: read(text, KIND, name), aliases=aliases, **more)
+    return Column(name, lambda text: read(text, KIND, name), aliases=aliases, fixed=fixed)

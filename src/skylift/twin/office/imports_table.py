@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from skylift.base.errors import Refused
 
 MOST_CELL = 4_000
+FIXED = "correct the row, or leave this cell empty"
 
 
 class Oddity(enum.Enum):
@@ -67,7 +68,7 @@ class Column:
     aliases: tuple[str, ...] = ()
     personal: bool = False
     takes: tuple[Oddity, ...] = ()
-    fixed: str = "correct the row, or leave this cell empty"
+    fixed: str = FIXED
 
 
 def places(table: Table, columns: Sequence[Column], needs: Sequence[Collection[str]], kind: str) -> list[str]:

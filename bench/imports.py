@@ -1,0 +1,125 @@
+"""Tables over HTTP, from the file to the answer that all of it is on the disk. Server and client share a core.
+
+No peer: none of the usual ones looks first at what an import would do, and keeps a hash-chained journal.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from bench.harness import Case, Result
+from bench.office import Server, server
+
+ROWS = 20_000
+LEAST_ROWS_PER_S = 5_000
+CELL = "851e5227fffffff"
+
+
+def _ask(running: Server, path: str, data: bytes, **query: str) -> dict[str, Any]:
+    url = f"http://127.0.0.1:{running.port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
+    request = urllib.request.Request(url, data, {"Authorization": f"Bearer {running.token}"})
+    with urllib.request.urlopen(request) as response:
+        found: dict[str, Any] = msgspec.json.decode(response.read())
+        return found
+
+
+class Sides:
+    """Tables that no round has seen before; where only writing is measured, looked at before the clock starts."""
+
+    def __init__(self, seed: int, kind: str, xlsx: bool = False) -> None:
+        self.draw = random.Random(seed)
+        self.kind, self.xlsx = kind, xlsx
+        self.waiting: list[tuple[bytes, str]] = []
+        self.answers: list[dict[str, Any]] = []
+
+    def prepare(self, tables: int) -> None:
+        server(0)
+        for _ in range(tables):
+            self.waiting.append((self.table(), ""))
+
+    def looked_at(self, tables: int) -> None:
+        self.prepare(tables)
+        path = f"{self.kind}s/imports"
+        self.waiting = [(data, _ask(server(0), path, data)["hash"]) for data, _ in self.waiting]
+
+    def table(self) -> bytes:
+        rows = self.terminals() if self.kind == "terminal" else self.requests()
+        if self.xlsx:
+            return _xlsx(rows)
+        return "".join(f"{','.join(row)}\r\n" for row in rows).encode()
+
+    def terminals(self) -> list[list[str]]:
+        start = self.draw.randrange(10**9) * 10
+        rows = [["serial", "kit", "dish_id", "hardware", "network", "origin"]]
+        for n in range(start, start + ROWS):
+            dish_id = f"ut01000000-{n // 10**8:08d}-{n % 10**8:08d}"
+            rows.append([f"SN{n:012d}", f"KIT{n:011d}", dish_id, "STD-V2", "ours", "gift"])
+        return rows
+
+    def requests(self) -> list[list[str]]:
+        kinds = ("hospital", "school", "household", "rescue")
+        rows = [["site_kind", "people", "terminals_wanted", "cell", "asker", "contact", "words"]]
+        for n in range(ROWS):
+            asker = f"Asker {self.draw.random()}"
+            rows.append([self.draw.choice(kinds), str(n % 300), "1", CELL, asker, f"+380 {n}", "no power"])
+        return rows
+
+    def look(self) -> dict[str, Any]:
+        """A plan, and nothing written."""
+        data, _ = self.waiting.pop()
+        self.answers = [_ask(server(0), f"{self.kind}s/imports", data)]
+        return self.answers[0]
+
+    def apply(self) -> dict[str, Any]:
+        """All of a table that was looked at before, written."""
+        data, plan = self.waiting.pop()
+        self.answers = [_ask(server(0), f"{self.kind}s/imports", data, apply=plan)]
+        return self.answers[0]
+
+    def good(self, applied: bool) -> bool:
+        return all((one["new"], one["bad"], one["applied"]) == (ROWS, [], applied) for one in self.answers)
+
+
+def _xlsx(rows: list[list[str]]) -> bytes:
+    import openpyxl
+
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("One")
+    for row in rows:
+        sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def cases(seed: int) -> list[Case]:
+    def case(
+        id: str, sides: Sides, call: Callable[[], object], prepare: Callable[[], None], applied: bool
+    ) -> Case:
+        def ok(result: Result) -> bool:
+            return sides.good(applied) and ROWS / result.ours.wall_s >= LEAST_ROWS_PER_S
+
+        return Case(
+            id=id, ours=call, peer=None, peer_name="", peer_version="", compare=None,
+            limit=f"{ROWS:,} rows over HTTP, server and client on one core: >= {LEAST_ROWS_PER_S:,} rows/s",
+            ok=ok, seed=seed, rounds=3, prepare=prepare,
+        )  # fmt: skip
+
+    # Three calls warm up, three are timed.
+    look, terminals, requests, xlsx = (
+        Sides(seed, "terminal"), Sides(seed + 1, "terminal"), Sides(seed + 2, "request"),
+        Sides(seed + 3, "terminal", xlsx=True),
+    )  # fmt: skip
+    return [
+        case("imports-look", look, look.look, lambda: look.prepare(6), False),
+        case("imports-terminals", terminals, terminals.apply, lambda: terminals.looked_at(6), True),
+        case("imports-requests", requests, requests.apply, lambda: requests.looked_at(6), True),
+        case("imports-xlsx", xlsx, xlsx.apply, lambda: xlsx.looked_at(6), True),
+    ]
