@@ -71,6 +71,10 @@ class CountsReader(Protocol):
 
     def used_bytes(self, account: str, cycle: str) -> int: ...
 
+    def used_in(self, cycle: str) -> Sequence[Used]:
+        """Of every account that used anything in a cycle."""
+        ...
+
     def used_since(self, changed: int, limit: int) -> Sequence[Used]:
         """What has changed after a change, in the order of changes."""
         ...

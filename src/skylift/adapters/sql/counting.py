@@ -68,6 +68,11 @@ class CountsSqlReader:
         with told():
             return int(self._connection.execute(wanted).scalar() or 0)
 
+    def used_in(self, cycle: str) -> Sequence[Used]:
+        with told():
+            rows = self._connection.execute(select(USAGE_CYCLES).where(USAGE_CYCLES.c.cycle == cycle)).all()
+        return [Used(row.account, row.cycle, row.used_bytes, row.changed) for row in rows]
+
     def used_since(self, changed: int, limit: int) -> Sequence[Used]:
         wanted = (
             select(USAGE_CYCLES)

@@ -69,7 +69,7 @@ class Desk:
         self.ids = SecretIds()
         self.office = Office(TABLE, self.ids, packaged_rules())
         self.writer = GroupWriter(store)
-        self.facts = Facts(store)
+        self.facts = Facts(store, clock.now)
         self.sender = Sender()
         self.public = Public()
         self.setup_code = ""

@@ -31,9 +31,11 @@ class Facts:
     behind  whether something may have been written since; whoever writes sets it
     """
 
-    def __init__(self, store: SqlStore) -> None:
+    def __init__(self, store: SqlStore, now: Callable[[], int] = lambda: 0) -> None:
         self.behind = True
         self._store = store
+        self._now = now
+        self._used_changed = 0
         self._known = Known()
         self._permissions = Permissions({}, {}, ())
         self._sequence: int | None = None
@@ -60,7 +62,8 @@ class Facts:
     async def _up_to_date(self) -> None:
         # Whoever comes while another catches up waits for that: it may be about what they wrote themselves.
         async with self._one_at_a_time:
-            if self.behind or time.monotonic() > self._looked_s + LOOK_AGAIN_S:
+            ended = self._now() >= self._known.cycle_ends
+            if self.behind or ended or time.monotonic() > self._looked_s + LOOK_AGAIN_S:
                 self.behind = False
                 try:
                     await asyncio.get_running_loop().run_in_executor(self._thread, self._catch_up)
@@ -84,10 +87,24 @@ class Facts:
                 for stored in self._store.things(room):
                     self._known.take(room.kind, stored.thing)
             self._rebuild()
+        self._count()
         while rows := self._store.journal(self._sequence, ROWS_AT_ONCE):
             kinds = ((_KIND_OF.get(type(row.event)), row.event.subject_id) for row in rows)
             self._renew({(kind, id) for kind, id in kinds if kind is not None})
             self._sequence = rows[-1].sequence
+
+    def _count(self) -> None:
+        """What was used: of a month that has begun all, else what has changed since."""
+        now = self._now()
+        with self._store.reading() as reader:
+            if now >= self._known.cycle_ends:
+                self._known.begin_cycle(now)
+                whole = reader.used_in(self._known.cycle)
+                self._known.take_used(whole)
+                self._used_changed = max((one.changed for one in whole), default=self._used_changed)
+            while used := reader.used_since(self._used_changed, ROWS_AT_ONCE):
+                self._known.take_used(used)
+                self._used_changed = used[-1].changed
 
     def _renew(self, changed: Iterable[tuple[str, str]]) -> None:
         anew = lists = False

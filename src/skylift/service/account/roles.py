@@ -104,6 +104,7 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         statement="create redraft publish withdraw",
         appstats="import",
         clock="advance",
+        telemetry="write",
     ),
     # Whoever approves can do nothing else that would need an approval.
     Role.APPROVER: _READ_ALL | _verbs(approval="agree decline"),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from skylift.base.things import Room
+from skylift.ports.counts import Used
 from skylift.service.account import account as account_room
 from skylift.service.account import plan as plan_room
 from skylift.service.account.roles import Subject
+from skylift.service.account.usage import cycle_ends, cycle_of
 from skylift.service.permission.decision import AccountFacts, TerminalFacts
 from skylift.service.region import state as region_room
 from skylift.service.terminal import state as terminal_room
@@ -64,7 +66,10 @@ class Changed:
 
 @dataclass(slots=True)
 class Known:
-    """Of each kind, by id. dishes: those on our network alone; waiting: those of which a slot has to tell."""
+    """Of each kind, by id. dishes: those on our network alone; waiting: those of which a slot has to tell.
+
+    used        bytes by account, in the cycle that ends at `cycle_ends`
+    """
 
     terminals: dict[str, TerminalFacts] = field(default_factory=dict)
     subjects: dict[str, Subject] = field(default_factory=dict)
@@ -78,6 +83,9 @@ class Known:
     in_force: InForce = field(default_factory=lambda: InForce(()))
     changed: Changed = field(default_factory=Changed)
     waiting: set[str] = field(default_factory=set)
+    used: dict[str, int] = field(default_factory=dict)
+    cycle: str = ""
+    cycle_ends: int = 0
 
     def take(self, kind: str, thing: Any) -> None:
         """A thing as it is now."""
@@ -100,6 +108,23 @@ class Known:
                 self.lists[thing.id] = thing
                 self.in_force = InForce(self.lists.values())
 
+    def begin_cycle(self, now: int) -> None:
+        """Of this month nothing is used yet, as far as is known here."""
+        before, self.used = self.used, {}
+        self.cycle, self.cycle_ends = cycle_of(now), cycle_ends(now)
+        self._count_again(before)
+
+    def take_used(self, used: Iterable[Used]) -> None:
+        """What accounts have used by now; other cycles do not matter."""
+        new = {one.account: one.used_bytes for one in used if one.cycle == self.cycle}
+        self.used.update(new)
+        self._count_again(new)
+
+    def _count_again(self, ids: Iterable[str]) -> None:
+        for id in ids:
+            if id in self.plain_accounts:
+                self._count(self.plain_accounts[id])
+
     def taken(self) -> Changed:
         """What has changed since this was last asked."""
         changed, self.changed = self.changed, Changed()
@@ -116,8 +141,13 @@ class Known:
         self.changed.terminals.add(thing.id)
 
     def _count(self, account: account_room.Account) -> None:
-        self.accounts[account.id] = account_facts(account, self.plans)
-        self.rates[account.id] = rates_of(account, self.plans)
+        used = self.used.get(account.id, 0)
+        facts = account_facts(account, self.plans, used, self.cycle_ends or None)
+        rates = rates_of(account, self.plans, used)
+        if (self.accounts.get(account.id), self.rates.get(account.id)) == (facts, rates):
+            # Most of what is used changes nothing.
+            return
+        self.accounts[account.id], self.rates[account.id] = facts, rates
         self.changed.accounts.add(account.id)
 
 

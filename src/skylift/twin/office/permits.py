@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from skylift.base.instants import format_instant
 from skylift.service.account.account import Account, AccountState
 from skylift.service.account.plan import Plan
 from skylift.service.permission.decision import AccountFacts, Permissions, TerminalFacts
@@ -75,8 +76,10 @@ def terminal_facts(terminal: Terminal, lists: InForce = _NO_LISTS, country: str 
     )
 
 
-def account_facts(account: Account, plans: Mapping[str, Plan], used_bytes: int = 0) -> AccountFacts:
-    """What permission needs to know of one account; used_bytes: of its allowance in this cycle."""
+def account_facts(
+    account: Account, plans: Mapping[str, Plan], used_bytes: int = 0, cycle_ends: int | None = None
+) -> AccountFacts:
+    """What permission needs to know of one account; used_bytes: of its allowance, until the cycle ends."""
     against: list[Why] = []
     if account.state is AccountState.OPEN:
         against.append(_NOT_VERIFIED)
@@ -93,7 +96,8 @@ def account_facts(account: Account, plans: Mapping[str, Plan], used_bytes: int =
         return AccountFacts((*against, _NO_PLAN))
     down_bps, _ = plan.rates_bps(used_bytes)
     if down_bps <= 0.0:
-        against.append(Why(Code.PLAN_USED_UP, "the operator", "wait for the next cycle, or change the plan"))
+        when = "for the next cycle" if cycle_ends is None else f"until {format_instant(cycle_ends)}"
+        against.append(Why(Code.PLAN_USED_UP, "the operator", f"wait {when}, or change the plan"))
     return AccountFacts(tuple(against), down_bps)
 
 
