@@ -61,6 +61,7 @@ class Play:
                 await self._take(number, chapter, step)
                 stage.kept.steps_done = number + 1
                 await stage.note()
+            await self._cast_all()
         except SkyliftError as error:
             # The store is away, or somebody else's: it is told, and the rest of the service goes on.
             stage.tell(
@@ -168,8 +169,12 @@ class Play:
         try:
             while True:
                 found, will_do = await look()
-                if will_do or not self._stage.is_taken(persona) or time.monotonic() >= until_s:
+                if will_do or not self._stage.is_taken(persona):
                     return found, will_do
+                if time.monotonic() >= until_s:
+                    # They will not be waited for again, unless they come again.
+                    self._stage.give_up(persona)
+                    continue
                 self._stage.waiting = Waiting(persona, what, approval, until_s)
                 await asyncio.sleep(LOOK_EVERY_S)
         finally:

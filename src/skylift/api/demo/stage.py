@@ -160,6 +160,10 @@ class Stage:
         """Whether a visitor plays this persona."""
         return time.monotonic() - self._taken.get(id, -TAKEN_FOR_S) < TAKEN_FOR_S
 
+    def give_up(self, id: str) -> None:
+        """Whoever plays this persona has let their time pass."""
+        self._taken.pop(id, None)
+
     def as_document(self) -> dict[str, Any]:
         """What GET /api/v1/demo answers."""
         waiting = self.waiting
