@@ -208,7 +208,9 @@ def _tally(case: CapacityCase, hour: Hour) -> HourTally:
         least_fraction=float((served[asks] / wanted[asks]).min()) if asks.any() else 1.0,
         satellites_in_reach=int((seen_up & seen_down).sum()),
         satellites_tracked=int(tracked.sum()),
-        beams_used_fraction=_fraction(schedule.share_fraction.sum(), offer.satellites.beams[tracked].sum()),
+        beams_used_fraction=_fraction(
+            schedule.share_fraction.sum(), offer.satellites.all_beams()[tracked].sum()
+        ),
         ka_used_fraction=_fraction(schedule.rate_bps.sum(), _feeders_bps(offer, schedule.gateway_of)),
     )
 

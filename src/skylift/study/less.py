@@ -91,7 +91,7 @@ def most_possible_bps(offer: Offer, asked_bps: Floats) -> float:
     )
     beams_bps = np.zeros(len(offer.satellites))
     np.maximum.at(beams_bps, satellite, rate_bps)
-    beams_bps *= offer.satellites.beams.sum(axis=1)
+    beams_bps *= offer.satellites.all_beams()
     gateways = offer.gateways
     through_bps = np.minimum(gateways.feeders_bps(), beams_bps[gateways.satellite])
     through_bps[np.repeat(gateways.antennas, np.diff(gateways.offset)) == 0] = 0.0

@@ -89,7 +89,7 @@ def slot_reach(offer: Offer, cells: Cells) -> SlotReach:
     np.maximum.at(best_rate, satellite, rate[pairs])
     np.maximum.at(best_feeder, tracked, feeder[feeders])
     np.add.at(in_sight, satellite, wanted[cell])
-    beams = offer.satellites.beams[kept].sum(axis=1)
+    beams = offer.satellites.all_beams()[kept]
     most = np.minimum(np.minimum(beams * best_rate, best_feeder), in_sight)
     reaches = np.zeros((len(kept), g), dtype=np.bool_)
     reaches[tracked, gateway] = True

@@ -124,5 +124,5 @@ def _full(hour: Hour) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     gateway = np.repeat(np.arange(len(offer.gateways)), np.diff(offer.gateways.offset))
     mine = schedule.gateway_of[offer.gateways.satellite] == gateway
     feeder[offer.gateways.satellite[mine]] = offer.gateways.feeders_bps()[mine]
-    beams: Floats = offer.satellites.beams.sum(axis=1).astype(np.float64)
+    beams: Floats = offer.satellites.all_beams().astype(np.float64)
     return used_beams >= (1.0 - _LEFT) * beams, used_bps >= (1.0 - _LEFT) * feeder

@@ -89,6 +89,7 @@ class Allocator:
         self._climate = self._climate_of(self.points.sites)
         self.gateway_air = self._air(self._climate_of(self._gateways))
         self._norad = world.catalogue.norad
+        self._arrays = plan.radio.system.arrays_of(world.catalogue.name)
         self.jam = self._jam_of(self.points.sites)
         self._supply = self._supply_of(self.points.sites, self._climate, self.jam)
         self._scheduler = BeamScheduler(self.points.sites.position_ecef_m)
@@ -118,7 +119,7 @@ class Allocator:
         allowed = np.ones(len(sky.users), dtype=np.bool_) if reach is None else reach.allowed
         points = self.points.of_slot(sky.users, may_be_served(asks), allowed)
         supply, scheduler = self._machinery(points)
-        offer, used = _offer(supply, self._norad, points, sky, working, reach)
+        offer, used = _offer(supply, (self._norad, self._arrays), points, sky, working, reach)
         cells = Cells(
             supply.users.position_ecef_m, _wanted(points, asks), np.zeros(len(points), dtype=np.uint8)
         )
@@ -238,13 +239,17 @@ def _wanted(points: SlotPoints, asks: Asks) -> Floats:
 
 def _offer(
     supply: Supply,
-    norad: Ints,
+    known: tuple[Ints, Ints | None],
     points: SlotPoints,
     sky: Sky,
     working: Working,
     reach: Reach | None,
 ) -> tuple[Offer, Ints]:
-    """What the slot has to give, over those satellites alone that any point can use; and their numbers."""
+    """What the slot has to give, over those satellites alone that any point can use; and their numbers.
+
+    known  NORAD numbers (N,), and how many arrays each has (N,), None for one
+    """
+    norad, arrays = known
     n = sky.position_mid_m.shape[1]
     useful = np.zeros(n, dtype=np.bool_)
     useful[points.pairs.satellite] = True
@@ -258,6 +263,7 @@ def _offer(
         np.ascontiguousarray(sky.position_mid_m[:, used]),
         _renumbered(points.pairs, useful, number),
         _renumbered(sky.gateways, through_air, number),
+        None if arrays is None else arrays[used],
     )
     if supply.disturbances.jam is not None:
         # The view names satellites as the pairs do: by their places among those used.

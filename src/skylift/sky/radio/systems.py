@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from skylift.base.errors import Refused
 from skylift.base.strict import Document, StrictTable, read_toml
 from skylift.sky.radio.antenna_pattern import directivity_dbi
 from skylift.sky.radio.band import channels_of, check_carrier
+from skylift.sky.radio.generations import Generation, arrays_of, read_generations
 from skylift.sky.radio.noise import COSMIC_BACKGROUND_K, g_over_t_db_k
 from skylift.sky.radio.power import MASKS, PowerFluxMask, ka_mask
 from skylift.sky.radio.waveform import Ofdm, SingleCarrier, Waveform
@@ -23,7 +27,7 @@ MODCOD_TABLES = tuple(MODULATIONS)
 _MASK_NAMES = ("none", *MASKS, "17.7-19.3 GHz")
 
 _SYSTEM_KEYS = ("name", "year", "source", "altitude_km", "minimum_elevation_deg", "satellite", "link")
-_SATELLITE_KEYS = ("source", "beams_per_polarisation", "flux_polarisations")
+_SATELLITE_KEYS = ("source", "beams_per_polarisation", "flux_polarisations", "generation")
 LINK_KEYS = (
     "source",
     "ground_antenna",
@@ -127,6 +131,7 @@ class RadioSystem:
 
     beams_per_polarisation  of one satellite toward users, at once; one channel is lit once in a polarisation
     flux_polarisations      how many of these may light one place on one channel at once (`Link`)
+    generations             of satellites that have more than one array of so many beams
     """
 
     name: str
@@ -136,6 +141,11 @@ class RadioSystem:
     links: Mapping[str, Link]
     beams_per_polarisation: tuple[int, int]
     flux_polarisations: int
+    generations: tuple[Generation, ...]
+
+    def arrays_of(self, names: Sequence[str]) -> npt.NDArray[np.int32] | None:
+        """(N,) how many arrays satellites of these names have; None where all have one."""
+        return arrays_of(self.generations, names)
 
     def link(self, direction: str) -> Link:
         """One of its links. Raises Refused with the directions that there are."""
@@ -167,6 +177,7 @@ def radio_system(text: str, source: str) -> RadioSystem:
         links=links,
         beams_per_polarisation=_beams(root, links),
         flux_polarisations=_flux_polarisations(root, links),
+        generations=read_generations(root.table("satellite", _SATELLITE_KEYS)),
     )
 
 

@@ -66,13 +66,29 @@ class Cells:
 
 @dataclass(frozen=True, slots=True)
 class Satellites:
-    """N satellites: positions (3, N) in mid-slot, Earth-fixed; beams int32 (N, 2) by polarisation."""
+    """N satellites: positions (3, N) in mid-slot, Earth-fixed; beams int32 (N, 2) by polarisation.
+
+    arrays  int32 (N,): how many arrays with so many beams each has; each lights every channel by itself,
+            where another does not. None: one
+    """
 
     position_ecef_m: Floats
     beams: Ints
+    arrays: Ints | None = None
 
     def __len__(self) -> int:
         return int(self.position_ecef_m.shape[1])
+
+    def arrays_each(self) -> Ints:
+        """int32 (N,), at least 1."""
+        if self.arrays is None:
+            return np.ones(len(self), dtype=np.int32)
+        return np.maximum(self.arrays, 1).astype(np.int32)
+
+    def all_beams(self) -> Ints:
+        """int32 (N,): of both polarisations and all arrays."""
+        every: Ints = (self.beams.sum(axis=1) * self.arrays_each()).astype(np.int32)
+        return every
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +137,7 @@ class Schedule:
     """R rows, sorted by cell, then in the order in which they were placed; and what they add up to.
 
     satellite, polarisation (0, 1), beam, channel, cell, gateway  int32 (R,)
-                beam counts within the satellite's polarisation; it keeps its channel for the slot
+                beam counts within the satellite's polarisation, array after array; it keeps its channel
     share_fraction, rate_bps  float64 (R,)
     gateway_of  int32 (N,): the gateway that tracks each satellite; -1 for none
     served_bps  (M, 4) by class;  level (M,) as in docs/why/011, 0 to 5; 5 where nothing is wanted
@@ -159,6 +175,9 @@ class Slot:
         _shape("cells.position_ecef_m", self.cells.position_ecef_m, (3, m))
         _shape("cells.wanted_bps", self.cells.wanted_bps, (m, CLASSES))
         _shape("satellites.beams", self.satellites.beams, (n, 2))
+        if self.satellites.arrays is not None:
+            _shape("satellites.arrays", self.satellites.arrays, (n,))
+            _amounts("satellites.arrays", self.satellites.arrays)
         _shape("pairs.full_rate_bps", self.pairs.full_rate_bps, (k,))
         _shape("gateways.feeder_bps", self.gateways.feeder_bps, (g,))
         _places("cells.position_ecef_m", self.cells.position_ecef_m)

@@ -55,12 +55,16 @@ class Radio:
 
 @dataclass(frozen=True, slots=True)
 class SlotGeometry:
-    """One slot as coverage sees it: positions (3, N) in mid-slot, Earth-fixed; pairs usable throughout."""
+    """One slot as coverage sees it: positions (3, N) in mid-slot, Earth-fixed; pairs usable throughout.
+
+    arrays (N,) of each satellite, by its generation (`RadioSystem.arrays_of`); None: one
+    """
 
     at_us: int
     position_mid_m: Floats
     users: UsablePairs
     gateways: UsablePairs
+    arrays: Ints | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class Supply:
         return Offer(
             at_us=seen.at_us,
             # A satellite without a valid position is in no pair; far below the ground nothing sees it either.
-            satellites=Satellites(np.nan_to_num(seen.position_mid_m, nan=1.0), beams),
+            satellites=Satellites(np.nan_to_num(seen.position_mid_m, nan=1.0), beams, seen.arrays),
             pairs=UserPairs(
                 offset=seen.users.site_offset,
                 satellite=seen.users.satellite,
