@@ -6,11 +6,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --requir
 PORT ?= $(or $(SKYLIFT_PORT),8480)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench lock reference clean
+.PHONY: help setup run test faults check format bench lock reference clean
 
 help:
 	@echo "make run     the service on http://127.0.0.1:$(PORT) (PORT=... for another port)"
 	@echo "make test    the tests  [ARGS='-n0 tests/base' or any other options of pytest]"
+	@echo "make faults  200 kills with 32 writers on each store, 2,000 seeds of the fault simulation"
 	@echo "make setup   the set-up alone, into $(VENV)"
 	@echo "make check   lint, types, import contracts, budgets, what make reference writes"
 	@echo "make bench   side by side with peers, into build/bench.json  [ONLY=id] [SEED=n]"
@@ -47,6 +48,11 @@ run: $(VENV)/run.stamp
 # One worker per core, at most 8, each with whole files: two workers then seldom compile the same kernel.
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
+
+# The whole of what CI runs in part: some ten minutes on two cores, which it wants for itself.
+faults: $(VENV)/dev.stamp
+	SKYLIFT_TEST_KILLS=$(or $(KILLS),200) SKYLIFT_TEST_SEEDS=$(or $(SEEDS),2000) $(BIN)/python -m pytest -s $(ARGS) \
+	  tests/faults tests/adapters/sql/test_killed.py
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check src tests bench tools examples

@@ -10,6 +10,9 @@ import pytest
 from hypothesis import settings
 
 from skylift.adapters.compiled import drop_stale_kernels
+from tests.stores import new_database, postgresql_server, postgresql_url, sqlite_store_url, store_url
+
+__all__ = ["new_database", "postgresql_server", "postgresql_url", "sqlite_store_url", "store_url"]
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -153,7 +153,7 @@ class Clients:
     def command(self) -> Command:
         """The next thing that somebody wants."""
         draw = self.draw.random()
-        if draw < 0.16 and self.known.waiting:
+        if draw < 0.18 and self.known.waiting:
             return self._about_an_agreement()
         if draw < 0.26:
             return self._read()
@@ -212,7 +212,7 @@ class Clients:
             path = f"approvals/{approval}/{action}"
             return self.made(by, "POST", path, body, (), f"approval.{action}", approval)
         body = {**(proposed.body or {}), "approval": approval}
-        if self.draw.random() < 0.12:
+        if self.draw.random() < 0.25:
             # Something else than what the others have read.
             body |= {name: value for name, value in self._other(proposed).items() if name in body}
         by = proposed.by if self.draw.random() < 0.85 else self._by(TABLE.verbs[proposed.verb])

@@ -1,0 +1,60 @@
+"""The office behind a real HTTP server, which is killed again and again: run by test_killed_server.py.
+
+    python -m tests.faults.killed_server FD URL
+
+Everything is imported once; then a server is forked for each life, on the listening socket FD. Each line on
+standard output is "pid N" or "died CODE"; each line on standard input asks for another life.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+
+import uvicorn
+
+from skylift.adapters.clock import WallClock
+from skylift.adapters.sql.engine import make_engine
+from skylift.adapters.sql.store import open_store
+from skylift.api.app import create_app
+from skylift.api.office.desk import Desk
+from skylift.api.state import LiveState
+from skylift.service.rooms import ROOMS
+
+
+def live(listening: socket.socket, url: str) -> None:
+    """Serve until somebody kills us."""
+
+    async def go() -> None:
+        desk = Desk(open_store(url, ROOMS, busy_timeout_s=30.0), WallClock())
+        app = create_app(LiveState(WallClock()), desk)
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
+        await uvicorn.Server(config).serve(sockets=[listening])
+
+    asyncio.run(go())
+
+
+def main() -> None:
+    listening = socket.socket(fileno=int(sys.argv[1]))
+    url = sys.argv[2]
+    # What every life would otherwise import anew, instead of serving.
+    make_engine(url).dispose()
+    create_app(LiveState(WallClock()))
+    while True:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                live(listening, url)
+            finally:
+                os._exit(3)
+        print(f"pid {pid}", flush=True)
+        _, status = os.waitpid(pid, 0)
+        print(f"died {os.waitstatus_to_exitcode(status)}", flush=True)
+        if not sys.stdin.readline():
+            return
+
+
+if __name__ == "__main__":
+    main()
