@@ -16,7 +16,9 @@ from skylift.adapters.passwords import token_hash
 from skylift.adapters.sql.group import GroupWriter
 from skylift.adapters.sql.store import SqlStore
 from skylift.adapters.webhooks import Sender
+from skylift.api.demo.guard import LoopbackSender
 from skylift.api.office.facts import Facts
+from skylift.api.office.following import Following
 from skylift.api.office.problems import NotKnown
 from skylift.base.errors import Unavailable
 from skylift.ports.store import Reader, Transaction
@@ -70,7 +72,8 @@ class Desk:
         self.office = Office(TABLE, self.ids, packaged_rules())
         self.writer = GroupWriter(store)
         self.facts = Facts(store, clock.now)
-        self.sender = Sender()
+        self.milestones = Following(store)
+        self.sender = LoopbackSender() if store.is_demo else Sender()
         self.public = Public()
         self.setup_code = ""
         self.closed = False
