@@ -1,4 +1,4 @@
-"""Tables over HTTP, from the file to the answer that all of it is on the disk. Server and client share a core.
+"""Tables over HTTP, from the file to the answer that all of it is on the disk; server and client on one core.
 
 No peer: none of the usual ones looks first at what an import would do, and keeps a hash-chained journal.
 """
@@ -31,7 +31,7 @@ def _ask(running: Server, path: str, data: bytes, **query: str) -> dict[str, Any
 
 
 class Sides:
-    """Tables that no round has seen before; where only writing is measured, looked at before the clock starts."""
+    """Tables that no round has seen before; looked at before the clock starts where writing is measured."""
 
     def __init__(self, seed: int, kind: str, xlsx: bool = False) -> None:
         self.draw = random.Random(seed)
@@ -88,7 +88,7 @@ class Sides:
 
 
 def _xlsx(rows: list[list[str]]) -> bytes:
-    import openpyxl
+    import openpyxl  # type: ignore[import-untyped]
 
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("One")

@@ -32,7 +32,10 @@ KINDS = (
 )
 
 # Those that tables are taken of.
-IMPORTED = frozenset({"terminal"})
+IMPORTED = frozenset({"terminal", "request", "account", "plan", "shipment"})
+
+# What can be read of one of them beside itself.
+READS = {"terminal": ("usage",), "account": ("usage",), "webhook": ("deliveries",)}
 
 # `skylift plan` plans gateways and terminals.
 NAMES = {"plan": "service-plan"}
@@ -53,16 +56,20 @@ def register(app: typer.Typer) -> None:
     app.command("logout")(logout)
     for kind in KINDS:
         name = NAMES.get(kind, kind)
-        app.command(name, help=_HELP.format(kind=kind, name=name))(_command(kind))
+        app.command(name, help=_HELP.format(kind=kind, name=name, reads=_reads(kind, name)))(_command(kind))
 
 
 _HELP = """List, show and change {kind}s through the running service.
 
 `skylift {name} verbs` says what can be done and what each verb must be told; `skylift {name} list` and
-`skylift {name} show ID` read. All else is a verb: `skylift {name} VERB [ID] FIELD=VALUE ...`. Several values
-of one field are separated by commas; a value may be JSON. `skylift {name} import FILE`, where there is one,
-shows what a table (CSV, XLSX) would do, and does it with --apply.
+`skylift {name} show ID` read{reads}. All else is a verb: `skylift {name} VERB [ID] FIELD=VALUE ...`.
+Several values of one field are separated by commas; a value may be JSON. `skylift {name} import FILE`, where
+there is one, shows what a table (CSV, XLSX) would do, and does it with --apply.
 """
+
+
+def _reads(kind: str, name: str) -> str:
+    return "".join(f", and so does `skylift {name} {what} ID`" for what in READS.get(kind, ()))
 
 
 def setup(
@@ -111,7 +118,7 @@ def logout(server: SERVER = HERE, token: TOKEN = "") -> None:
     """Revoke the token of the last login."""
     from skylift.client.http import keep_token
 
-    _client(server, token).ask("POST", "logout")
+    client_of(server, token).ask("POST", "logout")
     keep_token(server, "")
 
 
@@ -138,7 +145,7 @@ def _command(kind: str) -> Callable[..., None]:
         if what == "verbs":
             _show_verbs(kind, as_json)
             return
-        client = _client(server, token)
+        client = client_of(server, token)
         if what == "import" and kind in IMPORTED:
             from skylift.cli.office_import import Wanted, import_table
 
@@ -150,6 +157,9 @@ def _command(kind: str) -> Callable[..., None]:
             return
         if what == "show":
             _show(client.ask("GET", f"{kind}s/{_needed(kind, id)}"), as_json)
+            return
+        if what in READS.get(kind, ()):
+            _show_read(client, f"{kind}s/{_needed(kind, id)}/{what}", given, as_json)
             return
         verb = _verb(kind, what)
         body = {name: _value(verb, name, text) for name, text in given.items()}
@@ -164,7 +174,8 @@ def _command(kind: str) -> Callable[..., None]:
     return run
 
 
-def _client(server: str, token: str) -> Client:
+def client_of(server: str, token: str) -> Client:
+    """Asks with this token, or with that of the last login."""
     from skylift.client.http import Client, kept_token
 
     return Client(server, token or kept_token(server), say_demo)
@@ -256,7 +267,7 @@ def _show_verbs(kind: str, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(rows))
     else:
-        _table(rows, ("verb", "needs", "may_have", "does"))
+        table(rows, ("verb", "needs", "may_have", "does"))
 
 
 def _show_list(client: Client, kind: str, given: dict[str, str], as_json: bool) -> None:
@@ -276,16 +287,30 @@ def _show_list(client: Client, kind: str, given: dict[str, str], as_json: bool) 
         for item in page["items"]
     ]
     others = dict.fromkeys(name for item in plain for name in item if name not in (*first, "state"))
-    _table(plain, (*first, *list(others)[:5]))
+    table(plain, (*first, *list(others)[:5]))
     if page["next"]:
         sys.stderr.write(f"there are more: cursor={page['next']}\n")
+
+
+def _show_read(client: Client, path: str, given: dict[str, str], as_json: bool) -> None:
+    from urllib.parse import urlencode
+
+    found = client.ask("GET", f"{path}?{urlencode(given)}")
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    lists = {name: rows for name, rows in found.items() if isinstance(rows, list)}
+    _show({name: value for name, value in found.items() if name not in lists}, as_json)
+    for rows in lists.values():
+        if rows:
+            table(rows, tuple(rows[0]))
 
 
 def _show(document: dict[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(document))
         return
-    _table([{"field": name, "value": value} for name, value in document.items()], ("field", "value"))
+    table([{"field": name, "value": value} for name, value in document.items()], ("field", "value"))
     if "needed" in document and len(document.get("people", ())) < document["needed"]:
         sys.stderr.write(
             "another person has to agree: "
@@ -294,7 +319,8 @@ def _show(document: dict[str, Any], as_json: bool) -> None:
         )
 
 
-def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+def table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    """Print rows, for people."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

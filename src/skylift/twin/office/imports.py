@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
@@ -26,7 +26,7 @@ from skylift.base.things import Room
 from skylift.ports.store import Reader, Stored
 from skylift.service.account.roles import Subject
 from skylift.service.importing.state import Looked, Tally
-from skylift.twin.office.imports_table import BadCell, Column, Table, places, read_row
+from skylift.twin.office.imports_table import BadCell, Column, Table, guarded, places, read_row
 from skylift.twin.office.office import Office
 from skylift.twin.office.verbs import Actor, Moment, Verb
 
@@ -66,9 +66,11 @@ class ImportKind:
                remembered for a week instead
     begin      what is done to begin the thing of a row
     change     what is done so that a thing becomes what a row says
-    show       a thing as its row: what is exported, and what a row is compared with
-    together   rows with the same value of this column are of one thing
-    people     how many must agree to so many changes of things that are there
+    show       a thing as a row shows it: what a row is compared with, before and after
+    rows       a thing as its rows: what is exported
+    together   several rows may be of one thing, as those of a consignment's lines are: those with the same
+               value of this key
+    most_alone so many things that are there may be changed by one person
     """
 
     room: Room[Any]
@@ -77,7 +79,9 @@ class ImportKind:
     keys: tuple[str, ...]
     begin: Callable[[Row], Sequence[Step]]
     change: Callable[[Any, Row], Sequence[Step]]
-    show: Callable[[Any], Mapping[str, Any]]
+    show: Callable[[Any, Row], Mapping[str, Any]]
+    rows: Callable[[Any], Sequence[Row]]
+    together: str = ""
     most_alone: int | None = None
 
     @property
@@ -155,13 +159,32 @@ def planned(office: Office, reader: Reader, asker: Asker, kind: ImportKind, tabl
     columns = [by_name[name] for name in places(table, kind.columns, kind.needs, kind.kind)]
     planner = _Planner(office, cast(Reader, _Remembering(reader)), asker, kind)
     plan = Plan(kind.kind, table.digest, len(table.rows), table.empty)
-    for start in range(0, len(table.rows), PART):
-        rows: list[_Read] = []
-        for number, cells in table.rows[start : start + PART]:
-            row, bad = read_row(number, cells, columns, table.odd)
-            rows.append(_Read(number, row, bad))
+    rows: list[_Read] = []
+    for number, cells in table.rows:
+        row, bad = read_row(number, cells, columns, table.odd)
+        # Rows of one thing that stand together are written together.
+        apart = not kind.together or not rows or rows[-1].row.get(kind.together) != row.get(kind.together)
+        if len(rows) >= PART and apart:
+            planner.part(plan, rows)
+            rows = []
+        rows.append(_Read(number, row, bad))
+    if rows:
         planner.part(plan, rows)
     return plan
+
+
+class _Now(NamedTuple):
+    """A thing of several rows, after those before; of, place: where it is written."""
+
+    stored: Stored[Any]
+    of: Part
+    place: int
+    told: str
+
+    def for_part(self, part: Part) -> Stored[Any]:
+        """At the version that it will have when the part is written."""
+        later = 0 if self.of is part else 1
+        return Stored(self.stored.id, self.stored.thing, self.stored.version + later)
 
 
 class _Read(NamedTuple):
@@ -181,6 +204,7 @@ class _Planner:
         self._times: dict[str, int] = {}
         self._may: set[tuple[str, str, str]] = set()
         self._begins, self._count = "", -1
+        self._now: dict[Any, _Now] = {}
         self._personal = frozenset(column.name for column in kind.columns if column.personal)
         self._fixed = {column.name: column.fixed for column in kind.columns}
 
@@ -212,15 +236,17 @@ class _Planner:
         self, plan: Plan, part: Part, read: _Read, found: Mapping[tuple[str, str], Stored[Any]], key: str
     ) -> tuple[Verdict, str]:
         row, kind = read.row, self._kind
-        self._refuse_twice(read)
-        stored = self._meant(row, found)
+        now = self._now.get(row.get(kind.together, "")) if kind.together else None
+        if not kind.together:
+            self._refuse_twice(read)
+        stored = now.for_part(part) if now is not None else self._meant(row, found)
         if stored is None:
             id = self._new_id()
-            write = self._walked(Stored(id, kind.room.empty(id), 0), kind.begin(row), row, key)
-            part.writes.append(write)
+            empty = Stored(id, kind.room.empty(id), 0)
+            self._take(part, row, self._walked(empty, kind.begin(row), row, key), "")
             return Verdict.NEW, ""
-        told = f"{stored.id} {stored.version}"
-        before = kind.show(stored.thing)
+        told = now.told if now is not None else f"{stored.id} {stored.version}"
+        before = kind.show(stored.thing, row)
         fields = {
             name: (before.get(name), value)
             for name, value in row.items()
@@ -233,9 +259,25 @@ class _Planner:
             raise Refused(
                 "", personal[0], "an import does not change what is personal", "leave the cell empty"
             )
-        part.writes.append(self._walked(stored, kind.change(stored.thing, row), row, ""))
+        self._take(part, row, self._walked(stored, kind.change(stored.thing, row), row, ""), told)
+        if not told:
+            return Verdict.NEW, ""
         plan.changed.append(Change(read.number, stored.id, fields))
         return Verdict.CHANGED, told
+
+    def _take(self, part: Part, row: Row, write: ToWrite, told: str) -> None:
+        """Adds it to the part; a thing that an earlier row of the same part has changed is written once."""
+        key = row.get(self._kind.together) if self._kind.together else None
+        now = self._now.get(key) if key is not None else None
+        if now is not None and now.of is part:
+            before = part.writes[now.place]
+            write = replace(write, events=(*before.events, *write.events))
+            part.writes[now.place] = write
+            self._now[key] = now._replace(stored=write.stored)
+            return
+        if key is not None:
+            self._now[key] = _Now(write.stored, part, len(part.writes), told)
+        part.writes.append(write)
 
     def _walked(self, stored: Stored[Any], steps: Sequence[Step], row: Row, key: str) -> ToWrite:
         """The thing after all steps. Raises Refused where it is not what the row says then."""
@@ -249,7 +291,7 @@ class _Planner:
                 thing = verb.room.apply(thing, event)
                 events.append(event)
             personal |= {name: step.arguments[name] for name in verb.personal if name in step.arguments}
-        after = self._kind.show(thing)
+        after = self._kind.show(thing, row)
         for name, value in row.items():
             if name not in self._personal and after.get(name) != value:
                 raise Refused(
@@ -342,14 +384,14 @@ class _Remembering:
         return self._got[key]
 
 
-def exported(kind: ImportKind, things: Sequence[Any]) -> Iterator[list[str]]:
-    """Headings, and a row for each thing: what `planned` finds no change in."""
+def exported(kind: ImportKind, things: Iterable[Any]) -> Iterator[list[str]]:
+    """Headings, and the rows of each thing: `planned` finds no change in them. Nothing of it is personal."""
     columns = [column for column in kind.columns if not column.personal]
     yield [column.name for column in columns]
     for thing in things:
-        shown = kind.show(thing)
-        yield [_cell(column, shown.get(column.name)) for column in columns]
+        for shown in kind.rows(thing):
+            yield [_cell(column, shown.get(column.name)) for column in columns]
 
 
 def _cell(column: Column, value: Any) -> str:
-    return "" if value is None else column.write(value)
+    return "" if value is None else guarded(column.write(value))

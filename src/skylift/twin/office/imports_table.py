@@ -149,7 +149,7 @@ def read_row(
 def _value(column: Column, text: str) -> Any:
     if len(text) > MOST_CELL:
         raise Refused("", "", f"it has more than {MOST_CELL} characters", "shorten it")
-    if text[0] == "'" and text[1:2] in _GUARDED:
+    if text[0] == "'" and text.lstrip("'")[:1] in _GUARDED:
         text = text[1:]
     if not column.takes and text[-3:-2] in "+E" and _ROUNDED.fullmatch(text):
         raise Refused("", "", *_ODD[Oddity.NUMBER])
@@ -162,4 +162,4 @@ _GUARDED = frozenset("=+-@\t\r")
 
 def guarded(text: str) -> str:
     """A cell of a CSV that no spreadsheet computes. `read_row` takes the guard off."""
-    return f"'{text}" if text[:1] in _GUARDED or (text[:1] == "'" and text[1:2] in _GUARDED) else text
+    return f"'{text}" if text.lstrip("'")[:1] in _GUARDED else text

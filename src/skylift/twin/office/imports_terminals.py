@@ -65,7 +65,7 @@ def _change(terminal: Terminal, row: Row) -> Sequence[Step]:
     if "owner" in row and not terminal.owner:
         steps.append(_register(row))
     elif terminal.owner:
-        now = {name: show(terminal)[name] or "" for name in _HOME}
+        now = {"cell": terminal.cell, "mobility": terminal.mobility.value, "region": terminal.region}
         home = now | _some(row, _HOME)
         if home != now:
             steps.append(Step("terminal.move", home))
@@ -76,8 +76,8 @@ def _some(row: Row, names: Sequence[str]) -> dict[str, Any]:
     return {name: row[name] for name in names if name in row}
 
 
-def show(terminal: Terminal) -> Mapping[str, Any]:
-    """A terminal as its row; None for what it does not have."""
+def _show(terminal: Terminal, row: Row) -> Mapping[str, Any]:
+    """None for what it does not have."""
     return {
         "id": terminal.id,
         "serial": terminal.serial or None,
@@ -95,4 +95,14 @@ def show(terminal: Terminal) -> Mapping[str, Any]:
     }
 
 
-TERMINALS = ImportKind(ROOM, COLUMNS, (("id", *NAMES),), NAMES, _begin, _change, show, most_alone=MOST_ALONE)
+TERMINALS = ImportKind(
+    room=ROOM,
+    columns=COLUMNS,
+    needs=(("id", *NAMES),),
+    keys=NAMES,
+    begin=_begin,
+    change=_change,
+    show=_show,
+    rows=lambda terminal: (_show(terminal, {}),),
+    most_alone=MOST_ALONE,
+)
