@@ -23,7 +23,7 @@ from skylift.base.errors import Refused, Unavailable
 from skylift.base.instants import parse_instant
 from skylift.cli.main import app
 from skylift.cli.office import KINDS
-from skylift.client.http import token_file
+from skylift.client.http import Client, kept_token, token_file
 from skylift.service.rooms import ROOMS
 from skylift.twin.office.table import TABLE
 
@@ -123,3 +123,49 @@ def test_a_table_of_terminals_from_the_command_line(server: str, tmp_path: Path)
     assert len(run("terminal", "list", "--json")["items"]) == 2
     assert "one file" in str(run("terminal", "import", fails=Refused))
     assert "cannot be read" in str(run("terminal", "import", str(tmp_path / "absent.csv"), fails=Refused))
+
+
+def test_what_is_read_of_one_thing(server: str) -> None:
+    run(
+        "setup",
+        f"{server}/setup?code=code",
+        "--email",
+        "a@example.org",
+        "--password",
+        "correct horse battery",
+    )
+    terminal = run("terminal", "create", "hardware=STD-V2", "serial=KIT-0001", "origin=gift", "--json")["id"]
+    report = {"sequence": 1, "at": "2022-02-26T12:00:00Z", "down_bytes": 7, "up_bytes": 1}
+    Client(server, kept_token(server)).ask("POST", f"terminals/{terminal}/usage", {"reports": [report]})
+    assert run("terminal", "usage", terminal, "--json")["down_bytes"] == 7
+    assert "2022-02-26" in run("terminal", "usage", terminal)
+    assert run("terminal", "usage", terminal, "from=2022-03-01", "--json")["days"] == []
+    account = run("account", "create", "holder=company", "country=UA", "--json")["id"]
+    assert run("account", "usage", account, "--json")["used_bytes"] == 0
+    hook = run(
+        "webhook", "create", "url=https://example.org/hook", "kinds=region,terminal.verified", "--json"
+    )
+    assert hook["secret"].startswith("whsec_")
+    assert run("webhook", "deliveries", hook["id"], "--json")["status"] == "active"
+    assert "whsec_" in run("webhook", "rotate", hook["id"])
+    assert "whsec_" not in run("webhook", "show", hook["id"])
+
+
+def test_the_milestones(server: str) -> None:
+    run(
+        "setup",
+        f"{server}/setup?code=code",
+        "--email",
+        "a@example.org",
+        "--password",
+        "correct horse battery",
+    )
+    call = run("request", "create", "channel=phone", "site_kind=hospital", "--json")["id"]
+    run("request", "acknowledge", call)
+    found = run("milestones", "--json")
+    assert [one["request"] for one in found["items"]] == [call]
+    shown = run("milestones")
+    assert "benchmark" in shown
+    assert call in shown
+    assert run("milestones", "--requests", "0", "--json")["items"] == []
+    assert call not in run("milestones", "--requests", "0")

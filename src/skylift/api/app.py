@@ -18,7 +18,16 @@ from skylift.api.demo.mark import Mark, describe
 from skylift.api.demo.stage import Stage
 from skylift.api.errors import add_handlers, problem
 from skylift.api.guard import Guard
-from skylift.api.office import feeds, personal, serving, things, tokens, usage, webhooks
+from skylift.api.office import (
+    feeds,
+    milestones,
+    personal,
+    serving,
+    things,
+    tokens,
+    usage,
+    webhooks,
+)
 from skylift.api.office.desk import Desk
 from skylift.api.office.door import Door
 from skylift.api.office.gate import Gate
@@ -117,6 +126,7 @@ def office_doors(desk: Desk) -> list[Door]:
         *Imports(desk).doors(),
         *webhooks.doors(desk.sender, desk.store.head),
         *usage.doors(),
+        *milestones.doors(),
     ]
 
 

@@ -41,6 +41,7 @@ COMMAND_MODULES: tuple[str, ...] = (
     "plan",
     "audit",
     "office",
+    "milestones",
 )
 
 

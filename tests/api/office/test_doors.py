@@ -107,6 +107,8 @@ def verb_of(door: Door) -> str:
         return "terminal.read"
     if door.tag in {"login", "clock", "journal", "permission"}:
         return ""
+    if door.tag == "telemetry":
+        return "telemetry.write"
     if parts[-1] == "personal":
         return f"{door.tag}.{'erase' if door.method == 'DELETE' else 'read-personal'}"
     if door.method == "GET":

@@ -13,11 +13,14 @@ from skylift.base.events import Event, EventTypes
 from skylift.ports.store import JournalRow
 
 
-def read_journal(connection: Connection, types: EventTypes, after: int, limit: int) -> Sequence[JournalRow]:
-    """Rows after a sequence number, in order."""
-    rows = connection.execute(
-        select(JOURNAL).where(JOURNAL.c.sequence > after).order_by(JOURNAL.c.sequence).limit(limit)
-    )
+def read_journal(
+    connection: Connection, types: EventTypes, after: int, limit: int, names: Sequence[str] = ()
+) -> Sequence[JournalRow]:
+    """Rows after a sequence number, in order; names: only events that are stored under these, () for all."""
+    wanted = select(JOURNAL).where(JOURNAL.c.sequence > after)
+    if names:
+        wanted = wanted.where(JOURNAL.c.name.in_(names))
+    rows = connection.execute(wanted.order_by(JOURNAL.c.sequence).limit(limit))
     return [JournalRow(row.sequence, to_event(types, row), row.hash, row.version) for row in rows]
 
 

@@ -120,9 +120,11 @@ class SqlStore:
         with self._read() as connection:
             yield SqlReader(connection)
 
-    def journal(self, after: int = 0, limit: int = 1000) -> Sequence[JournalRow]:
+    def journal(
+        self, after: int = 0, limit: int = 1000, names: Sequence[str] = ()
+    ) -> Sequence[JournalRow]:
         with self._read() as connection:
-            return read_journal(connection, self.event_types, after, limit)
+            return read_journal(connection, self.event_types, after, limit, names)
 
     def history(self, subject_id: str, before: int | None = None, limit: int = 100) -> Sequence[JournalRow]:
         """What happened to one subject, the newest first; `before`: only rows of a lower sequence number."""

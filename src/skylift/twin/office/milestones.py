@@ -11,7 +11,13 @@ from dataclasses import dataclass, replace
 from skylift.base.events import Event
 from skylift.base.instants import InstantUs
 from skylift.service.region.events import PaperGranted, RegionActivated
-from skylift.service.request.events import RequestAcknowledged, RequestPlaced, RequestReceived
+from skylift.service.request.events import (
+    RequestAcknowledged,
+    RequestMerged,
+    RequestPlaced,
+    RequestReceived,
+    RequestSeparated,
+)
 from skylift.service.terminal.events import (
     CommandAsked,
     CommandConfirmed,
@@ -21,6 +27,23 @@ from skylift.service.terminal.events import (
 )
 
 BENCHMARK_US = 10 * 3_600_000_000
+# All that a time can come from: who follows the journal need read no other rows.
+NAMES = tuple(
+    kind.NAME
+    for kind in (
+        RequestReceived,
+        RequestPlaced,
+        RequestAcknowledged,
+        RequestMerged,
+        RequestSeparated,
+        PaperGranted,
+        RegionActivated,
+        TerminalRegistered,
+        HomeSet,
+        CommandAsked,
+        CommandConfirmed,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +52,7 @@ class Milestones:
 
     authorised_at  the first paper that was granted; it may be older than the call
     first_on_at    the first terminal of the region whose activation its enforcer confirmed
+    merged_into    the call that goes on for this one, where somebody found them to be the same
     """
 
     request: str
@@ -38,6 +62,7 @@ class Milestones:
     authorised_at: InstantUs | None = None
     activated_at: InstantUs | None = None
     first_on_at: InstantUs | None = None
+    merged_into: str = ""
 
     def hours_to(self, milestone: InstantUs | None) -> float | None:
         """Hours from the call; 0 for what was there before it."""
@@ -73,6 +98,10 @@ class Measured:
                 calls[event.subject_id] = replace(calls[event.subject_id], region=event.region)
             case RequestAcknowledged() if calls[event.subject_id].acknowledged_at is None:
                 calls[event.subject_id] = replace(calls[event.subject_id], acknowledged_at=event.at)
+            case RequestMerged() if event.subject_id in calls:
+                calls[event.subject_id] = replace(calls[event.subject_id], merged_into=event.into)
+            case RequestSeparated() if event.subject_id in calls:
+                calls[event.subject_id] = replace(calls[event.subject_id], merged_into="")
             case _:
                 self._first.take(event)
 

@@ -1,0 +1,69 @@
+"""skylift milestones: how long it took from calls for help to service, beside the benchmark."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from skylift.cli.office import AS_JSON, HERE, SERVER, TOKEN
+
+STEPS = ("acknowledged", "authorised", "activated", "first_online")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("milestones")(milestones)
+
+
+def milestones(
+    region: Annotated[str, typer.Option(help="Only calls of this region.")] = "",
+    requests: Annotated[int, typer.Option(min=0, max=1000, help="How many calls to list.")] = 20,
+    server: SERVER = HERE,
+    token: TOKEN = "",
+    as_json: AS_JSON = False,
+) -> None:
+    """Hours from calls to acknowledgement, authorisation, active service and the first terminal online.
+
+    Of all calls, of each region and of each call, beside the ten hours of February 2022. Of a region, the
+    row "first call" counts from its first call; "middle call" is what half of the calls took less than.
+    """
+    from urllib.parse import urlencode
+
+    from skylift.cli.office import client_of, table
+
+    query = urlencode({"limit": requests, **({"region": region} if region else {})})
+    found = client_of(server, token).ask("GET", f"milestones?{query}")
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    rows = [row for sums in (found["whole"], *found["regions"]) for row in _rows(sums)]
+    rows += [
+        {"of": one["request"], "from": one["region"], **_hours(one["hours"]), "in time": _in_time(one)}
+        for one in found["items"]
+    ]
+    rows.append(
+        {"of": "benchmark", "from": "a public call, 2022", "activated": f"{found['benchmark_hours']:g}"}
+    )
+    table(rows, ("of", "from", *STEPS, "in time"))
+    typer.echo("hours from the call; -: not yet", err=True)
+    if found["next"]:
+        typer.echo(f"there are more calls: --requests {min(1000, requests * 10)}", err=True)
+
+
+def _rows(sums: dict[str, Any]) -> list[dict[str, str]]:
+    name = "all" if sums["region"] == "*" else sums["region"] or "no region"
+    measured = sums["within_benchmark"] + sums["beyond_benchmark"]
+    share = f"{sums['within_benchmark']} of {measured}" if measured else "-"
+    return [
+        {"of": name, "from": "first call", **_hours(sums["from_first_call"])},
+        {"of": name, "from": f"middle of {sums['requests']}", **_hours(sums["middle"]), "in time": share},
+    ]
+
+
+def _hours(hours: dict[str, float | None]) -> dict[str, str]:
+    return {step: "-" if hours[step] is None else f"{hours[step]:.1f}" for step in STEPS}
+
+
+def _in_time(one: dict[str, Any]) -> str:
+    return {True: "yes", False: "no", None: "-"}[one["beats_benchmark"]]
