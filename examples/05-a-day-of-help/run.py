@@ -124,18 +124,24 @@ def first_terminal(staff: Staff, case: Case) -> str:
     operator.post(f"accounts/{case.account}/verify", authority="MINISTRY", reference="letter 5/22")
     operator.post(f"accounts/{case.account}/plan", plan=plan)
     case.recipient = invited(operator, "subscriber", staff.approver, account=case.account)
-    first = operator.post(
-        "terminals", hardware="ROUND-2021", kit="KIT-0001", network="operator", origin="bought-abroad"
-    )["id"]
+    first = operator.post("terminals", hardware="ROUND-2021", kit="KIT-0001", origin="bought-abroad")["id"]
     allowed, why = operator.may(first, KYIV)
     hold(not allowed, "nobody is served unregistered")
     operator.tell(f"may the dish that is in Kyiv already be served? No: {why}")
-    activated(staff, case, first, KYIV)
+    registered(staff, case, first, KYIV)
     operator.until("2022-02-26T22:40:00Z")
-    confirmed(operator, first)
-    allowed, why = operator.may(first, KYIV)
-    hold(allowed, f"the first terminal may be served, but: {why}")
-    operator.tell("registered, verified, activated, confirmed by its network. May it be served? Yes")
+    link, why = operator.next_link(first)
+    hold(link["why_down"] == "terminal_off", f"the sky serves nobody who is not switched on, but: {link}")
+    operator.tell(f"registered and verified. The next slot does not serve it: {why}")
+    case.recipient.post(f"terminals/{first}/activate")
+    link, why = operator.next_link(first)
+    hold(link["satellite"] is not None, f"the next slot serves the first terminal, but: {why or link}")
+    operator.tell(
+        f"activated. The next slot serves it, over satellite {link['satellite']} and {link['gateway']}"
+    )
+    command = operator.fact(first, "commands", "confirmed")[-1]
+    hold(command["enforcer"] == "our-network", "the sky itself says that it is on")
+    operator.tell(f"   that it is on, the sky has written down: {command['evidence']}")
     for cell, at, code in (
         (KHARKIV, "", "terminal.away-from-home"),
         (KYIV, "2022-03-26T18:00:00Z", "region.papers-missing"),
@@ -146,20 +152,13 @@ def first_terminal(staff: Staff, case: Case) -> str:
     return str(first)
 
 
-def activated(staff: Staff, case: Case, terminal: str, cell: str) -> None:
-    """The owner registers it, the operator verifies the right to it, the owner switches it on."""
+def registered(staff: Staff, case: Case, terminal: str, cell: str) -> None:
+    """The owner registers it, the operator verifies the right to it."""
     assert case.recipient is not None
     case.recipient.post(f"terminals/{terminal}/register", owner=case.account, cell=cell, region=case.region)
     staff.operator.post(
         f"terminals/{terminal}/verify", basis="authority", authority="MINISTRY", reference="letter 5/22"
     )
-    case.recipient.post(f"terminals/{terminal}/activate")
-
-
-def confirmed(operator: Person, terminal: str) -> None:
-    """Its network says that it is on: it is another operator's, and what was only asked is not in force."""
-    for command in operator.get(f"terminals/{terminal}")["commands"]["pending"]:
-        operator.post(f"terminals/{terminal}/confirm", command=command["id"], evidence="console entry 1")
 
 
 def batch(
@@ -168,10 +167,7 @@ def batch(
     """One consignment from a depot abroad to its recipient; the terminals that came sound."""
     sender, recipient = staff.logistics, case.recipient
     assert recipient is not None
-    ids = {
-        kit: sender.post("terminals", hardware="ROUND-2021", kit=kit, network="operator")["id"]
-        for kit in kits
-    }
+    ids = {kit: sender.post("terminals", hardware="ROUND-2021", kit=kit)["id"] for kit in kits}
     lines = {kit: {"product": "ROUND-2021", "quantity": 1, "serial": kit} for kit in kits}
     batch = sender.post(
         "shipments", reference=f"BATCH-{number}", origin="DEPOT-PL", destination="DEPOT-UA",
@@ -210,14 +206,17 @@ def batch(
 def online(staff: Staff, case: Case, terminals: Sequence[str]) -> None:
     """What came sound goes on, and the call is answered."""
     operator = staff.operator
+    assert case.recipient is not None
     for number, terminal in enumerate(terminals[1:]):
-        activated(staff, case, terminal, CELLS[number % len(CELLS)])
-        confirmed(operator, terminal)
+        registered(staff, case, terminal, CELLS[number % len(CELLS)])
+        case.recipient.post(f"terminals/{terminal}/activate")
+    operator.next_slot()
     for terminal in terminals:
-        allowed, why = operator.may(terminal, operator.get(f"terminals/{terminal}")["cell"])
-        hold(allowed, f"each terminal may be served at home, but: {why}")
+        link, why = operator.link(terminal)
+        hold(link["satellite"] is not None, f"each terminal is served at home, but: {why or link}")
+        hold(operator.fact(terminal, "served_at") is not None, "and the sky has written it down")
     operator.post(f"requests/{case.call}/answer", terminals=len(terminals))
-    operator.tell(f"all {len(terminals)} sound terminals may be served at home; the call is answered")
+    operator.tell(f"all {len(terminals)} sound terminals are served at home; the call is answered")
 
 
 def told(staff: Staff, case: Case, kind: str, words: str) -> str:
@@ -234,17 +233,11 @@ def told(staff: Staff, case: Case, kind: str, words: str) -> str:
 
 def measured(rows: Sequence[dict[str, Any]], case: Case) -> None:
     """Hours from the call, by the journal."""
-    activations = {
-        row["told"]["command_id"]
-        for row in rows
-        if row["name"] == "terminal.command-asked/1" and row["told"]["kind"] == "activate"
-    }
     firsts: dict[str, int] = {}
     for row in rows:
-        if row["name"] == "terminal.command-confirmed/1" and row["told"]["command_id"] not in activations:
-            continue
         if row["subject"] in (case.call, case.region) or row["name"].startswith("terminal."):
-            firsts.setdefault(row["name"], row["at_us"])
+            # That it served a terminal, the sky writes down a moment after the slot began that did.
+            firsts.setdefault(row["name"], row["told"].get("slot_at", row["at_us"]))
     asked_us = next(row["told"]["asked_at"] for row in rows if row["name"] == "request.received/1")
     print("hours from the call to:")
     last = 0.0
@@ -252,7 +245,7 @@ def measured(rows: Sequence[dict[str, Any]], case: Case) -> None:
         ("acknowledged", "request.acknowledged/1"),
         ("authorised", "region.paper-granted/1"),
         ("active", "region.activated/1"),
-        ("first terminal", "terminal.command-confirmed/1"),
+        ("first terminal", "terminal.served/1"),
     ):
         hours = (firsts[name] - asked_us) / 3.6e9
         hold(last < hours, f"{words} comes after what leads to it")

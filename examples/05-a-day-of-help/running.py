@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,8 @@ from typing import Any
 
 import httpx
 
-from skylift.base.errors import Refused
-from skylift.base.instants import parse_instant
+from skylift.base.errors import Refused, Unavailable
+from skylift.base.instants import SlotClock, parse_instant
 from skylift.client.http import Client
 
 BEGINS = "2022-02-26T12:00:00Z"
@@ -100,10 +100,58 @@ class Person:
         hold(left_us > 0, f"it is not {instant} yet")
         self.post("clock", advance_s=left_us / 1e6)
 
+    def next_slot(self) -> int:
+        """Let the clock leap into the next slot, and wait until the sky has computed it; its start."""
+        # What is decided now counts for every slot that begins 3 s from now, or later.
+        slots, decided_us = SlotClock(), self.get("clock")["now_us"] + 3_000_000
+        begins_us = slots.start(decided_us) + slots.length_us
+        self.post("clock", advance_s=(begins_us + 1_000_000 - self.get("clock")["now_us"]) / 1e6)
+        return int(waited(lambda: self._slot_from(begins_us)))
+
+    def _slot_from(self, begins_us: int) -> int | None:
+        try:
+            at_us = int(self.get("links?limit=0")["at_us"])
+        except Unavailable:
+            # The very first takes a few seconds.
+            return None
+        return at_us if at_us >= begins_us else None
+
+    def link(self, terminal: str) -> tuple[dict[str, Any], str]:
+        """A terminal's link in the present slot, and the codes of what speaks against it."""
+        document = self.get(f"links?terminal={terminal}")
+        codes = [reason["code"] for reason in document["reasons"].get(terminal, ())]
+        return document["links"][0], ", ".join(codes)
+
+    def next_link(self, terminal: str) -> tuple[dict[str, Any], str]:
+        """The same in the next slot."""
+        self.next_slot()
+        return self.link(terminal)
+
+    def fact(self, terminal: str, *names: str) -> Any:
+        """What is recorded of a terminal, once there is anything: the sky writes after the slot has begun."""
+
+        def look() -> Any:
+            found = self.get(f"terminals/{terminal}")
+            for name in names:
+                found = found[name]
+            return found
+
+        return waited(look)
+
     def may(self, terminal: str, cell: str, at: str = "") -> tuple[bool, str]:
         """Whether a terminal may be served there, and the codes of what speaks against it."""
         answer = self.post("may-serve", terminal=terminal, cell=cell, **({"at": at} if at else {}))
         return answer["allowed"], ", ".join(reason["code"] for reason in answer["reasons"])
+
+
+def waited(look: Callable[[], Any], patience_s: float = 90.0) -> Any:
+    """What `look` finds, as soon as it finds anything."""
+    until = time.monotonic() + patience_s
+    while time.monotonic() < until:
+        if found := look():
+            return found
+        time.sleep(0.1)
+    raise SystemExit("this did not hold: the sky keeps up")
 
 
 def first_operator(setup_url: str) -> Person:
