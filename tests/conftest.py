@@ -10,9 +10,23 @@ import pytest
 from hypothesis import settings
 
 from skylift.adapters.compiled import drop_stale_kernels
-from tests.stores import new_database, postgresql_server, postgresql_url, sqlite_store_url, store_url
+from tests.stores import (
+    new_database,
+    postgresql_server,
+    postgresql_url,
+    sqlite_store_url,
+    store_url,
+    upgraded_database,
+)
 
-__all__ = ["new_database", "postgresql_server", "postgresql_url", "sqlite_store_url", "store_url"]
+__all__ = [
+    "new_database",
+    "postgresql_server",
+    "postgresql_url",
+    "sqlite_store_url",
+    "store_url",
+    "upgraded_database",
+]
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

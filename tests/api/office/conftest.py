@@ -115,12 +115,19 @@ def agreed(approver: Person, waiting: httpx.Response) -> None:
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    yield from make_town(tmp_path)
+def town_url(tmp_path: Path) -> str:
+    """Of the town's store: SQLite, where a file of tests has no fixture of its own that says another."""
+    return sqlite_url(tmp_path)
 
 
-def make_town(folder: Path) -> Iterator[Town]:
-    store = open_store(sqlite_url(folder), ROOMS)
+@pytest.fixture
+def town(town_url: str) -> Iterator[Town]:
+    yield from make_town(town_url)
+
+
+def make_town(where: str | Path) -> Iterator[Town]:
+    """where: the store's URL, or a folder for one of SQLite."""
+    store = open_store(sqlite_url(where) if isinstance(where, Path) else where, ROOMS)
     clock, leap = SimulatedClock(START_US).leaping()
     desk = Desk(store, clock, leap)
     asyncio.run(make_setup_code(desk))
