@@ -2,7 +2,7 @@
 
 Named here for the budgets: schedule.levels_kernel, schedule.cones_kernel, schedule.feeders_kernel,
 schedule.balance_kernel, schedule.lanes_kernel, schedule.exchange_kernel, schedule.shortlist_kernel,
-schedule.units_kernel.
+schedule.units_kernel, schedule.oust_kernel, schedule.remake_kernel, schedule.seats_kernel.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ from skylift.sky.schedule.feeders_kernel import (
 )
 from skylift.sky.schedule.lanes_kernel import enter_rows, put
 from skylift.sky.schedule.levels_kernel import affordable, amount_at, heights, level_at, level_below, pour
+from skylift.sky.schedule.oust_kernel import STEEP, lack, oust, standing
 from skylift.sky.schedule.problem import Slot
+from skylift.sky.schedule.remake_kernel import remake
+from skylift.sky.schedule.seats_kernel import reach_more
 from skylift.sky.schedule.shortlist_kernel import cones_of_pairs, prices, shortlist, usable_pairs
 from skylift.sky.schedule.units_kernel import caps, divide_cells, recall, settle, write_rows
 
@@ -248,6 +251,61 @@ def test_crowding_is_the_mean_of_what_is_wanted_around(slot_of: Callable[..., Sl
 Short = tuple[np.ndarray, ...]
 
 
+@settings(max_examples=150)
+@given(st.integers(0, 10**6))
+def test_no_exchange_of_antennas_leaves_fewer_cells_unseen(seed: int) -> None:
+    """Every exchange of one for one by brute force; chains over gateways by matching."""
+    random = np.random.default_rng(seed)
+    n, gates, m = int(random.integers(2, 9)), int(random.integers(1, 4)), int(random.integers(1, 25))
+    antennas = random.integers(1, 3, gates)
+    reach = random.uniform(size=(gates, n)) < 0.6
+    sees = random.uniform(size=(n, m)) < random.uniform(0.1, 0.6)
+    seats = np.repeat(reach, antennas, axis=0)
+
+    def seated(satellites: set[int]) -> list[int] | None:
+        some = sorted(satellites)
+        match = maximum_bipartite_matching(csr_matrix(seats[:, some]), perm_type="row") if some else []
+        return None if any(x < 0 for x in match) else [int(x) for x in match]
+
+    chosen: set[int] = set()
+    for s in random.permutation(n).tolist():
+        if seated(chosen | {s}) is not None:
+            chosen.add(s)
+    at = seated(chosen)
+    assert at is not None
+    gate_of_seat = np.repeat(np.arange(gates), antennas)
+    gateway_of = np.full(n, -1, dtype=np.int32)
+    gateway_of[sorted(chosen)] = gate_of_seat[at] if chosen else []
+    used = np.bincount(gateway_of[gateway_of >= 0], minlength=gates)
+    seat_offset = np.concatenate([[0], np.cumsum(antennas)])
+    seat_of = np.full(seat_offset[-1], -1, dtype=np.int32)
+    for g in range(gates):
+        mine = np.flatnonzero(gateway_of == g)
+        seat_of[seat_offset[g] : seat_offset[g] + len(mine)] = mine
+    by_satellite, gate = np.nonzero(reach.T)
+    reach_offset = np.searchsorted(by_satellite, np.arange(n + 1))
+    of, cells = np.nonzero(sees)
+    cell_offset = np.searchsorted(of, np.arange(n + 1))
+    scratch = np.empty(gates, dtype=np.int32), np.empty(gates, dtype=np.int64)
+
+    def unseen(satellites: set[int]) -> int:
+        return int((~sees[sorted(satellites)].any(axis=0)).sum())
+
+    times = reach_more(
+        reach_offset, gate.astype(np.int32), cell_offset, cells.astype(np.int32), random.uniform(size=n),
+        seat_offset, seat_of, used, gateway_of, *scratch,
+    )  # fmt: skip
+    now = set(np.flatnonzero(gateway_of >= 0).tolist())
+    assert len(now) == len(chosen)
+    assert all(reach[gateway_of[s], s] for s in now)
+    assert (np.bincount(gateway_of[gateway_of >= 0], minlength=gates) <= antennas).all()
+    assert (unseen(now) < unseen(chosen)) if times else now == chosen
+    for out in now:
+        for into in set(range(n)) - now:
+            if seated(now - {out} | {into}) is not None:
+                assert unseen(now - {out} | {into}) >= unseen(now)
+
+
 def short_of(slot: Slot, most: int) -> tuple[np.ndarray, np.ndarray, Short, np.ndarray]:
     """Steps, local numbers, short list and targets of a slot whose every third satellite has no feeder."""
     wanted, n = slot.cells.wanted_bps, len(slot.satellites)
@@ -309,7 +367,12 @@ def test_cones_of_pairs_are_the_cones(slot_of: Callable[..., Slot]) -> None:
 
 
 UNITS = pytest.mark.parametrize(
-    ("seed", "channels", "feeder_bps"), [(0, 8, 20e9), (1, 12, 3e9), (2, 3, 20e9)]
+    ("seed", "channels", "feeder_bps", "then"),
+    [
+        (seed, channels, feeder_bps, then)
+        for seed, channels, feeder_bps in [(0, 8, 20e9), (1, 12, 3e9), (2, 3, 20e9)]
+        for then in ("settled", "ousted", "remade")
+    ],
 )
 
 
@@ -322,8 +385,57 @@ def empty_units(n: int, m: int, q: int, f: int) -> tuple[np.ndarray, ...]:
     )  # fmt: skip
 
 
-def settled(slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float) -> SimpleNamespace:
-    """A crowd after three rounds; odd pairs may use all channels, even ones not the first and third."""
+def lack_of(parts: tuple[np.ndarray, ...], satellite: np.ndarray, units: tuple[np.ndarray, ...]) -> float:
+    """What all parts lack, part by part."""
+    total, channels = 0.0, units[11].shape[1]
+    for of, pair, channel in zip(*parts[1:], strict=True):
+        if pair >= 0:
+            s = int(satellite[pair])
+            total += of * math.exp(-STEEP * min(units[2][s * channels + channel], units[3][s], 5.0))
+        else:
+            total += of
+    return total
+
+
+@pytest.mark.parametrize("then", ["ousted", "remade"])
+@pytest.mark.parametrize(("seed", "channels"), [(0, 8), (1, 12), (2, 3)])
+def test_room_is_made_only_where_all_lack_less(
+    slot_of: Callable[..., Slot], seed: int, channels: int, then: str
+) -> None:
+    x = settled(slot_of, seed, channels, 20e9, then)
+    assert (np.diff(x.lacks) <= 1e-9 * np.array(x.lacks[:-1])).all()
+    assert (x.helped > 0) == (x.lacks[-1] < x.lacks[0] * (1 - 1e-9))
+    # Where the round helped nobody, nobody could be seen to lack anything.
+    assert x.helped > 0 or x.lacks[0] < 1e-6
+    mass, unplaced = np.zeros(len(x.units[2])), float(x.of[x.parts[2] < 0].sum())
+    placed = np.flatnonzero(x.parts[2] >= 0)
+    np.add.at(mass, x.satellite[x.parts[2][placed]] * channels + x.parts[3][placed], x.of[placed])
+    assert lack(mass, unplaced, x.units) == pytest.approx(x.lacks[-1])
+    # Levels of cells, from what their parts are given.
+    got, level = np.zeros(x.m), np.empty(x.m)
+    for v in placed:
+        s = int(x.satellite[x.parts[2][v]])
+        top = min(x.units[2][s * channels + x.parts[3][v]], x.units[3][s], 5.0)
+        got[x.cell[v]] += x.of[v] * amount_at(x.steps[x.cell[v]], top)
+    standing(*x.parts, x.steps, x.units, x.list_, level)
+    np.testing.assert_allclose(level, [level_at(s, g) for s, g in zip(x.steps, got, strict=True)])
+
+
+def test_ousting_ends_when_its_tries_are_used_up(slot_of: Callable[..., Slot]) -> None:
+    x = settled(slot_of, 0, 8, 20e9, "settled")
+    before, tries = [p.copy() for p in x.parts], np.array([0])
+    assert oust(np.arange(x.count), *x.parts, x.steps, x.feeder, 0.01, x.units, x.list_, tries) == 0
+    for one, two in zip(before, x.parts, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def settled(
+    slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float, then: str
+) -> SimpleNamespace:
+    """A crowd after three rounds; odd pairs may use all channels, even ones not the first and third.
+
+    then  "ousted", "remade": after a round of these as well; what all lack is in `lacks`, by turn
+    """
     slot = slot_of(seed, cells=150, half_width_deg=1.5, satellites=15, beams=min(channels, 5))
     steps, local, (offset, pair, satellite), target = short_of(slot, 6)
     tracked = np.flatnonzero(local >= 0)
@@ -345,15 +457,24 @@ def settled(slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: 
     for _ in range(3):
         settle(np.arange(count), *parts, steps, target, feeder, 0.01, 1e-6, units, list_)
         target = np.full(m, 5.0)
+    lacks, tries, helped = [lack_of(parts, satellite, units)], np.array([500]), 0
+    if then == "ousted":
+        order = np.arange(count)[::-1].copy()
+        helped = oust(order, *parts, steps, feeder, 0.01, units, list_, tries)
+        lacks.append(lack_of(parts, satellite, units))
+    elif then == "remade":
+        for _ in range(3):
+            helped += remake(20, *parts, steps, feeder, 0.01, units, list_)
+            lacks.append(lack_of(parts, satellite, units))
     return SimpleNamespace(**{k: v for k, v in locals().items() if k != "slot_of"})
 
 
 @UNITS
 def test_units_know_who_covers_and_who_serves(
-    slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float
+    slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float, then: str
 ) -> None:
     """Counted anew from the parts; and whoever covers a served cell is its server, for Nco is 1."""
-    x = settled(slot_of, seed, channels, feeder_bps)
+    x = settled(slot_of, seed, channels, feeder_bps, then)
     total, own, bare, held, server, uses = x.units[6:]
     served = {(int(k), int(ch)) for k, ch in zip(*x.parts[2:], strict=True) if k >= 0}
     pair_cell = np.repeat(np.arange(x.m), np.diff(x.offset))
@@ -378,9 +499,9 @@ def test_units_know_who_covers_and_who_serves(
 
 @UNITS
 def test_units_add_up_what_their_parts_take(
-    slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float
+    slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float, then: str
 ) -> None:
-    x = settled(slot_of, seed, channels, feeder_bps)
+    x = settled(slot_of, seed, channels, feeder_bps, then)
     time, sums, level, _, lit, dark = x.units[:6]
     placed = np.flatnonzero(x.parts[2] >= 0)
     k, steps = x.parts[2][placed], x.of[placed, np.newaxis] * x.steps[x.cell[placed]]
@@ -400,9 +521,9 @@ def test_units_add_up_what_their_parts_take(
 
 @UNITS
 def test_rows_spend_what_units_afford(
-    slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float
+    slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float, then: str
 ) -> None:
-    x = settled(slot_of, seed, channels, feeder_bps)
+    x = settled(slot_of, seed, channels, feeder_bps, then)
     level, cap, room = x.units[2], np.empty(x.n), 3 * x.count
     caps(*x.parts, x.steps, x.feeder, x.units, x.list_, cap)
     unit = np.where(x.parts[2] >= 0, x.satellite[x.parts[2]] * channels + x.parts[3], -1)
@@ -428,10 +549,10 @@ def test_rows_spend_what_units_afford(
 
 @UNITS
 def test_parts_find_their_places_of_the_slot_before(
-    slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float
+    slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float, then: str
 ) -> None:
     """Into empty units all come back to where they were; what is closed meanwhile stays unplaced."""
-    x = settled(slot_of, seed, channels, feeder_bps)
+    x = settled(slot_of, seed, channels, feeder_bps, then)
     placed = np.flatnonzero(x.parts[2] >= 0)
     by_cell = placed[np.argsort(x.cell[placed], kind="stable")]
     row_offset = np.searchsorted(x.cell[by_cell], np.arange(x.m + 1))

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from skylift.sky.schedule.levels_kernel import amount_at, heights, pour, urgency
+from skylift.sky.schedule.seats_kernel import reach_more, seat
 
 
 @njit(cache=True)
@@ -53,60 +54,6 @@ def feeders_of_satellites(reach_offset, reach, reach_bps, gateway_of, out):
 
 
 @njit(cache=True)
-def seat(new, reach_offset, reach, seat_offset, seat_of, used, closed, first, gateway_of, came_from, queue):
-    """Gives satellite `new` an antenna, moving others along a chain of gateways if need be; whether it could.
-
-    seat_of    satellites by gateway from seat_offset; used (G,) how many
-    closed     (G,) gateways that can never free an antenna: whatever a failed search met
-    first      the gateway to try before all others, or -1
-    came_from, queue  (G,) scratch: which satellite would move to this gateway
-    """
-    head, tail = 0, 0
-    came_from[:] = -1
-    if first >= 0:
-        for j in range(reach_offset[new], reach_offset[new + 1]):
-            if reach[j] == first and not closed[first]:
-                came_from[first] = new
-                queue[tail] = first
-                tail += 1
-    for j in range(reach_offset[new], reach_offset[new + 1]):
-        g = reach[j]
-        if came_from[g] < 0 and not closed[g]:
-            came_from[g] = new
-            queue[tail] = g
-            tail += 1
-    while head < tail:
-        g = queue[head]
-        head += 1
-        if used[g] < seat_offset[g + 1] - seat_offset[g]:
-            while True:
-                mover = came_from[g]
-                old = gateway_of[mover]
-                seat_of[seat_offset[g] + used[g]] = mover
-                used[g] += 1
-                gateway_of[mover] = g
-                if mover == new:
-                    return True
-                for i in range(seat_offset[old], seat_offset[old] + used[old]):
-                    if seat_of[i] == mover:
-                        seat_of[i] = seat_of[seat_offset[old] + used[old] - 1]
-                        break
-                used[old] -= 1
-                g = old
-        for i in range(seat_offset[g], seat_offset[g + 1]):
-            other = seat_of[i]
-            for j in range(reach_offset[other], reach_offset[other + 1]):
-                there = reach[j]
-                if came_from[there] < 0 and not closed[there]:
-                    came_from[there] = other
-                    queue[tail] = there
-                    tail += 1
-    for i in range(tail):
-        closed[queue[i]] = True
-    return False
-
-
-@njit(cache=True)
 def assign_feeders(
     reach_offset, reach, reach_bps, antennas, cell_offset, cells, slowness, steps, beams, previous,
     keep_level, gateway_of,
@@ -116,7 +63,8 @@ def assign_feeders(
     reach_offset, reach, reach_bps  gateways by satellite; cell_offset, cells, slowness  cells by satellite
     previous                (N,) gateways of the slot before, -1 for none
 
-    Where all can have one there is nothing to choose: what a satellite adds is not looked at then.
+    Where all can have one there is nothing to choose: what a satellite adds is not looked at then. Otherwise
+    antennas are exchanged in the end while that leaves fewer cells which no satellite serves.
     Lazy: what a satellite adds can only fall while others pour, so a stale worth is an upper bound.
     """
     n, gateways = len(gateway_of), len(antennas)
@@ -151,6 +99,7 @@ def assign_feeders(
     seat_of[:] = -1
     used[:] = 0
     closed[:] = False
+    worth_of = np.zeros(n)
     while len(heap) > 0:
         stale, s = heapq.heappop(heap)
         a, b = cell_offset[s], cell_offset[s + 1]
@@ -170,7 +119,12 @@ def assign_feeders(
         )  # fmt: skip
         if not taken:
             continue
+        worth_of[s] = -worth
         for i in range(a, b):
             want = amount_at(steps[cells[i]], level)
             if want > got[cells[i]]:
                 got[cells[i]] = want
+    reach_more(
+        reach_offset, reach, cell_offset, cells, worth_of, seat_offset, seat_of, used, gateway_of, came_from,
+        queue,
+    )  # fmt: skip

@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from skylift.sky.schedule.levels_kernel import STEPS
+from skylift.sky.schedule.oust_kernel import oust, standing
 from skylift.sky.schedule.problem import Floats, Ints, Schedule, Slot, Words
+from skylift.sky.schedule.remake_kernel import remake
 from skylift.sky.schedule.shortlist_kernel import cones_of_pairs, prices, shortlist, usable_pairs
 from skylift.sky.schedule.units_kernel import caps, divide_cells, recall, settle, write_rows
 
@@ -27,6 +29,9 @@ LAST_COST = 0.1
 SOFTNESS = 0.1
 # Rounds in which parts seek a better unit, and what a move must bring, in levels.
 ROUNDS, LEAST_GAIN = 2, 1e-6
+# Rounds in which others leave a unit for a cell that stands so much below the middle one, in levels; and how
+# many units may be tried for that in a slot, for each cell of a quick one.
+OUST_ROUNDS, OUST_GAP, OUST_TRIES = 4, 0.1, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +83,14 @@ class Units:
         """How many cells all cones cover together, a cell counted for each."""
         return len(self._cone)
 
-    def fill(self, previous: Schedule | None) -> tuple[Ints, Floats, Floats]:
-        """Rows (R, 5) of satellite, polarisation, channel, cell, beam; shares (R,), full rates (R,)."""
+    def fill(
+        self, previous: Schedule | None, quick: bool = False, remakes: int = 0
+    ) -> tuple[Ints, Floats, Floats]:
+        """Rows (R, 5) of satellite, polarisation, channel, cell, beam; shares (R,), full rates (R,).
+
+        quick    others make room for cells that stand low;  remakes  how often much is then taken out and
+        put in again
+        """
         asked, steps = self._asked, self._asked.steps
         m, n, f, q = len(steps), len(self._satellites), self._slot.rules.channels, len(self._pair)
         full_rate = asked.full_rate_bps[self._pair]
@@ -123,6 +134,10 @@ class Units:
             )
             if moved == 0:
                 break
+        if quick:
+            self._make_room(parts, units, list_, cost)
+            if remakes and remake(remakes, *parts, steps, self._feeder, cost, units, list_):
+                self._make_room(parts, units, list_, cost)
         cap = np.empty(n)
         caps(*parts, steps, self._feeder, units, list_, cap)
         unit = np.append(self._satellite, 0)[parts[2]] * np.int64(f) + parts[3]
@@ -133,6 +148,25 @@ class Units:
         rows = rows[:count]
         rows[:, 0] = self._satellites[rows[:, 0]]
         return rows, shares[:count], rates[:count]
+
+    def _make_room(self, parts: Any, units: Any, list_: Any, cost: float) -> None:
+        """Moves others off units for cells that stand low, for as long as that helps."""
+        steps, level = self._asked.steps, np.empty(len(self._asked.steps))
+        tries = np.array([OUST_TRIES * len(steps)], dtype=np.int64)
+        for _ in range(OUST_ROUNDS):
+            standing(*parts, steps, units, list_, level)
+            asks = np.diff(self._offset) > 0
+            low = asks & (level < np.median(level[asks]) - OUST_GAP) if asks.any() else asks
+            mine = np.flatnonzero(low[parts[0]])
+            order = mine[np.argsort(level[parts[0][mine]], kind="stable")]
+            if not len(order) or not oust(
+                order, *parts, steps, self._feeder, LAST_COST * cost, units, list_, tries
+            ):
+                break
+            settle(
+                np.arange(len(parts[0])), *parts, steps, np.full(len(steps), float(STEPS)), self._feeder,
+                LAST_COST * cost, LEAST_GAIN, units, list_,
+            )  # fmt: skip
 
     def _parts(self, full_rate: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
         """Cells cut to parts of equal time at the level that they may expect: cell and fraction (V,)."""

@@ -37,7 +37,7 @@ CHANNEL = np.argsort([(0x077CB531 << bit & 0xFFFFFFFF) >> 27 for bit in range(32
 
 
 @njit(cache=True, inline="always")
-def _reached(sums, row, steps, amount, room):
+def reached_level(sums, row, steps, amount, room):
     """The level that `room` affords if `amount` of a curve joins a sum; over 5 by the part left unused."""
     left = room
     for k in range(STEPS):
@@ -130,8 +130,8 @@ def shift(u, s, full_rate, fraction, steps, feeder, units):
         lit[u] = 0
         level[u] = STEPS + 1.0
     else:
-        level[u] = _reached(time, u, steps, 0.0, float((lit[u] & 1) + (lit[u] >> 1)))
-    bound[s] = _reached(rate, s, steps, 0.0, feeder[s])
+        level[u] = reached_level(time, u, steps, 0.0, float((lit[u] & 1) + (lit[u] >> 1)))
+    bound[s] = reached_level(rate, s, steps, 0.0, feeder[s])
 
 
 @njit(cache=True)
@@ -200,6 +200,50 @@ def recall(
 
 
 @njit(cache=True)
+def seek(c, fraction, now, at, goal, steps, feeder, cost, gain, units, list_, reached, fresh):
+    """The unit where a part of cell c, which is in none, stands best: a pair and a channel; -1, -1 if none.
+
+    now, at  the pair and channel that it had, -1 for none: asked first, and worth `gain` more
+    goal     the level above which more counts little;  reached, fresh  (F,) scratch
+    """
+    level, _, lit, dark = units[2:6]
+    offset, satellite, full_rate, _, worth, _, _ = list_
+    channels = len(reached)
+    best, best_channel, best_score = -1, -1, -np.inf
+    # The pair it has is asked first: what promises less need not be looked at.
+    for i in range(offset[c] - 1, offset[c + 1]):
+        q = now if i < offset[c] else i
+        if q < 0 or (q == now and i >= offset[c]):
+            continue
+        s = satellite[q]
+        most = min(reached_level(units[1], s, steps[c], fraction, feeder[s]), 5.0)
+        spare = (1 if dark[s, 0] > 0 else 0) + (1 if dark[s, 1] > 0 else 0)
+        highest = -1.0
+        for f in range(channels):
+            u = s * channels + f
+            room = (lit[u] & 1) + (lit[u] >> 1) if lit[u] else spare
+            reached[f] = -1.0
+            if room > 0:
+                promise = min(level[u], most)
+                if min(promise, goal) + 0.005 * promise + worth[q] > best_score:
+                    there = min(
+                        reached_level(units[0], u, steps[c], fraction / full_rate[q], float(room)), most
+                    )
+                    reached[f] = min(there, goal) + 0.005 * there
+                    highest = max(highest, reached[f])
+        if highest < 0.0 or highest + worth[q] <= best_score:
+            continue
+        word = look(q, c, units, list_, fresh)
+        for f in range(channels):
+            if reached[f] >= 0.0 and not (word >> np.uint32(f)) & ONE:
+                score = reached[f] + worth[q]
+                score += gain if q == now and f == at else -cost * fresh[f]
+                if score > best_score:
+                    best, best_channel, best_score = q, f, score
+    return best, best_channel
+
+
+@njit(cache=True)
 def settle(
     order, part_cell, part_of, part_pair, part_channel, steps, target, feeder, cost, gain, units, list_
 ):  # fmt: skip
@@ -210,9 +254,8 @@ def settle(
 
     The best is the level after it joined, plus the pair's worth, less what it newly covers.
     """
-    level, bound, lit, dark = units[2:6]
-    offset, satellite, full_rate, _, worth, _, _ = list_
-    channels = units[11].shape[1]
+    level, bound = units[2:4]
+    satellite, channels = list_[1], units[11].shape[1]
     reached, fresh = np.empty(channels), np.empty(channels, np.int64)
     moved = 0
     for v in order:
@@ -223,37 +266,9 @@ def settle(
             if level[u] >= goal and bound[satellite[now]] >= goal:
                 continue
             move(now, c, at, fraction, -1, steps, feeder, units, list_)
-        best, best_channel, best_score = -1, -1, -np.inf
-        # The pair it has is asked first: what promises less need not be looked at.
-        for i in range(offset[c] - 1, offset[c + 1]):
-            q = now if i < offset[c] else i
-            if q < 0 or (q == now and i >= offset[c]):
-                continue
-            s = satellite[q]
-            most = min(_reached(units[1], s, steps[c], fraction, feeder[s]), 5.0)
-            spare = (1 if dark[s, 0] > 0 else 0) + (1 if dark[s, 1] > 0 else 0)
-            highest = -1.0
-            for f in range(channels):
-                u = s * channels + f
-                room = (lit[u] & 1) + (lit[u] >> 1) if lit[u] else spare
-                reached[f] = -1.0
-                if room > 0:
-                    promise = min(level[u], most)
-                    if min(promise, goal) + 0.005 * promise + worth[q] > best_score:
-                        there = min(
-                            _reached(units[0], u, steps[c], fraction / full_rate[q], float(room)), most
-                        )
-                        reached[f] = min(there, goal) + 0.005 * there
-                        highest = max(highest, reached[f])
-            if highest < 0.0 or highest + worth[q] <= best_score:
-                continue
-            word = look(q, c, units, list_, fresh)
-            for f in range(channels):
-                if reached[f] >= 0.0 and not (word >> np.uint32(f)) & ONE:
-                    score = reached[f] + worth[q]
-                    score += gain if q == now and f == at else -cost * fresh[f]
-                    if score > best_score:
-                        best, best_channel, best_score = q, f, score
+        best, best_channel = seek(
+            c, fraction, now, at, goal, steps, feeder, cost, gain, units, list_, reached, fresh
+        )
         if best >= 0:
             move(best, c, best_channel, fraction, 1, steps, feeder, units, list_)
         if best != now or best_channel != at:
