@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,11 +58,21 @@ def marked_feed(body: bytes) -> bytes:
     return _TITLE.sub(rb"\1DEMO: ", body)
 
 
+def marked_json_feed(body: bytes) -> bytes:
+    """A JSON feed all of whose titles say so. Members of one's own begin with _ there."""
+    feed = msgspec.json.decode(body)
+    for one in (feed, *feed.get("items", ())):
+        one["title"] = f"DEMO: {one.get('title', '')}"
+        one["_demo"] = {"demo": True}
+    return msgspec.json.encode(feed)
+
+
 _WHOLE = {
     "application/json": marked_json,
     "application/problem+json": marked_json,
     "text/html": marked_page,
     "application/atom+xml": marked_feed,
+    "application/feed+json": marked_json_feed,
 }
 
 
