@@ -21,6 +21,7 @@ from skylift.service.terminal.events import (
     Enforcer,
     Mobility,
     TerminalRegistered,
+    TerminalServed,
 )
 from skylift.twin.office.milestones import Milestones, milestones
 
@@ -41,7 +42,7 @@ def received(hours: float, region: str = "rgn_ua", asked_hours: float = 0.0, nam
 def terminal(hours: float, confirmed: float, name: str, region: str = "rgn_ua") -> list[Event]:
     return [
         TerminalRegistered(*head(hours, name), "acc_1", "851e5227fffffff", Mobility.FIXED, region),
-        CommandAsked(*head(hours, name), f"cmd_{name}", CommandKind.ACTIVATE, Enforcer.OUR_NETWORK),
+        CommandAsked(*head(hours, name), f"cmd_{name}", CommandKind.ACTIVATE, Enforcer.OPERATOR_API),
         CommandConfirmed(*head(confirmed, name), f"cmd_{name}", "slot"),
     ]
 
@@ -93,3 +94,18 @@ def test_the_clock_runs_from_the_call_itself(asked_hours: float, beats: bool) ->
     )
     assert call.beats_benchmark is beats
     assert (call.hours_to(call.activated_at) or 0.0) >= 0.0
+
+
+def test_on_our_network_a_terminal_is_on_when_a_slot_serves_it() -> None:
+    """That the sky lets it in is not yet a link; the start of the slot counts, not when it was written."""
+    name = "trm_ours"
+    let_in: list[Event] = [
+        TerminalRegistered(*head(10.0, name), "acc_1", "851e5227fffffff", Mobility.FIXED, "rgn_ua"),
+        CommandAsked(*head(10.0, name), "cmd_1", CommandKind.ACTIVATE, Enforcer.OUR_NETWORK),
+        CommandConfirmed(*head(10.1, name), "cmd_1", "slot 1"),
+    ]
+    (call,) = milestones([received(0.5), *let_in])
+    assert call.first_on_at is None
+    served = TerminalServed(*head(10.3, name), InstantUs(round(10.2 * HOUR_US)))
+    (call,) = milestones([received(0.5), *let_in, served])
+    assert call.first_on_at == round(10.2 * HOUR_US)

@@ -22,8 +22,11 @@ from skylift.service.terminal.events import (
     CommandAsked,
     CommandConfirmed,
     CommandKind,
+    Enforcer,
+    HandOverAccepted,
     HomeSet,
     TerminalRegistered,
+    TerminalServed,
 )
 
 BENCHMARK_US = 10 * 3_600_000_000
@@ -40,8 +43,10 @@ NAMES = tuple(
         RegionActivated,
         TerminalRegistered,
         HomeSet,
+        HandOverAccepted,
         CommandAsked,
         CommandConfirmed,
+        TerminalServed,
     )
 )
 
@@ -51,7 +56,8 @@ class Milestones:
     """What happened first after a call, for its region; None where it has not happened yet.
 
     authorised_at  the first paper that was granted; it may be older than the call
-    first_on_at    the first terminal of the region whose activation its enforcer confirmed
+    first_on_at    the start of the first slot of ours that served a terminal of the region; of another
+                   operator's network: when somebody wrote down that it confirmed an activation
     merged_into    the call that goes on for this one, where somebody found them to be the same
     """
 
@@ -140,11 +146,18 @@ class _Firsts:
                 self.authorised.setdefault(event.subject_id, event.at)
             case RegionActivated():
                 self.activated.setdefault(event.subject_id, event.at)
-            case TerminalRegistered() | HomeSet():
+            case TerminalRegistered() | HomeSet() | HandOverAccepted():
                 self._region_of[event.subject_id] = event.region
             case CommandAsked() if event.kind is CommandKind.ACTIVATE:
-                self._activations.add(event.command_id)
+                # Our own network lets it in by that; that it is on, the slot shows that serves it.
+                if event.enforcer is not Enforcer.OUR_NETWORK:
+                    self._activations.add(event.command_id)
             case CommandConfirmed() if event.command_id in self._activations:
-                region = self._region_of.get(event.subject_id, "")
-                if region:
-                    self.on.setdefault(region, event.at)
+                self._is_on(event.subject_id, event.at)
+            case TerminalServed():
+                self._is_on(event.subject_id, event.slot_at)
+
+    def _is_on(self, terminal: str, at: InstantUs) -> None:
+        region = self._region_of.get(terminal, "")
+        if region:
+            self.on[region] = min(at, self.on.get(region, at))
