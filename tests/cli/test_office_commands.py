@@ -118,6 +118,9 @@ def test_a_table_of_terminals_from_the_command_line(server: str, tmp_path: Path)
     assert run("terminal", "import", str(file), "--apply", "--plan", plan["hash"], "--json")["applied"]
     assert {one["serial"] for one in run("terminal", "list", "--json")["items"]} == {"SN-0001", "SN-0002"}
     assert "2 the same" in run("terminal", "import", str(file), "--apply")
+    out = tmp_path / "out.csv"
+    out.write_text(run("terminal", "list", "--csv"))
+    assert "2 the same" in run("terminal", "import", str(out))
     file.write_text("serial;hardware\nSN-0001;STD-V9\nSN-0003;STD-V2\n")
     assert "1 of its 2 rows cannot be taken" in str(run("terminal", "import", str(file), fails=Refused))
     assert len(run("terminal", "list", "--json")["items"]) == 2

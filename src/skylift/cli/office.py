@@ -135,6 +135,7 @@ def _command(kind: str) -> Callable[..., None]:
         apply: Annotated[
             bool, typer.Option("--apply/--dry-run", help="Of import: write what it shows.")
         ] = False,
+        as_csv: Annotated[bool, typer.Option("--csv", help="Of list: all of them, as CSV.")] = False,
         plan: Annotated[str, typer.Option(help="Of import: only if the table still does just this.")] = "",
         sheet: Annotated[str, typer.Option(help="Of import: number or name of an XLSX file's sheet.")] = "",
         encoding: Annotated[str, typer.Option(help="Of import: what a CSV is written in.")] = "",
@@ -152,6 +153,9 @@ def _command(kind: str) -> Callable[..., None]:
             import_table(client, kind, Wanted(words or [], apply, plan, approval, sheet, encoding), as_json)
             return
         id, given = _told(words or [])
+        if what == "list" and as_csv:
+            _print_csv(client, kind, given)
+            return
         if what == "list":
             _show_list(client, kind, given, as_json)
             return
@@ -268,6 +272,12 @@ def _show_verbs(kind: str, as_json: bool) -> None:
         typer.echo(json.dumps(rows))
     else:
         table(rows, ("verb", "needs", "may_have", "does"))
+
+
+def _print_csv(client: Client, kind: str, given: dict[str, str]) -> None:
+    from urllib.parse import urlencode
+
+    sys.stdout.write(client.text(f"{kind}s?{urlencode({**given, 'format': 'csv'})}"))
 
 
 def _show_list(client: Client, kind: str, given: dict[str, str], as_json: bool) -> None:

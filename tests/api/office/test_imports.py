@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import Any
 
 import httpx
 import pytest
 
 from skylift.service.terminal.state import ROOM as TERMINALS
+from skylift.twin.office.imports_kinds import KINDS
+from skylift.twin.office.table import TABLE
 from tests.api.office.conftest import CELLS, Person, Town, agreed
 
 
@@ -173,3 +177,47 @@ def test_who_may_import_nothing_is_refused(town: Town, staff: dict[str, Person],
     stranger = town.person(role, by=staff["operator"], approver=staff["approver"])
     response = upload(stranger, "terminals/imports", TERMINALS_CSV)
     assert (response.status_code, response.json()["error"]["code"]) == (403, "actor.not-allowed")
+
+
+# --- exports
+
+
+def test_every_list_is_exported_and_tables_come_back_as_no_change(
+    town: Town, staff: dict[str, Person]
+) -> None:
+    operator = staff["operator"]
+    owner = operator.made("accounts", holder="company", country="UA", name="CANARY")["id"]
+    operator.made("plans", title="=1+1", service_class=4, down_bps=1.5e8, up_bps=1e7)
+    operator.made("requests", channel="phone", site_kind="hospital", asker="CANARY", latitude_deg=50.4501,
+                  longitude_deg=30.5234, cell=CELLS[0])  # fmt: skip
+    one = f"SN-1001,STD-V2,gift,{owner},{CELLS[0]}"
+    applied(operator, "terminals/imports", f"serial,hardware,origin,owner,cell\n{one}")
+    shipment = {"reference": "TRK-001", "origin": "WAW-1", "destination": "KYV-1", "recipient": owner}
+    operator.made("shipments", **shipment)
+    operator.made("regions", country="UA", title="+Ukraine", cells=CELLS)
+    for room in TABLE.rooms():
+        response = operator.get(f"{room.kind}s?format=csv&limit=1")
+        assert response.status_code == 200, response.text
+        assert response.headers["content-type"] == "text/csv; charset=utf-8"
+        assert "CANARY" not in response.text
+        assert "50.45" not in response.text
+        rows = list(csv.reader(io.StringIO(response.text.removeprefix("\ufeff"))))
+        assert len(rows) - 1 == len(operator.get(f"{room.kind}s?limit=1000").json()["items"])
+        assert not any(cell[:1] in tuple("=+-@") for row in rows for cell in row if cell)
+        if room.kind in KINDS and room.kind != "shipment":
+            plan = planned(operator, f"{room.kind}s/imports", response.text)
+            assert (plan["new"], plan["changed"], plan["bad"], plan["same"]) == (0, [], [], len(rows) - 1)
+    assert operator.get("terminals?format=xls").status_code == 400
+
+
+def test_an_export_holds_what_its_asker_may_read(town: Town, staff: dict[str, Person]) -> None:
+    operator = staff["operator"]
+    mine = operator.made("accounts", holder="company", country="UA")["id"]
+    other = operator.made("accounts", holder="company", country="UA")["id"]
+    rows = [f"SN-100{n},STD-V2,gift,{owner},{CELLS[0]}\n" for n, owner in enumerate((mine, other, mine))]
+    applied(operator, "terminals/imports", "serial,hardware,origin,owner,cell\n" + "".join(rows))
+    subscriber = town.person("subscriber", by=operator, approver=staff["approver"], account=mine)
+    assert len(subscriber.get("terminals?format=csv").text.splitlines()) == 3
+    assert upload(subscriber, "terminals/imports", TERMINALS_CSV).status_code == 403
+    reader = operator.made("tokens", scopes=["region.read"])["token"]
+    assert Person(town, operator.id, reader).get("terminals?format=csv").status_code == 403

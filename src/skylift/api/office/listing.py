@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from skylift.api.office.documents import document, etag, readable
 from skylift.api.office.door import Call, Parameter, answer
+from skylift.api.office.exports import csv_list
 from skylift.api.office.problems import missing
 from skylift.base.errors import Refused
 from skylift.base.things import Room
@@ -31,6 +32,11 @@ LIST_PARAMETERS = (
     Parameter("cursor", "The `next` of the page before."),
     Parameter(
         "limit", "How many at most.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": LIMIT}
+    ),
+    Parameter(
+        "format",
+        "csv: all of them as one table, whatever `cursor` and `limit` say.",
+        {"type": "string", "enum": ["json", "csv"], "default": "json"},
     ),
 )
 
@@ -54,10 +60,19 @@ def read_list(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:
             # Says why, rather than that there is nothing.
             office.refuse_strangers(actor, reach, Subject())
         wanted = only_own(actor, wanted)
+        if _as_csv(call):
+            return await csv_list(call, room, replace(wanted, after=""))
         found, following = await call.desk.read(lambda reader: page_of(reader, office, actor, room, wanted))
         return answer({"items": [document(room, stored) for stored in found], "next": following})
 
     return handle
+
+
+def _as_csv(call: Call) -> bool:
+    said = call.request.query_params.get("format", "json")
+    if said not in {"json", "csv"}:
+        raise Refused("parameter.format", "parameter 'format'", "it is json or csv", "write one of these")
+    return said == "csv"
 
 
 def only_own(actor: Actor, wanted: Wanted) -> Wanted:

@@ -244,7 +244,7 @@ def doors(table: VerbTable) -> list[Door]:
                 read_list(room),
                 f"Those that you may read, by id: {room.kind}s.",
                 room.kind,
-                {200: page_schema(name)},
+                {200: {"application/json": page_schema(name), "text/csv": {"type": "string"}}},
                 parameters=LIST_PARAMETERS,
                 revalidates=True,
             ),
