@@ -107,7 +107,7 @@ def create_app(state: LiveState, desk: Desk | None = None, open_sky: bool = True
     if app.state.demo:
         # Outermost: nothing leaves without it.
         app.add_middleware(Mark)
-    _add_health(app, state)
+    _add_health(app, state, desk)
     _add_links(app, state)
     _add_documents(app, state)
     _add_terminals(app, state)
@@ -163,13 +163,20 @@ def _shape(model: type[BaseModel], not_found: bool = False) -> dict[str, Any]:
     return {"responses": responses, "response_class": Response}
 
 
-def _add_health(app: FastAPI, state: LiveState) -> None:
+def _add_health(app: FastAPI, state: LiveState, desk: Desk | None) -> None:
     @app.get("/healthz", tags=["health"], summary="The process lives.", **_shape(models.Health))
     async def healthz() -> Response:
         return _json({"status": "ok"})
 
-    @app.get("/readyz", tags=["health"], summary="The slot under way is known.", **_shape(models.Readiness))
+    @app.get(
+        "/readyz",
+        tags=["health"],
+        summary="The store answers, and the slot under way is known.",
+        **_shape(models.Readiness),
+    )
     async def readyz() -> Response:
+        if desk is not None:
+            await desk.store_answers()
         reason = state.why_not_ready()
         present = state.present()
         if reason is not None or present is None:

@@ -35,6 +35,8 @@ R = TypeVar("R")
 READERS = 2
 # Passwords are hashed with 64 MiB each: so many at a time, and no more.
 HASHERS = 2
+# Whoever asks whether the service is ready wants to know soon.
+ANSWERS_WITHIN_S = 2.0
 # Another process may have written: what is known of tokens and facts is looked at anew this often.
 TRUSTED_S = 1.0
 # Far above what a program that behaves will ask, and far below what would hurt.
@@ -79,6 +81,8 @@ class Desk:
         self.closed = False
         self._readers = ThreadPoolExecutor(READERS, "store-reader")
         self._hashers = ThreadPoolExecutor(HASHERS, "password")
+        # One alone: a store that hangs must not take more than this thread from us.
+        self._pulse = ThreadPoolExecutor(1, "store-pulse")
         self._known: dict[str, tuple[float, Holder]] = {}
         self._writers: dict[str, tuple[float, Holder]] = {}
         self._epoch = 0
@@ -109,6 +113,16 @@ class Desk:
             self.facts.behind = True
             self._changed.set()
             self._changed = asyncio.Event()
+
+    async def store_answers(self) -> None:
+        """Raises Unavailable where the store does not answer in a moment, whatever it is that holds it up."""
+        asking = asyncio.get_running_loop().run_in_executor(self._pulse, self.store.head)
+        try:
+            await asyncio.wait_for(asking, ANSWERS_WITHIN_S)
+        except TimeoutError:
+            raise Unavailable(
+                "store.slow", "the store", f"it has not answered within {ANSWERS_WITHIN_S:g} s", "ask again"
+            ) from None
 
     async def slowly(self, work: Callable[[], R]) -> R:
         """Hashing of passwords, which takes long and much memory."""
@@ -175,6 +189,7 @@ class Desk:
         self.writer.close()
         self._readers.shutdown()
         self._hashers.shutdown()
+        self._pulse.shutdown()
         self.facts.close()
         self.store.close()
 
