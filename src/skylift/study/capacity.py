@@ -123,6 +123,7 @@ class CapacityStudy:
         self._ground = _Ground(case)
         self._propagator = Propagator(case.catalogue)
         users = self._ground.users
+        self._arrays = case.radio.system.arrays_of(case.catalogue.name)
         self._scheduler = BeamScheduler(users.position_ecef_m, REMAKES)
         self.cells = Cells(users.position_ecef_m, case.demand.wanted_bps, case.demand.barred)
 
@@ -146,7 +147,11 @@ class CapacityStudy:
         ground = self._ground if arc else self._ground_without_arc
         offer = ground.supply.offer(
             SlotGeometry(
-                at_us, positions[1], ground.user_finder.find(positions), ground.gateway_finder.find(positions)
+                at_us,
+                positions[1],
+                ground.user_finder.find(positions),
+                ground.gateway_finder.find(positions),
+                self._arrays,
             )
         )
         feeders = offer.gateways.feeders_bps() * self.case.ka_fraction

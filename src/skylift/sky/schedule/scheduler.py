@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skylift.base.errors import Refused
+from skylift.sky.schedule.arrays import Arrays
 from skylift.sky.schedule.balance_kernel import PARTS, divide, join, mark_previous, satellite_levels
 from skylift.sky.schedule.cones_kernel import crowding, neighbours
 from skylift.sky.schedule.exchange_kernel import empty_rows, exchange, highest_users, refresh
@@ -112,7 +113,12 @@ class BeamScheduler:
         if previous is not None:
             _same_things(slot, previous)
         asked, gateway_of = _ask(slot, previous)
-        rows, shares, full_rate = self._rows(slot, asked, previous)
+        if slot.satellites.arrays_each().max(initial=1) > 1:
+            each = Arrays.apart(slot, asked)
+            found = self._rows(each.slot, each.asked, each.previous(previous))
+            rows, shares, full_rate = each.together(found)
+        else:
+            rows, shares, full_rate = self._rows(slot, asked, previous)
         order = np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0], rows[:, 3]))
         satellite, polarisation, channel, cell, beam = (np.ascontiguousarray(x) for x in rows[order].T)
         shares, rate = shares[order], shares[order] * full_rate[order]
@@ -257,7 +263,7 @@ def _ask(slot: Slot, previous: Schedule | None) -> tuple[Asked, Ints]:
         gateways.antennas,
         *cells_of_satellites(pairs.offset, pairs.satellite, full_rate, steps, n),
         steps,
-        slot.satellites.beams.sum(axis=1).astype(np.int32),
+        slot.satellites.all_beams(),
         gateway_before,
         rules.keep_level,
         gateway_of,
