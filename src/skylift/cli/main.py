@@ -30,6 +30,7 @@ COMMAND_MODULES: tuple[str, ...] = (
     "simulate",
     "outages",
     "dish",
+    "exec",
     "run",
     "cells",
     "gateways",
@@ -42,6 +43,7 @@ COMMAND_MODULES: tuple[str, ...] = (
     "audit",
     "office",
     "milestones",
+    "appstats",
 )
 
 

@@ -1,0 +1,345 @@
+"""A run of real packets: two interfaces, one loop, the sky's slots as they come."""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv6Address
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from skylift.adapters import packet_stage
+from skylift.adapters.packet_sky import Failure, LinkSlot, sky_main
+from skylift.adapters.scenario_files import Sources
+from skylift.adapters.tun import Timer
+from skylift.base.errors import Refused, SkyliftError, Unavailable
+from skylift.base.randomness import random_stream
+from skylift.wire.packet.course import Course, Stretch
+from skylift.wire.packet.hops import Hop, forward, time_exceeded
+from skylift.wire.packet.pipe import Counters, Lateness, Pipe, QueueRules
+from skylift.wire.packet.report import STARVED_FRACTION, Kept, Seen
+
+UP, DOWN = 0, 1
+# A frame of 64 kB of payload and its headers.
+_LARGEST = 65_536 + 4_096
+# Frames that are read from one side before the other has its turn.
+_AT_ONCE = 64
+# The sky is given this long for its first slot: catalogues are read and kernels compiled.
+_SKY_PATIENCE_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What is set by hand instead of what the sky says; None: as the sky says.
+
+    delay_ms  one way;  rate_mbps  each direction, of IP bytes;  loss  0 to 1
+    """
+
+    delay_ms: float | None = None
+    rate_mbps: float | None = None
+    loss: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A run: whose link, from when, with what set by hand, and what to run at both ends."""
+
+    sources: Sources
+    terminal: str
+    at_us: int
+    command: tuple[str, ...]
+    pop_command: tuple[str, ...] = ()
+    overrides: Overrides = Overrides()
+    queue: QueueRules = field(default_factory=QueueRules)
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The command's exit status, and the report as a document."""
+
+    status: int
+    report: dict[str, Any]
+
+
+def run(wanted: Wanted) -> Outcome:
+    """Run a command behind a terminal until it ends. Raises Refused or Unavailable before it begins."""
+    with ExitStack() as stack:
+        sky = _begin_sky(stack, wanted)
+        first = _first_slot(sky)
+        hosts = _hosts(first, wanted)
+        stage, channel = _begin_stage(stack, wanted, hosts)
+        tuns = _handed_over(channel, stage)
+        for descriptor in tuns:
+            stack.callback(os.close, descriptor)
+        loop = _Loop(wanted, sky, tuns, first, [hop for hop in hosts if hop.part < 2])
+        stack.callback(loop.close)
+        channel.sendall(b"g")
+        status = loop.until_ends(stage)
+        return Outcome(status, loop.report(stage.pid))
+
+
+class _Loop:
+    """Reads, delays and writes frames until the stage's process ends."""
+
+    def __init__(
+        self, wanted: Wanted, sky: Connection, tuns: Sequence[int], first: LinkSlot, hops: Sequence[Hop]
+    ) -> None:
+        self._wanted, self._sky, self._tuns, self._hops = wanted, sky, tuns, hops
+        self._courses = (Course(), Course())
+        self._pipes = tuple(
+            Pipe(course, random_stream(wanted.seed, f"packets/{name}"), wanted.queue)
+            for course, name in zip(self._courses, ("up", "down"), strict=True)
+        )
+        self._timer = Timer()
+        self._lateness = Lateness()
+        self._began_ns = time.monotonic_ns()
+        self._waited_ns = _waited_ns()
+        self._slots: list[tuple[int, Seen]] = []
+        self._counted = [Counters(), Counters()]
+        self._dropped = 0
+        self._learn(first)
+
+    def close(self) -> None:
+        self._timer.close()
+
+    def until_ends(self, stage: subprocess.Popen[bytes]) -> int:
+        """Returns the exit status."""
+        ended = os.pidfd_open(stage.pid)
+        poll = select.epoll()
+        try:
+            for descriptor in (*self._tuns, self._timer.descriptor, self._sky.fileno(), ended):
+                poll.register(descriptor, select.EPOLLIN)
+            while True:
+                ready = {descriptor for descriptor, _ in poll.poll()}
+                if self._sky.fileno() in ready and not self._hear():
+                    poll.unregister(self._sky.fileno())
+                if self._timer.descriptor in ready:
+                    self._timer.fired()
+                if ended in ready:
+                    self._dropped = _dropped(stage.pid)
+                    return stage.wait()
+                self._turn(ready)
+        except KeyboardInterrupt:
+            # The command has got it too; it decides.
+            return self.until_ends(stage)
+        finally:
+            poll.close()
+            os.close(ended)
+
+    def _turn(self, ready: set[int]) -> None:
+        for side in (UP, DOWN):
+            if self._tuns[side] in ready:
+                self._read(side)
+        next_ns: int | None = None
+        for side in (UP, DOWN):
+            pipe = self._pipes[side]
+            now_ns = time.monotonic_ns()
+            for due_ns, frame in pipe.take(now_ns):
+                self._write(self._tuns[1 - side], frame)
+                self._lateness.note(time.monotonic_ns() - due_ns)
+            self._count(side, now_ns)
+            wake_ns = pipe.next_ns()
+            if wake_ns is not None:
+                next_ns = wake_ns if next_ns is None else min(next_ns, wake_ns)
+        self._timer.arm(next_ns)
+
+    def _read(self, side: int) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                frame = os.read(self._tuns[side], _LARGEST)
+            except BlockingIOError:
+                return
+            except OSError:
+                # The interface is going away with its namespace.
+                return
+            now_ns = time.monotonic_ns()
+            # What goes up meets the hops from the terminal on, what comes down from the PoP on.
+            hops = self._hops if side == UP else self._hops[::-1]
+            passed, ended_at = forward(frame, hops)
+            if ended_at is None:
+                self._pipes[side].put(passed, now_ns)
+                continue
+            answer = time_exceeded(frame, ended_at)
+            stretches = [course.at(now_ns) for course in self._courses]
+            if answer is not None and all(one is not None and one.up for one in stretches):
+                part = ended_at.part if side == UP else 1.0 - ended_at.part
+                there_and_back_ns = sum(one.delay_ns(now_ns) for one in stretches if one is not None)
+                self._pipes[1 - side].insert(answer, now_ns + int(part * there_and_back_ns), now_ns)
+
+    def _write(self, descriptor: int, frame: bytes) -> None:
+        try:
+            os.write(descriptor, frame)
+        except OSError:
+            # Full, or gone: counted as the interface's loss, not the link's.
+            self._dropped += 1
+
+    def _hear(self) -> bool:
+        """Take what the sky says; false when it says no more."""
+        try:
+            while self._sky.poll():
+                said = self._sky.recv()
+                if isinstance(said, LinkSlot):
+                    self._learn(said)
+        except (EOFError, ConnectionResetError):
+            return False
+        return True
+
+    def _learn(self, slot: LinkSlot) -> None:
+        over = self._wanted.overrides
+        start_ns = self._began_ns + (slot.at_us - self._wanted.at_us) * 1_000
+        end_ns = start_ns + slot.length_us * 1_000
+        delays = (slot.up_us, slot.down_us)
+        if over.delay_ms is not None:
+            delays = ((over.delay_ms * 1_000,) * 2,) * 2
+        rates = (slot.up_bps, slot.down_bps)
+        loss = slot.loss_fraction if over.loss is None else over.loss
+        loss = 0.0 if math.isnan(loss) else loss
+        for side, course in enumerate(self._courses):
+            rate = rates[side] if over.rate_mbps is None else over.rate_mbps * 1e6
+            if not slot.up:
+                course.append(Stretch(start_ns, end_ns, up=False))
+                continue
+            begin_ns, finish_ns = (int(us * 1_000) for us in delays[side])
+            course.append(
+                Stretch(start_ns, end_ns, begin_ns, finish_ns, math.inf if math.isnan(rate) else rate, loss)
+            )
+        rtt_ms = sum((one[0] + one[1]) / 2 for one in delays) / 1_000 if slot.up else math.nan
+        self._slots.append((end_ns, Seen(slot.at_us, slot.satellite, slot.gateway, rtt_ms, loss)))
+
+    def _count(self, side: int, now_ns: int) -> None:
+        """Book what the pipe did since the last turn under the slot under way."""
+        seen = next((seen for end_ns, seen in self._slots if end_ns > now_ns), self._slots[-1][1])
+        seen.count(side, self._counted[side], self._pipes[side].counters)
+        self._counted[side] = replace(self._pipes[side].counters)
+
+    def report(self, stage_pid: int) -> dict[str, Any]:
+        """The run as a document."""
+        wall_ns = max(1, time.monotonic_ns() - self._began_ns)
+        starved = (_waited_ns() - self._waited_ns) / wall_ns > STARVED_FRACTION
+        kept = Kept(
+            self._lateness.percentile_us(50), self._lateness.percentile_us(99), self._dropped, starved
+        )
+        now_us = self._wanted.at_us + wall_ns // 1_000
+        begun = [seen for _, seen in self._slots if seen.at_us <= now_us]
+        return {**kept.as_dict(), "slots": [seen.as_dict() for seen in begun]}
+
+
+def _begin_sky(stack: ExitStack, wanted: Wanted) -> Connection:
+    """The process that tells slots; it ends with the stack."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(
+        target=sky_main, args=(theirs, wanted.sources, wanted.terminal, wanted.at_us), daemon=True
+    )
+    process.start()
+    theirs.close()
+    stack.callback(process.join, 5)
+    stack.callback(process.kill)
+    stack.callback(ours.close)
+    return ours
+
+
+def _first_slot(sky: Connection) -> LinkSlot:
+    try:
+        said = sky.recv() if sky.poll(_SKY_PATIENCE_S) else None
+    except EOFError:
+        said = None
+    if isinstance(said, LinkSlot):
+        return said
+    if isinstance(said, Failure):
+        error = (Refused if said.refused else Unavailable)(**said.error)
+        raise error
+    raise Unavailable(
+        "packets.sky", "the sky of the terminal", "it was not worked out in time", "try a smaller catalogue"
+    )
+
+
+def _hosts(first: LinkSlot, wanted: Wanted) -> list[Hop]:
+    """The routers on the way, and behind them (part above 1) the hosts that have a name."""
+    whole = max(1.0, first.up_us[0]) if first.up else 1.0
+    # Where on the way they lie changes with every slot; for traceroute the first slot's is near enough.
+    satellites = max(1, first.satellites)
+    names = [f"satellite-{number + 1}" for number in range(satellites)] if satellites > 1 else ["satellite"]
+    hops = []
+    for number, name in enumerate([*names, "gateway", "pop-router"]):
+        part = min(1.0, (number + 1) / (satellites + 1)) if whole else 1.0
+        hops.append(
+            Hop(
+                name,
+                IPv4Address(f"100.127.1.{number + 1}"),
+                IPv6Address(f"fd5c:1f70:0:2::{number + 1:x}"),
+                part,
+            )
+        )
+    return hops
+
+
+def _begin_stage(
+    stack: ExitStack, wanted: Wanted, hops: Sequence[Hop]
+) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    ours, theirs = socket.socketpair()
+    stack.callback(ours.close)
+    stage = subprocess.Popen(
+        [sys.executable, "-m", "skylift.adapters.packet_stage", str(theirs.fileno())],
+        pass_fds=[theirs.fileno()],
+    )
+    stack.callback(stage.wait)
+    stack.callback(stage.kill)
+    theirs.close()
+    hosts = {str(address): hop.name for hop in hops for address in (hop.address4, hop.address6)}
+    hosts |= dict.fromkeys((packet_stage.POP4, packet_stage.POP6), "pop")
+    document = {"hosts": hosts, "command": list(wanted.command), "pop_command": list(wanted.pop_command)}
+    ours.sendall(json.dumps(document).encode() + b"\n")
+    return stage, ours
+
+
+def _handed_over(channel: socket.socket, stage: subprocess.Popen[bytes]) -> list[int]:
+    """The two interfaces. Raises what the stage says went wrong."""
+    text = b""
+    while not text.endswith(b"\n"):
+        part = channel.recv(1)
+        if not part:
+            raise Unavailable(
+                "packets.stage", "the namespaces", f"their process ended ({stage.wait()})", "see above"
+            )
+        text += part
+    said = json.loads(text)
+    if "error" in said:
+        error: SkyliftError = Unavailable(**said["error"])
+        raise error
+    _, descriptors, _, _ = socket.recv_fds(channel, 16, 2)
+    return list(descriptors)
+
+
+def _dropped(stage_pid: int) -> int:
+    """Frames that the PoP's interface dropped. The terminal's namespace is gone with its last process."""
+    try:
+        lines = Path(f"/proc/{stage_pid}/net/dev").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    for line in lines:
+        name, _, numbers = line.partition(":")
+        if name.strip() == "pop0":
+            columns = numbers.split()
+            return int(columns[3]) + int(columns[11])
+    return 0
+
+
+def _waited_ns() -> int:
+    """How long this thread has waited for a processor, ever; 0 where the kernel does not say."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0

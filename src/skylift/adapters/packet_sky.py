@@ -1,0 +1,119 @@
+"""The process that tells a packet run what its link does, slot by slot."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from skylift.base.errors import Refused, SkyliftError
+
+# Slots are told this far ahead of the moment they begin.
+AHEAD_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSlot:
+    """One terminal's slot; delays one way in microseconds, at its start and end."""
+
+    at_us: int
+    length_us: int
+    why_down: str
+    up_us: tuple[float, float] = (math.nan, math.nan)
+    down_us: tuple[float, float] = (math.nan, math.nan)
+    up_bps: float = math.nan
+    down_bps: float = math.nan
+    loss_fraction: float = math.nan
+    satellite: int = -1
+    satellites: int = 0
+    gateway: str = ""
+    pop: str = ""
+    handover: bool = False
+
+    @property
+    def up(self) -> bool:
+        return self.why_down == ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there will be no slots."""
+
+    error: dict[str, str]
+    refused: bool
+
+
+def sky_main(pipe: Connection, sources: Any, terminal: str, at_us: int) -> None:
+    """The life of the process: slots from the one that holds `at_us` on, then at the pace of the wall."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        # Packets come first.
+        os.nice(5)
+    try:
+        _tell(pipe, sources, terminal, at_us)
+    except SkyliftError as error:
+        pipe.send(Failure(error.as_dict()["error"], isinstance(error, Refused)))
+    except (BrokenPipeError, EOFError, ConnectionResetError):
+        os._exit(0)
+
+
+def _tell(pipe: Connection, sources: Any, terminal: str, at_us: int) -> None:
+    from skylift.adapters.scenario_files import load_world
+    from skylift.base.units import US_PER_DAY
+    from skylift.twin.tick import Twin
+    from skylift.twin.world import FOREVER_US
+
+    world = load_world(sources, at_us // US_PER_DAY * US_PER_DAY).world
+    row = _row(world, terminal)
+    first_us = world.slots.start(at_us)
+    began_s = None
+    for _, links in Twin(world).links(first_us, FOREVER_US):
+        pipe.send(_slot(world, links, row))
+        if began_s is None:
+            # The run begins when its first slot is told.
+            began_s = time.monotonic()
+        ahead_s = (links.at_us - at_us) / 1e6 - (time.monotonic() - began_s)
+        if ahead_s > AHEAD_S:
+            time.sleep(ahead_s - AHEAD_S)
+
+
+def _row(world: Any, terminal: str) -> int:
+    import difflib
+
+    ids = [str(one.id) for one in world.terminals]
+    if terminal in ids:
+        return ids.index(terminal)
+    near = difflib.get_close_matches(terminal, ids, n=3, cutoff=0.5) or ids[:3]
+    raise Refused(
+        "packets.terminal",
+        f"terminal {terminal[:40]!r}",
+        "the scenario has none of this id",
+        f"it has, for example, {', '.join(near)}",
+    )
+
+
+def _slot(world: Any, links: Any, row: int) -> LinkSlot:
+    from skylift.base.link import WhyDown
+
+    why = WhyDown(int(links.why_down[row]))
+    if why != WhyDown.UP:
+        return LinkSlot(links.at_us, world.slots.length_us, why.label)
+    return LinkSlot(
+        links.at_us,
+        world.slots.length_us,
+        "",
+        up_us=(float(links.delay_up_us[row]), float(links.delay_up_end_us[row])),
+        down_us=(float(links.delay_down_us[row]), float(links.delay_down_end_us[row])),
+        up_bps=float(links.up_bps[row]),
+        down_bps=float(links.down_bps[row]),
+        loss_fraction=float(links.loss_fraction[row]),
+        satellite=int(world.catalogue.norad[int(links.satellite[row])]),
+        satellites=len(links.path_of(row)),
+        gateway=str(world.ground.gateways[int(links.gateway[row])].id),
+        pop=str(world.ground.pops[int(links.pop[row])].id),
+        handover=bool(links.handover[row]),
+    )

@@ -1,0 +1,1 @@
+"""Packets through a link whose delay, rate and loss change: no socket; monotonic time is an argument."""

@@ -1,0 +1,67 @@
+"""The routers on the way: they count TTL down, and say so where it ends."""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from skylift.wire.packet.frame import HEADER, checksum, plain
+
+_ICMP, _ICMPV6 = 1, 58
+# Of the packet that could not go on, as much as fits into the least MTU of IPv6.
+_QUOTED = 1_232
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One router. `part` is how much of the one-way delay lies before it, 0 to 1."""
+
+    name: str
+    address4: ipaddress.IPv4Address
+    address6: ipaddress.IPv6Address
+    part: float
+
+
+def forward(frame: bytes, hops: Sequence[Hop]) -> tuple[bytes, Hop | None]:
+    """The frame after all hops, or unchanged with the hop at which its TTL ended."""
+    at = HEADER.size
+    version = frame[at] >> 4
+    place = at + (8 if version == 4 else 7)
+    left = frame[place]
+    if left <= len(hops):
+        return frame, hops[max(0, left - 1)]
+    changed = bytearray(frame)
+    changed[place] = left - len(hops)
+    if version == 4:
+        # RFC 1624: the sum falls by what the TTL fell, in the high byte of its word.
+        total = struct.unpack_from(">H", frame, at + 10)[0] + (len(hops) << 8)
+        struct.pack_into(">H", changed, at + 10, (total & 0xFFFF) + (total >> 16))
+    return bytes(changed), None
+
+
+def time_exceeded(frame: bytes, hop: Hop) -> bytes | None:
+    """What a hop answers to the sender of a frame; None to what is itself an ICMP error."""
+    packet = frame[HEADER.size :]
+    if packet[0] >> 4 == 4:
+        header = (packet[0] & 0xF) * 4
+        if packet[9] == _ICMP and packet[header] not in (0, 8):
+            return None
+        quoted = packet[: header + 548]
+        message = _with_sum(struct.pack(">BBHI", 11, 0, 0, 0) + quoted)
+        ip = struct.pack(">BBHHHBBH", 0x45, 0xC0, 20 + len(message), 0, 0, 64, _ICMP, 0)
+        ip += hop.address4.packed + packet[12:16]
+        ip = ip[:10] + struct.pack(">H", checksum(ip)) + ip[12:]
+        return plain(ip + message)
+    if packet[6] == _ICMPV6 and packet[40] < 128:
+        return None
+    message = struct.pack(">BBHI", 3, 0, 0, 0) + packet[:_QUOTED]
+    pseudo = hop.address6.packed + packet[8:24] + struct.pack(">IHBB", len(message), 0, 0, _ICMPV6)
+    message = message[:2] + struct.pack(">H", checksum(pseudo + message)) + message[4:]
+    ip = struct.pack(">IHBB", 0x60000000, len(message), _ICMPV6, 64) + hop.address6.packed + packet[8:24]
+    return plain(ip + message)
+
+
+def _with_sum(message: bytes) -> bytes:
+    return message[:2] + struct.pack(">H", checksum(message)) + message[4:]

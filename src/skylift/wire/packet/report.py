@@ -1,0 +1,77 @@
+"""What was set and what was seen, slot by slot, and whether the machine kept up."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from skylift.wire.packet.pipe import Counters
+
+# A run whose frames leave later than this in one of a hundred cases says nothing about a link.
+TRUSTED_P99_US = 10_000.0
+# Share of the wall's time that the packet loop waited for a processor.
+STARVED_FRACTION = 0.05
+
+
+@dataclass(slots=True)
+class Seen:
+    """One slot of a run; transit is from arrival to delivery, queueing included."""
+
+    at_us: int
+    satellite: int
+    gateway: str
+    rtt_set_ms: float
+    loss_set: float
+    transit_ns: list[int] = field(default_factory=lambda: [0, 0])
+    frames: list[int] = field(default_factory=lambda: [0, 0])
+    lost: int = 0
+    taken: int = 0
+
+    def count(self, side: int, before: Counters, after: Counters) -> None:
+        """Book what one direction's counters grew by."""
+        self.transit_ns[side] += after.transit_ns - before.transit_ns
+        self.frames[side] += after.frames - before.frames
+        self.lost += after.lost - before.lost
+        self.taken += after.taken - before.taken
+
+    def as_dict(self) -> dict[str, Any]:
+        seen_ms = None
+        if all(self.frames):
+            seen_ms = sum(ns / count for ns, count in zip(self.transit_ns, self.frames, strict=True)) / 1e6
+        return {
+            "at_us": self.at_us,
+            "satellite": None if self.satellite < 0 else self.satellite,
+            "gateway": self.gateway or None,
+            "rtt_set_ms": None if math.isnan(self.rtt_set_ms) else round(self.rtt_set_ms, 3),
+            "rtt_seen_ms": None if seen_ms is None else round(seen_ms, 3),
+            "loss_set": round(self.loss_set, 6),
+            "loss_seen": None if self.taken == 0 else round(self.lost / self.taken, 6),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How well the machine kept up.
+
+    p50_us, p99_us  how late frames left
+    tun_dropped     frames that the system dropped before we read them, or after we wrote them
+    starved         the packet loop waited for a processor
+    """
+
+    p50_us: float
+    p99_us: float
+    tun_dropped: int
+    starved: bool
+
+    @property
+    def trustworthy(self) -> bool:
+        return self.p99_us <= TRUSTED_P99_US and self.tun_dropped == 0
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "trustworthy": self.trustworthy,
+            "lateness_us": {"p50": self.p50_us, "p99": self.p99_us},
+            "tun_dropped": self.tun_dropped,
+            "cpu_starved": self.starved,
+        }
