@@ -1,6 +1,6 @@
 """The office behind a real HTTP server, which is killed again and again: run by test_killed_server.py.
 
-    python -m tests.faults.killed_server FD URL
+    python -m tests.faults.killed_server FD URL [BUSY_S]
 
 Everything is imported once; then a server is forked for each life, on the listening socket FD. Each line on
 standard output is "pid N" or "died CODE"; each line on standard input asks for another life.
@@ -24,11 +24,11 @@ from skylift.api.state import LiveState
 from skylift.service.rooms import ROOMS
 
 
-def live(listening: socket.socket, url: str) -> None:
+def live(listening: socket.socket, url: str, busy_timeout_s: float) -> None:
     """Serve until somebody kills us."""
 
     async def go() -> None:
-        desk = Desk(open_store(url, ROOMS, busy_timeout_s=30.0), WallClock())
+        desk = Desk(open_store(url, ROOMS, busy_timeout_s=busy_timeout_s), WallClock())
         app = create_app(LiveState(WallClock()), desk)
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
         await uvicorn.Server(config).serve(sockets=[listening])
@@ -39,6 +39,7 @@ def live(listening: socket.socket, url: str) -> None:
 def main() -> None:
     listening = socket.socket(fileno=int(sys.argv[1]))
     url = sys.argv[2]
+    busy_timeout_s = float(sys.argv[3]) if len(sys.argv) > 3 else 30.0
     # What every life would otherwise import anew, instead of serving.
     make_engine(url).dispose()
     create_app(LiveState(WallClock()))
@@ -46,7 +47,7 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             try:
-                live(listening, url)
+                live(listening, url, busy_timeout_s)
             finally:
                 os._exit(3)
         print(f"pid {pid}", flush=True)
