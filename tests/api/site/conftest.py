@@ -47,14 +47,13 @@ class Reader(HTMLParser):
         self.problems: list[str] = []
         self._form: Form | None = None
         self._select = self._area = ""
-        self._option: tuple[str, bool] | None = None
         self._chosen = False
         self._href: str | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         a = {name: value or "" for name, value in attrs}
         self.tags.append(tag)
-        if tag not in VOID and tag not in ("path",):
+        if tag not in VOID and tag != "path":
             self.open.append(tag)
         if "id" in a:
             self.ids.append(a["id"])
@@ -63,19 +62,25 @@ class Reader(HTMLParser):
         if tag == "form":
             self._form = Form(a.get("action", ""), a.get("method", "get").lower())
             self.forms.append(self._form)
-        elif tag == "label":
+        elif tag == "option":
+            self._choice(a)
+        elif tag in ("input", "select", "textarea") and self._form is not None:
+            self._control(tag, a)
+        else:
+            self._rest(tag, a)
+
+    def _rest(self, tag: str, a: dict[str, str]) -> None:
+        if tag == "label":
             self.labels.add(a.get("for", ""))
         elif tag == "a":
             self._href = a.get("href")
         elif tag in ("h1", "h2", "h3"):
             self.headings.append((int(tag[1]), ""))
-        elif tag in ("input", "select", "textarea") and self._form is not None:
-            self._control(tag, a)
-        elif tag == "option":
-            self._option = (a.get("value", ""), "selected" in a)
-            if self._form is not None and self._select and ("selected" in a or not self._chosen):
-                self._form.fields[self._select] = [a.get("value", "")]
-                self._chosen = True
+
+    def _choice(self, a: dict[str, str]) -> None:
+        if self._form is not None and self._select and ("selected" in a or not self._chosen):
+            self._form.fields[self._select] = [a.get("value", "")]
+            self._chosen = True
 
     def _control(self, tag: str, a: dict[str, str]) -> None:
         assert self._form is not None
@@ -178,7 +183,7 @@ class Browser:
         return self._page(self.client.post(path, content=body, headers=named, follow_redirects=follow))
 
     def send(self, page: Page, action: str, follow: bool = True, **typed: Any) -> Page:
-        """Fill in a form of a page and send it. A name with __ stands for one with a dot; None leaves it out."""
+        """Fill in a form of a page and send it; __ in a name stands for a dot, None leaves a field out."""
         form = page.form(action)
         fields: dict[str, Any] = {name: list(values) for name, values in form.fields.items()}
         for name, value in typed.items():

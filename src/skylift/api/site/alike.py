@@ -9,6 +9,7 @@ from starlette.responses import Response
 from skylift.api.office.documents import readable
 from skylift.api.office.problems import missing
 from skylift.api.site.kinds import KINDS, request_heading
+from skylift.api.site.titles import render
 from skylift.api.site.values import Link, Value, path_of, short
 from skylift.api.site.visit import Visit
 from skylift.ports.store import Reader, Stored, Wanted
@@ -81,7 +82,8 @@ async def side_by_side(visit: Visit) -> Response:
     if len(both) < 2 or ids[0] == ids[1]:
         raise missing("request")
     now, page = visit.now_us, KINDS["request"]
-    return visit.render(
+    return await render(
+        visit,
         "alike.html",
         title="The same call?",
         both=[

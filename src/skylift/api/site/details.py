@@ -267,7 +267,7 @@ def _arguments(verb: str, arguments: Mapping[str, Any], now: int) -> list[tuple[
     return [
         (field_label(verb, name), shown_value(name, value, now))
         for name, value in arguments.items()
-        if value not in ("", None, [])
+        if value not in ("", None, [], ())
     ]
 
 

@@ -1,4 +1,4 @@
-"""Forms from the arguments of verbs: which fields, how each is asked for, and what was typed as JSON values."""
+"""Forms from the arguments of verbs: which fields, how each is asked for, what was typed as JSON."""
 
 from __future__ import annotations
 

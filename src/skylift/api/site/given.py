@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from skylift.api.site.fields import FieldError, Form, Options, time_input, typed
+from skylift.adapters.outlines import country_outline
+from skylift.api.site.fields import Field, FieldError, Form, Options, time_input, typed
 from skylift.api.site.values import DAY_US
 from skylift.api.site.words import choice_label
+from skylift.base.errors import Refused
+from skylift.base.places import cells_of
 from skylift.service.region.state import Region
 from skylift.service.shipment.state import Discrepancy, Shipment
 from skylift.twin.office.verbs import Verb
@@ -20,37 +24,40 @@ PAPER_DAYS = 30
 
 def prefilled(verb: Verb, thing: Any, now_us: int) -> dict[str, str]:
     """What is so by now, to be corrected."""
-    match verb.name:
-        case "terminal.name":
-            return {"serial": thing.serial, "kit": thing.kit, "dish_id": thing.dish_id}
-        case "terminal.move":
-            return {"cell": thing.cell, "region": thing.region, "mobility": thing.mobility.value}
-        case "request.place":
-            return {"cell": thing.cell, "region": thing.region}
-        case "request.accept":
-            return {"terminals": str(thing.terminals_wanted)}
-        case "request.answer":
-            return {"terminals": str(thing.granted or thing.terminals_wanted)}
-        case "region.cells" if len(thing.cells) <= MOST_CELLS:
-            return {"cells": typed(tuple(thing.cells)), "mode": "enabled", "limits.roaming": "on"}
-        case "region.cells":
-            return {"all_cells": "on", "mode": "enabled", "limits.roaming": "on"}
-        case "region.grant":
-            return {
-                "paper": "temporary-authorisation",
-                "valid_from": time_input(now_us),
-                "valid_until": time_input(now_us + PAPER_DAYS * DAY_US),
-            }
-        case "approval.agree":
-            return {"change": thing.change}
-        case "shipment.plan-leg":
-            return _next_leg(thing)
-    return {}
+    give = _PREFILLED.get(verb.name)
+    return {} if give is None else give(thing, now_us)
 
 
-def _next_leg(shipment: Shipment) -> dict[str, str]:
+def _cells(region: Region, now_us: int) -> dict[str, str]:
+    few = len(region.cells) <= MOST_CELLS
+    cells = {"cells": typed(tuple(region.cells))} if few else {"all_cells": "on"}
+    return {**cells, "mode": "enabled", "limits.roaming": "on"}
+
+
+def _paper(region: Region, now_us: int) -> dict[str, str]:
+    return {
+        "paper": "temporary-authorisation",
+        "valid_from": time_input(now_us),
+        "valid_until": time_input(now_us + PAPER_DAYS * DAY_US),
+    }
+
+
+def _next_leg(shipment: Shipment, now_us: int) -> dict[str, str]:
     start = shipment.legs[-1].to_place if shipment.legs else shipment.origin
     return {"from_place": start, "to_place": shipment.destination}
+
+
+_PREFILLED: Mapping[str, Callable[[Any, int], dict[str, str]]] = {
+    "terminal.name": lambda t, _: {"serial": t.serial, "kit": t.kit, "dish_id": t.dish_id},
+    "terminal.move": lambda t, _: {"cell": t.cell, "region": t.region, "mobility": t.mobility.value},
+    "request.place": lambda r, _: {"cell": r.cell, "region": r.region},
+    "request.accept": lambda r, _: {"terminals": str(r.terminals_wanted)},
+    "request.answer": lambda r, _: {"terminals": str(r.granted or r.terminals_wanted)},
+    "region.cells": _cells,
+    "region.grant": _paper,
+    "approval.agree": lambda a, _: {"change": a.change},
+    "shipment.plan-leg": _next_leg,
+}
 
 
 def choices(verb: Verb, thing: Any) -> Mapping[str, Options]:
@@ -78,19 +85,47 @@ def discrepancy_words(d: Discrepancy) -> str:
     return f"{d.number}: {choice_label(d.kind).lower()}, {what}"
 
 
+# Beside the list of cells: nobody types those of a country.
+_ALL_CELLS: Mapping[str, str] = {
+    "region.create": "All cells of the country",
+    "region.cells": "All cells of this region",
+    "region.cells-remove": "All cells of this region",
+}
+
+
+def with_more(verb: Verb, shown: list[Field], given: Mapping[str, str]) -> list[Field]:
+    """A form's inputs, and what the page asks for in its own way."""
+    label = _ALL_CELLS.get(verb.name)
+    if label is None:
+        return shown
+    tick = Field("all_cells", label, "", "check", False, given.get("all_cells", ""))
+    found: list[Field] = []
+    for one in shown:
+        found += [replace(one, required=False), tick] if one.name == "cells" else [one]
+    return found
+
+
 def filled_in(
     verb: Verb, thing: Any, form: Form, arguments: dict[str, Any], errors: dict[str, FieldError]
 ) -> None:
     """Add what a page asks for in its own way: all cells of a region, boxes ticked at the lines that came."""
-    if verb.name in ("region.cells", "region.cells-remove") and form.get("all_cells"):
-        arguments["cells"] = all_cells(thing)
-        errors.pop("cells", None)
+    if verb.name in _ALL_CELLS and form.get("all_cells"):
+        _all_cells(thing, arguments, errors)
     if verb.name == "shipment.receive" and form.get("by_line"):
         _ticked(thing, form, arguments, errors)
 
 
-def all_cells(region: Region) -> list[str]:
-    return sorted(region.cells)
+def _all_cells(region: Region | None, arguments: dict[str, Any], errors: dict[str, FieldError]) -> None:
+    """Those of the region, or of the country that is to be one; for a country this takes a moment."""
+    errors.pop("cells", None)
+    if region is not None:
+        arguments["cells"] = sorted(region.cells)
+        return
+    country = str(arguments.get("country", ""))
+    try:
+        arguments["cells"] = cells_of(country_outline(country)) if country else []
+    except Refused as error:
+        errors["country"] = FieldError("Country", error.rule, error.way_out)
 
 
 def _ticked(shipment: Shipment, form: Form, arguments: dict[str, Any], errors: dict[str, FieldError]) -> None:

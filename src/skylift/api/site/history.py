@@ -1,29 +1,51 @@
-"""What happened to a thing, from the journal: when, on whose authority, and what. No row holds anything personal."""
+"""What happened to a thing, from the journal: when, on whose authority, what. Nothing in it is personal."""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_type_hints
 
 from skylift.api.office.desk import Desk
 from skylift.api.office.serving import may_hear
-from skylift.api.site.fields import typed
-from skylift.api.site.kinds import grants_of
-from skylift.api.site.values import NONE, Badge, Link, Mono, Value, named, path_of, several, short, time_of
+from skylift.api.site.fields import typed, without_none
+from skylift.api.site.values import (
+    NONE,
+    Badge,
+    Link,
+    Mono,
+    Value,
+    named,
+    path_of,
+    rate,
+    several,
+    short,
+    time_of,
+)
 from skylift.api.site.visit import Visit
-from skylift.api.site.words import choice_label, field_label, plain
+from skylift.api.site.words import choice_label, field_label, plain, verb_label
 from skylift.base.events import Event, to_payload
 from skylift.base.life_cycle import verb
 from skylift.ports.store import JournalRow, Reader
 from skylift.service.account.person import ROOM as PERSONS
 from skylift.service.account.roles import Subject
+from skylift.service.rooms import ROOMS
 from skylift.twin.office.verbs import Actor
 
 AT_ONCE = 40
 MOST_OF_A_LIST = 6
 # Looks like an instant: whole microseconds of this century.
 _INSTANTS = ("_at", "valid_from", "valid_until", "lapses_at", "needed_by", "until")
+# Words that are picked from a list, as against those that somebody typed.
+CHOSEN = frozenset(
+    str(one.value)
+    for room in ROOMS
+    for event in room.events
+    for hint in get_type_hints(event).values()
+    if isinstance(kind := without_none(hint)[0], type) and issubclass(kind, enum.Enum)
+    for one in kind
+)
 _HASHES = ("change", "hash", "seen")
 
 
@@ -72,7 +94,7 @@ def _people(desk: Desk, reader: Reader, actor: Actor, ids: set[str]) -> Mapping[
             found[id] = plain(id) if id.isalpha() else named(id)
         else:
             readable = desk.office.allows(actor, "person.read", Subject(owner=stored.thing.account))
-            roles = ", ".join(role.lower() for role in grants_of(stored.thing)) or "somebody"
+            roles = ", ".join(choice_label(g.role).lower() for g in stored.thing.grants) or "somebody"
             found[id] = Link(f"{roles} {short(id)}", path_of("person", id)) if readable else roles
     return found
 
@@ -100,7 +122,7 @@ def details_of(event: Event, now: int) -> list[tuple[str, Value]]:
     found = [
         (field_label(f"{kind}.{verb(type(event))}", name), shown(name, value, now))
         for name, value in to_payload(event).items()
-        if name not in ("hash",) and value not in ("", None, [], {})
+        if name not in ("hash",) and value not in ("", None, [], (), {})
     ]
     if event.cause_id:
         found.append(("Because of", named(event.cause_id)))
@@ -115,16 +137,17 @@ def shown(name: str, value: Any, now: int) -> Value:
         case int() if name.endswith(_INSTANTS):
             return time_of(value, now)
         case int() | float():
-            return f"{value:,}"
+            return rate(value) if name.endswith("_bps") else f"{value:,}"
         case str():
             return _text(name, value)
-        case list():
+        case list() | tuple():
             return _list(name, value, now)
+        case dict() if "product" in value:
+            return Mono(line_words(value))
         case dict():
-            parts = [
-                f"{plain(key)}: {_flat(part)}" for key, part in value.items() if part not in ("", None, [])
-            ]
-            return several(parts, MOST_OF_A_LIST)
+            told = [(key, part) for key, part in value.items() if part not in ("", None, [], ())]
+            words = (f"{field_label('', f'{name}.{key}')}: {_flat(key, part)}" for key, part in told)
+            return several(words, MOST_OF_A_LIST)
     return NONE
 
 
@@ -133,8 +156,11 @@ def _text(name: str, value: str) -> Value:
         return Mono(f"{value[:16]}…")
     if name in ("cell", "serial", "kit", "dish_id"):
         return Mono(value)
-    is_word = value.islower() and value.replace("-", "").isalpha()
-    return choice_label(value) if is_word else named(value)
+    if name == "verb":
+        return verb_label(value)
+    if name == "command_id":
+        return Mono(short(value))
+    return choice_label(value) if value in CHOSEN else named(value)
 
 
 def _list(name: str, value: Sequence[Any], now: int) -> Value:
@@ -152,7 +178,9 @@ def line_words(line: Mapping[str, Any]) -> str:
     return f"{line.get('quantity', 1)} × {line['product']}"
 
 
-def _flat(value: Any) -> str:
+def _flat(name: str, value: Any) -> str:
+    if name.endswith("_bps"):
+        return rate(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(map(str, value)) if isinstance(value, list) else typed(value)
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else typed(value)

@@ -217,18 +217,7 @@ def _terminal_facts(t: terminal.Terminal, now: int) -> list[tuple[str, Value]]:
 def _shipment_row(s: shipment.Shipment, now: int) -> tuple[Value, ...]:
     open_ones = sum(d.left for d in s.discrepancies)
     trouble = Badge(count(open_ones, "discrepancy", "discrepancies"), "warn") if open_ones else NONE
-    return _way(s), count(len(s.goods), "piece"), named(s.region), trouble
-
-
-def _way(s: shipment.Shipment) -> str:
-    return f"{place(s.origin)} → {place(s.destination)}"
-
-
-def place(code: str) -> str:
-    """A depot's code, or the short id of an account."""
-    from skylift.api.site.values import short
-
-    return short(code)
+    return named(s.origin), named(s.destination), count(len(s.goods), "piece"), named(s.region), trouble
 
 
 def _shipment_facts(s: shipment.Shipment, now: int) -> list[tuple[str, Value]]:
@@ -267,7 +256,10 @@ def _account_facts(a: account.Account, now: int) -> list[tuple[str, Value]]:
 
 def grants_of(p: person.Person) -> list[str]:
     """A person's roles in words."""
-    return [choice_label(g.role) + (f" ({len(g.regions)} regions)" if g.regions else "") for g in p.grants]
+    return [
+        choice_label(g.role) + (f" ({count(len(g.regions), 'region')})" if g.regions else "")
+        for g in p.grants
+    ]
 
 
 def _person_facts(p: person.Person, now: int) -> list[tuple[str, Value]]:
@@ -353,11 +345,15 @@ def _bare(name: str, value: Any, now: int) -> Value:
 
 
 _MOVING = {
-    "request": {"received": "wait", "acknowledged": "wait", "accepted": "good", "answered": "good", "refused": "bad"},
-    "region": {"requested": "wait", "authorised": "wait", "active": "good", "suspended": "warn", "prohibited": "bad"},
+    "request": {
+        "received": "wait", "acknowledged": "wait", "accepted": "good", "answered": "good", "refused": "bad",
+    },
+    "region": {
+        "requested": "wait", "authorised": "wait", "active": "good", "suspended": "warn", "prohibited": "bad",
+    },
     "terminal": {
-        "active": "good", "paused": "warn", "lost": "bad", "stolen": "bad", "blocked": "bad", "in-customs": "wait",
-        "exported": "wait", "registered": "wait", "verified": "wait",
+        "active": "good", "paused": "warn", "lost": "bad", "stolen": "bad", "blocked": "bad",
+        "in-customs": "wait", "exported": "wait", "registered": "wait", "verified": "wait",
     },
     "shipment": {
         "under-way": "wait", "in-customs": "warn", "arrived": "wait", "received": "good", "lost": "bad",
@@ -372,7 +368,8 @@ KINDS: Mapping[str, KindPage] = {
         KindPage(
             request.ROOM, "request", "Calls for help: who asked, where, and what became of it.",
             ("Asked", "Wanted", "Needed by", "Region"), request_heading, _request_row, _request_facts,
-            lambda t: request.label(t.state), _states(request.RequestState, request.label), _MOVING["request"],
+            lambda t: request.label(t.state), _states(request.RequestState, request.label),
+            _MOVING["request"],
         ),
         KindPage(
             region.ROOM, "region", "Where service may be on, and the papers that it rests on.",
@@ -387,12 +384,12 @@ KINDS: Mapping[str, KindPage] = {
         ),
         KindPage(
             shipment.ROOM, "shipment", "What is on its way, what came, and what is missing.",
-            ("Way", "Pieces", "Region", "Open"), lambda t: t.reference or t.id, _shipment_row, _shipment_facts,
-            lambda t: shipment.label(t.state), _states(shipment.ShipmentState, shipment.label),
-            _MOVING["shipment"], ("region", "owner"),
+            ("From", "To", "Pieces", "Region", "Open"), lambda t: t.reference or t.id, _shipment_row,
+            _shipment_facts, lambda t: shipment.label(t.state),
+            _states(shipment.ShipmentState, shipment.label), _MOVING["shipment"], ("region", "owner"),
         ),
         KindPage(
-            account.ROOM, "account", "Organisations and households. Names are shown to few, each time journalled.",
+            account.ROOM, "account", "Organisations and households. Names are shown to few.",
             ("Country", "Region", "Plan"), lambda t: choice_label(t.holder),
             lambda t, now: (t.country, named(t.region), named(t.plan)), _account_facts,
             lambda t: account.label(t.state), _states(account.AccountState, account.label),

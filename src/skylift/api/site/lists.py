@@ -11,6 +11,7 @@ from starlette.responses import Response
 from skylift.api.office.listing import after_cursor, only_own, page_of
 from skylift.api.site.kinds import KindPage
 from skylift.api.site.known import regions_of
+from skylift.api.site.titles import render
 from skylift.api.site.values import Link, path_of, short
 from skylift.api.site.visit import NAMES, Visit, Work
 from skylift.base.errors import Refused
@@ -29,7 +30,8 @@ def list_page(kind: KindPage) -> Work:
         asked = only_own(visit.who, wanted)
         office, actor = visit.desk.office, visit.who
         found, following = await visit.desk.read(lambda r: page_of(r, office, actor, kind.room, asked))
-        return visit.render(
+        return await render(
+            visit,
             "list.html",
             title=NAMES[kind.kind],
             kind=kind,

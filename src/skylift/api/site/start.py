@@ -15,7 +15,8 @@ from skylift.api.site.kinds import KINDS, approval_heading, link_to
 from skylift.api.site.score import Shown, score_of
 from skylift.api.site.things import Tried, came_of, shown, the_thing
 from skylift.api.site.times import steps_of, tiles
-from skylift.api.site.values import DAY_US, Badge, Link, Value, named, path_of, time_of
+from skylift.api.site.titles import render
+from skylift.api.site.values import DAY_US, NONE, Badge, Link, Value, away, named, path_of, time_of
 from skylift.api.site.visit import Visit
 from skylift.ports.store import Reader, Stored, Wanted
 from skylift.service.account.roles import Subject
@@ -55,7 +56,8 @@ async def start(visit: Visit) -> Response:
     measured = await visit.times.now()
     calls = [] if measured is None else await _measured(visit, list(measured.all())[-MEASURED:])
     now = visit.now_us
-    return visit.render(
+    return await render(
+        visit,
         "start.html",
         title="Start",
         piles=await visit.desk.read(lambda reader: piles(visit, reader)),
@@ -91,7 +93,7 @@ async def _titles(visit: Visit, found: list[Any]) -> list[tuple[Any, str]]:
 
 def piles(visit: Visit, reader: Reader) -> list[Pile]:
     """What waits for this visitor, by what it waits for; nothing that they could not do."""
-    found = [_to_agree(visit, reader), _to_carry_out(visit, reader)]
+    found = [_to_agree(visit, reader), _to_carry_out(visit, reader), _proposed(visit, reader)]
     for title, kind, status, verb in _WAITING:
         found.append(_pile(visit, reader, title, kind, status, verb))
     found.append(_running_out(visit, reader))
@@ -135,12 +137,12 @@ def _mine(visit: Visit, room: Any, stored: Stored[Any], verb: str) -> bool:
 def _says(kind: str, thing: Any, now: int) -> Value:
     match kind:
         case "request":
-            return time_of(thing.asked_at, now)
+            return away(thing.asked_at, now)
         case "shipment" | "terminal":
             return named(thing.region)
         case "region":
             return str(thing.country)
-    return "–"
+    return NONE
 
 
 def _cut(title: str, to: str, tasks: list[Task], is_more: bool) -> Pile:
@@ -182,6 +184,15 @@ def _to_carry_out(visit: Visit, reader: Reader) -> Pile | None:
     return _cut(
         "Agreed, to be carried out", "/approvals?status=open", [_task(visit, one) for one in ready], False
     )
+
+
+def _proposed(visit: Visit, reader: Reader) -> Pile | None:
+    tasks = [
+        _task(visit, one)
+        for one in _open_approvals(visit, reader)
+        if not one.thing.is_agreed and one.thing.people[:1] == (visit.who.person,)
+    ]
+    return _cut("Yours, waiting for a second person", "/approvals?status=open", tasks, False)
 
 
 def _running_out(visit: Visit, reader: Reader) -> Pile | None:
@@ -232,7 +243,8 @@ async def triage(visit: Visit) -> Response:
         for one in found
     ]
     scored.sort(key=lambda one: (-one.score.points, one.link.to))
-    return visit.render(
+    return await render(
+        visit,
         "triage.html",
         title="Triage",
         scored=scored[:100],

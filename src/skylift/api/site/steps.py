@@ -1,4 +1,4 @@
-"""Which verbs a thing's state leaves open, so that a page offers no more than can be done. The office decides."""
+"""Which verbs a thing's state leaves open, so that a page offers just these. The office decides."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,13 +15,14 @@ from skylift.api.office.door import ID
 from skylift.api.office.problems import missing
 from skylift.api.site.details import DETAILS
 from skylift.api.site.fields import Field, FieldError, fields_of, read_form, specs_of
-from skylift.api.site.given import choices, filled_in, prefilled
+from skylift.api.site.given import choices, filled_in, prefilled, with_more
 from skylift.api.site.history import Happened, history_of
 from skylift.api.site.inside import Answer
 from skylift.api.site.kinds import KINDS, KindPage
 from skylift.api.site.known import known_for
 from skylift.api.site.placing import field_of
 from skylift.api.site.steps import GRAVE, NEXT, is_open
+from skylift.api.site.titles import render
 from skylift.api.site.values import path_of, time_of
 from skylift.api.site.visit import NAMES, Visit, Work, see
 from skylift.api.site.words import choice_label, field_label, verb_label
@@ -82,7 +84,7 @@ def verb_page(kind: KindPage) -> Work:
             raise missing("page")
         stored = await the_thing(visit, kind, id)
         arguments, errors = read_form(verb, visit.form)
-        filled_in(verb, stored.thing, visit.form, arguments, errors)
+        await asyncio.to_thread(filled_in, verb, stored.thing, visit.form, arguments, errors)
         tried = Tried(verb.name, _given(visit), errors)
         if errors:
             return await shown(visit, kind, id, tried)
@@ -132,7 +134,7 @@ def create_page(kind: KindPage) -> Work:
         if visit.request.method == "GET":
             return await new_form(visit, kind)
         arguments, errors = read_form(verb, visit.form)
-        filled_in(verb, None, visit.form, arguments, errors)
+        await asyncio.to_thread(filled_in, verb, None, visit.form, arguments, errors)
         tried = Tried(verb.name, _given(visit), errors)
         if errors:
             return await new_form(visit, kind, tried)
@@ -204,7 +206,7 @@ async def shown(visit: Visit, kind: KindPage, id: str, tried: Tried | None = Non
     if extra is not None:
         template = f"{kind.kind}.html"
         context |= await extra(visit, stored)
-    return visit.render(template, 200 if tried is None else tried.status, **(context | more))
+    return await render(visit, template, 200 if tried is None else tried.status, **(context | more))
 
 
 async def forms_of(visit: Visit, kind: KindPage, stored: Stored[Any], tried: Tried | None) -> list[VerbForm]:
@@ -244,7 +246,7 @@ def _form(
         verb_label(verb.name),
         verb.says,
         path,
-        fields_of(verb, given, known, tried.errors if tried else None),
+        with_more(verb, fields_of(verb, given, known, tried.errors if tried else None), given),
         verb.action in first,
         verb.name in GRAVE,
         tried is not None,

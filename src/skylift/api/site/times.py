@@ -1,4 +1,4 @@
-"""The four times that count, from the journal as it grows: acknowledged, authorised, activated, first one on."""
+"""The four times from a call: acknowledged, authorised, activated, first terminal on. From the journal."""
 
 from __future__ import annotations
 
@@ -101,5 +101,5 @@ def _tile(found: Sequence[Milestones], attribute: str, name: str, now: int) -> T
         return Tile(name, NONE, "no call has come so far", "calm")
     middle = int(median(gaps))
     tone = "good" if middle <= BENCHMARK_US else "warn"
-    rest = f"{waiting:,} still waiting" if waiting else "all of them"
-    return Tile(name, span(middle), f"middle of {len(gaps):,}; {rest}", tone)
+    rest = f"{waiting:,} still wait" if waiting else "none waits"
+    return Tile(name, span(middle), f"median of {len(gaps):,}; {rest}", tone)

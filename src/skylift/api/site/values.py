@@ -1,4 +1,4 @@
-"""What a page shows in one place: text, a link, an instant, a badge. Templates know these shapes and no other."""
+"""What a page shows in one place: text, a link, an instant, a badge. Templates know these shapes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MINUTE_US, HOUR_US, DAY_US = 60_000_000, 3_600_000_000, 86_400_000_000
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """To a page of ours. mono: an id or a serial."""
+    """To a page of ours. mono: the text is an id, in whose place the page says what it is called."""
 
     shape: ClassVar[str] = "link"
 

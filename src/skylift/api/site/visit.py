@@ -100,6 +100,7 @@ class Visit:
             actor=self.actor,
             nav=[(path_of(kind), NAMES[kind]) for kind in nav],
             now_us=self.now_us,
+            titles=context.pop("titles", {}),
             simulated=type(self.desk.clock).__name__ != "WallClock",
             **context,
         )

@@ -93,7 +93,7 @@ HELP: Mapping[str, str] = {
     "authority": "Its name or code, as the service knows it: no person.",
     "carrier": "Its code, such as NP-1.",
     "cell": "H3 index of resolution 5, such as 851e5227fffffff.",
-    "cells": "H3 indices of resolution 5, apart by spaces or lines. `skylift cells` lists those of a country.",
+    "cells": "H3 indices of resolution 5, apart by spaces or lines; `skylift cells` lists a country's.",
     "codes": "One on each line, as a scanner types them.",
     "contact": "A telephone number or an e-mail address; it can be erased.",
     "country": "Two capitals, such as UA.",
@@ -117,7 +117,6 @@ HELP: Mapping[str, str] = {
     "reference": "The authority's own reference; never a person's number.",
     "regions": "Their ids, apart by spaces; empty for everywhere, where the role allows that.",
     "serial": "As printed, with its letters.",
-    "terminals": "Their ids, apart by spaces or lines.",
     "allowance_bytes": "Of a month; empty for none.",
     "down_bps": "50e6 is 50 Mbit/s.",
     "quantity": "Empty for all of it.",
@@ -128,6 +127,7 @@ HELP: Mapping[str, str] = {
     "shipment.create.reference": "As the carrier knows it.",
     "region.create.title": "What people call it.",
     "bulk-change.create.region": "Where all of them are.",
+    "bulk-change.create.terminals": "Their ids, apart by spaces or lines.",
 }
 
 # What a verb is called on its button, where its name alone would puzzle.
