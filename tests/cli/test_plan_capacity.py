@@ -192,8 +192,8 @@ def test_poland_alone_against_three_gateways(plan: Run, shared_file: Callable[[s
     """The tutorial's story in megabits: a gateway lost takes capacity before it takes coverage."""
     one = answer(plan(*ukraine(shared_file, THREE[0])))
     three = answer(plan(*ukraine(shared_file, *THREE)))
-    # Eight antennas of 16 beams, 0.67 to 0.81 Gbit/s each.
-    assert 8 * 16 * 0.60e9 < one["served_bps"] < 8 * 16 * 0.82e9
+    # Eight antennas of 16 beams, 0.675 Gbit/s each at any elevation: both polarisations share the flux.
+    assert 8 * 16 * 0.60e9 < one["served_bps"] < 8 * 16 * 0.676e9
     assert one["hours"][0]["satellites_tracked"] == 8
     assert three["served_bps"] > 1.5 * one["served_bps"]
     assert three["hours"][0]["satellites_tracked"] <= 24
