@@ -19,6 +19,7 @@ from skylift.api.demo.stage import Stage
 from skylift.api.errors import add_handlers, problem
 from skylift.api.guard import Guard
 from skylift.api.office import (
+    appstats,
     feeds,
     milestones,
     personal,
@@ -127,6 +128,7 @@ def office_doors(desk: Desk) -> list[Door]:
         *webhooks.doors(desk.sender, desk.store.head),
         *usage.doors(),
         *milestones.doors(),
+        *appstats.AppStats(desk).doors(),
     ]
 
 

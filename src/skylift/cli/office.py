@@ -29,6 +29,7 @@ KINDS = (
     "import",
     "approval",
     "webhook",
+    "app-figure",
 )
 
 # Those that tables are taken of.

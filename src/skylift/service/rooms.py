@@ -8,6 +8,7 @@ from skylift.base.things import Room
 from skylift.service import access, erasure
 from skylift.service.account import account, person, plan, token
 from skylift.service.approval import state as approval
+from skylift.service.appstats import state as app_figure
 from skylift.service.importing import state as importing
 from skylift.service.region import state as region
 from skylift.service.request import state as request
@@ -22,6 +23,7 @@ ROOMS: tuple[Room[Any], ...] = (
     access.ROOM,
     account.ROOM,
     allow_list.ROOM,
+    app_figure.ROOM,
     approval.ROOM,
     bulk.ROOM,
     erasure.ROOM,

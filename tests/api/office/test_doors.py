@@ -105,7 +105,7 @@ def verb_of(door: Door) -> str:
         return "person.create"
     if door.path == "/api/v1/may-serve":
         return "terminal.read"
-    if door.tag in {"login", "clock", "journal", "permission"}:
+    if door.tag in {"login", "clock", "journal", "permission"} or door.open_to_all:
         return ""
     if door.tag == "telemetry":
         return "telemetry.write"
@@ -155,7 +155,7 @@ def test_every_door_lets_in_whom_the_roles_name(walk: Walk, role: str) -> None:
             body = {"terminal": walk.ids["terminal"], "cell": CELLS[0]}
         response = person.ask(door.method, path_of(door, walk.ids), body)
         where = f"{role}: {door.method} {door.path} -> {response.status_code} {response.text[:300]}"
-        is_list = door.method == "GET" and "{id}" not in door.path
+        is_list = door.method == "GET" and "{id}" not in door.path and door.tag != "appstats"
         if verb in allowed and everywhere:
             absent = walk.ids.get(door.id_kind, "").endswith("_absent")
             assert response.status_code in LET_IN | ({404} if absent else set()), where

@@ -50,7 +50,7 @@ def _verbs(**kinds: str) -> frozenset[str]:
 _READ_ALL = frozenset(
     f"{kind}.read"
     for kind in ("request", "region", "account", "person", "plan", "terminal", "shipment", "approval",
-                 "statement", "appstats", "allow-list", "bulk-change", "import")
+                 "statement", "appstats", "app-figure", "allow-list", "bulk-change", "import")
 )  # fmt: skip
 
 # Whoever subscribes hears no more than they may read.
@@ -102,7 +102,7 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         allow_list="create extend apply carry-out withdraw",
         bulk_change="create",
         statement="create redraft publish withdraw",
-        appstats="import",
+        app_figure="create correct withdraw",
         clock="advance",
         telemetry="write",
     ),

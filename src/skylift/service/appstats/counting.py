@@ -29,12 +29,29 @@ class DayOfUse:
         if len(self.key) != KEY_BYTES:
             raise ValueError(f"the key of a day has {KEY_BYTES} random bytes")
 
-    def used(self, token: bytes, first_ever: bool = False) -> None:
-        """The app with this number was used; first_ever: it says that it is new."""
-        digest = hashlib.blake2b(token, digest_size=_DIGEST_BYTES, key=self.key).digest()
+    def used(self, token: bytes, first_ever: bool = False) -> tuple[int, int]:
+        """The app with this number was used; first_ever: it says that it is new.
+
+        returns  by how much that raises installs and active use: 0 or 1 each
+        """
+        digest = self._digest(token)
+        before = (self.installs, self.active)
         self._seen.add(digest)
         if first_ever:
             self._installed.add(digest)
+        return self.installs - before[0], self.active - before[1]
+
+    def take_back(self, token: bytes, raised: tuple[int, int]) -> None:
+        """What `used` raised could not be kept: the same use is new when it comes again."""
+        installs, active = raised
+        digest = self._digest(token)
+        if installs:
+            self._installed.discard(digest)
+        if active:
+            self._seen.discard(digest)
+
+    def _digest(self, token: bytes) -> bytes:
+        return hashlib.blake2b(token, digest_size=_DIGEST_BYTES, key=self.key).digest()
 
     @property
     def active(self) -> int:

@@ -7,6 +7,7 @@ from skylift.twin.office import (
     accounts,
     allow_lists,
     approvals,
+    appstats,
     bulk_changes,
     importing,
     regions,
@@ -30,6 +31,7 @@ TABLE = VerbTable.of(
     importing.VERBS,
     approvals.VERBS,
     webhooks.VERBS,
+    appstats.VERBS,
 )
 # Agreements are begun by the verbs that need them.
 ROOMS = tuple({room.kind: room for room in (*TABLE.rooms(), APPROVALS)}.values())
