@@ -25,7 +25,7 @@ from skylift.adapters.demo import demo_file_in, packaged_story
 from skylift.adapters.sql.store import open_store, sqlite_url
 from skylift.api.app import create_app, office_doors
 from skylift.api.demo.guard import LoopbackSender, brings_in, refuse_far
-from skylift.api.demo.mark import HEADER, marked_events, marked_json, marked_page
+from skylift.api.demo.mark import HEADER, marked_events, marked_json, marked_name, marked_page
 from skylift.api.demo.play import Play, says_line
 from skylift.api.demo.stage import Stage
 from skylift.api.office.desk import Desk
@@ -214,7 +214,7 @@ def test_a_visitor_may_be_the_second_approver(tmp_path: Path, says: str) -> None
             await house.until(lambda: "approver-two" in house.stage.kept.people)
             me = await house.be("approver-two")
             waiting = await _waits_for(house, "approver-two")
-            assert "active" in waiting["what"]
+            assert "switched on" in waiting["what"]
             assert 0 < waiting["left_s"] <= 20.0
             approval = await house.get(f"approvals/{waiting['approval']}", me)
             body = {"change": approval["change"]} if says == "agree" else {}
@@ -367,6 +367,11 @@ def test_one_click_makes_a_visitor_somebody(tmp_path: Path) -> None:
             token = re.search(r'name="form_token" value="([^"]+)"', page.text)
             assert token
             form = {"form_token": token[1], "persona": "approver-two"}
+            clock = {"form_token": token[1], "clock": "stop"}
+            assert (await house.client.post("/demo", data=clock)).status_code == 303
+            assert house.desk.clock.paused
+            assert (await house.client.post("/demo", data={**clock, "clock": "run"})).status_code == 303
+            assert not house.desk.clock.paused
             foreign = await house.client.post("/demo", data={**form, "form_token": "x"})
             assert foreign.status_code in (403, 422)
             assert "skylift_session" not in foreign.cookies
@@ -438,6 +443,8 @@ def _says_demo(response: httpx.Response) -> None:
         assert ">DEMO</strong>" in response.text
     if "atom" in kind:
         assert "<title>DEMO" in response.text, said
+    if "content-disposition" in response.headers:
+        assert "DEMO-" in response.headers["content-disposition"], said
     assert int(response.headers.get("content-length", len(response.content))) == len(response.content)
 
 
@@ -514,6 +521,20 @@ def test_a_page_is_marked_once() -> None:
     assert b"<title>DEMO: x</title>" in once
     assert once.index(b"<body class='y'>") < once.index(b"data-demo") < once.index(b"<p>z</p>")
     assert marked_page(once) == once
+
+
+@pytest.mark.parametrize(
+    ("name", "marked"),
+    [
+        ('attachment; filename="a.csv"', 'attachment; filename="DEMO-a.csv"'),
+        ("attachment; filename=a.csv", "attachment; filename=DEMO-a.csv"),
+        ("attachment; filename*=UTF-8''a.csv", "attachment; filename*=UTF-8''DEMO-a.csv"),
+        ("inline", "inline"),
+    ],
+)
+def test_a_file_is_named_as_a_demos(name: str, marked: str) -> None:
+    assert marked_name(name) == marked
+    assert marked_name(marked) == marked
 
 
 # --- nothing real
@@ -593,6 +614,8 @@ def test_an_address_of_this_machine_will_do() -> None:
 def test_what_is_told_on_a_terminal_names_who_and_how() -> None:
     from skylift.api.demo.stage import Told
 
-    told = Told(at_us=1_645_876_800_000_000, chapter="", by="field", says="Up.", how="failed", code="x.y")
+    told = Told(
+        at_us=1_645_876_800_000_000, chapter="", by="field-worker", says="Up.", how="failed", code="x.y"
+    )
     line = says_line(told, packaged_story().persona)
-    assert line == "DEMO 02-26 12:00  Field: Up. [did not work: x.y]"
+    assert line == "DEMO 02-26 12:00  Field Worker: Up. [did not work: x.y]"

@@ -43,6 +43,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     at: datetime | None = None
     keep: str = ""
     says: str = ""
+    asks: str = ""
     expect: str = ""
     each: tuple[str, ...] = ()
     agree: tuple[str, ...] = ()

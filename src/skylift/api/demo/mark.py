@@ -1,7 +1,8 @@
 """DEMO on every page and answer, whoever made it: the outermost layer of the application.
 
 Every answer has the header `Skylift-Demo: 1`. A JSON object also says "demo": true, in streams as well; pages
-and feeds say DEMO in their titles, and pages at their heads too. OpenAPI says all of it (`describe`).
+and feeds say DEMO in their titles, pages at their heads too, and files in their names. OpenAPI says all of
+that (`describe`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _LINK = f'<link rel="stylesheet" href="{STYLE}">'.encode()
 _TITLE = re.compile(rb"(<title[^>]*>)(?!DEMO)")
 _HEAD_ENDS = re.compile(rb"</head>", re.IGNORECASE)
 _BODY = re.compile(rb"<body[^>]*>", re.IGNORECASE)
+_FILE = re.compile(r"""(filename\*?=(?:"|[\w-]+''|))""")
 _EVENT = re.compile(rb"(?:^|(?<=\n))data: \{(?!\})")
 
 
@@ -42,6 +44,11 @@ def marked_json(body: bytes) -> bytes:
 def marked_events(chunk: bytes) -> bytes:
     """Server-sent events whose data says so."""
     return _EVENT.sub(b'data: {"demo":true,', chunk)
+
+
+def marked_name(disposition: str) -> str:
+    """A Content-Disposition whose file's name says so."""
+    return disposition if "DEMO-" in disposition else _FILE.sub(r"\1DEMO-", disposition)
 
 
 def marked_page(body: bytes) -> bytes:
@@ -103,6 +110,9 @@ class _Marked:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers[HEADER] = "1"
+            if "content-disposition" in headers:
+                # A table has no place of its own for it; the file that it is kept in has.
+                headers["content-disposition"] = marked_name(headers["content-disposition"])
             self._kind = headers.get("content-type", "").partition(";")[0].strip()
             if self._is_whole():
                 self._start = message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from skylift.adapters.clock import SimulatedClock
 from skylift.api.demo.stage import Stage
 from skylift.api.office.cookies import VISIT, is_secure, session_name, set_cookie
 from skylift.api.office.problems import status_of
@@ -20,6 +21,9 @@ def demo_page(stage: Stage) -> Work:
     async def work(visit: Visit) -> Response:
         if visit.request.method != "POST":
             return _shown(visit, stage)
+        if visit.told("clock"):
+            _set(stage, visit.told("clock"))
+            return see("/demo")
         try:
             done = await stage.log_in(visit.told("persona"), visitor=True)
         except Refused as refused:
@@ -31,6 +35,13 @@ def demo_page(stage: Stage) -> Work:
         return response
 
     return work
+
+
+def _set(stage: Stage, what: str) -> None:
+    """Whoever may be anybody may stop the clock as well."""
+    clock = stage.desk.clock
+    if isinstance(clock, SimulatedClock):
+        (clock.pause if what == "stop" else clock.go_on)()
 
 
 def _shown(visit: Visit, stage: Stage, error: Refused | None = None) -> Response:

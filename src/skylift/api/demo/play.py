@@ -156,7 +156,7 @@ class Play:
             found = str(shown.get("status", "")) if status == 200 else ""
             return found, found == step.done
 
-        _, is_done = await self._for_a_visitor(step.by, step.says or path, "", look)
+        _, is_done = await self._for_a_visitor(step.by, step.asks or step.says or path, "", look)
         return is_done
 
     async def _for_a_visitor(
@@ -237,7 +237,7 @@ class Play:
                 return "agreed", True
             return str(shown.get("status", "")), shown.get("status") == "declined"
 
-        what = step.says or step.post
+        what = step.asks or step.says or step.post
         found, _ = await self._for_a_visitor(approver, what, str(waiting["approval"]), look)
         return found
 
