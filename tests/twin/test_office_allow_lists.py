@@ -19,6 +19,7 @@ from skylift.service.terminal.state import ROOM as TERMINALS
 from skylift.service.terminal.state import TerminalState
 from skylift.twin.office import allow_lists
 from skylift.twin.office.allow_lists import left_to_do, look, look_again
+from skylift.twin.office.list_keeping import apply_due, carry_on
 from skylift.twin.office.office import Forbidden
 from skylift.twin.office.permits import permissions_of
 from skylift.twin.office.verbs import Actor
@@ -273,3 +274,79 @@ def test_a_list_that_cannot_be_taken_leaves_nothing(country: Any, change: dict[s
     with pytest.raises(Refused, match=says):
         country.do(actor, "allow-list.create", **{**good, **change})
     assert country.store.head() == head
+
+
+# --- by themselves, as time passes
+
+
+def kept(bureau: Any, id: str = "alw_1") -> bool:
+    bureau.at += 1_000_000
+    with bureau.store.transaction() as transaction:
+        return bool(apply_due(transaction, bureau.office, id, InstantUs(bureau.at)))
+
+
+def test_a_list_that_was_scheduled_applies_by_itself_when_its_grace_ends(country: Any) -> None:
+    taken(country, row("KIT0000001", "7/26"))
+    country.at -= DAYS_2
+    country.do(country.operator, "allow-list.schedule", "alw_1", **seen(country))
+    assert not kept(country), "its grace lasts"
+    country.at += DAYS_2
+    assert kept(country)
+    assert states(country) == ["active", "blocked", "blocked"]
+    assert not kept(country), "once"
+    with country.store.reading() as reader:
+        applied = reader.get(ROOM, "alw_1").thing
+    assert (applied.state, applied.cut) == (AllowListState.APPLIED, applied.scheduled.cut_off)
+    events = [row.event for row in country.store.journal(0, 500) if row.event.NAME == "allow-list.applied/1"]
+    assert events[0].by == country.operator.person, "on the word of whoever scheduled it"
+
+
+def test_without_that_word_or_by_more_than_was_looked_at_it_waits_for_people(country: Any) -> None:
+    taken(country, row("KIT0000001", "7/26"))
+    assert not kept(country), "nobody has said so"
+    country.do(country.operator, "allow-list.schedule", "alw_1", **seen(country))
+    active(country, "KIT0000004", "acc_b")
+    assert not kept(country), "a terminal more would be cut off"
+    assert states(country) == ["active"] * 3
+    country.do(country.operator, "allow-list.schedule", "alw_1", **seen(country))
+    assert kept(country)
+
+
+def test_who_was_verified_in_the_grace_is_not_cut_off_and_holds_nothing_up(country: Any) -> None:
+    taken(country, row("KIT0000001", "7/26"))
+    country.do(country.operator, "allow-list.schedule", "alw_1", **seen(country))
+    dish = country.terminal("KIT0000003").id
+    country.do(country.operator, "terminal.report-lost", dish)
+    assert kept(country)
+    assert states(country) == ["active", "blocked", "lost"]
+
+
+def test_to_schedule_takes_as_many_people_as_to_apply(country: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(allow_lists, "MOST_ALONE", 1)
+    taken(country, row("KIT0000001", "7/26"))
+    waiting = country.ask(country.operator, "allow-list.schedule", "alw_1", **seen(country))
+    assert waiting.approval is not None
+    assert not kept(country)
+    country.do(country.operator, "allow-list.schedule", "alw_1", **seen(country))
+    assert kept(country)
+    with pytest.raises(Refused, match="applied"):
+        country.do(country.operator, "allow-list.schedule", "alw_1", **seen_of_old)
+
+
+seen_of_old = {"seen": "x", "cut_off": 0, "flagged": 0}
+
+
+def test_what_is_left_is_carried_out_part_by_part(country: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(allow_lists, "PART", 1)
+    taken(country, row("KIT0000001", "7/26"))
+    country.do(country.operator, "allow-list.schedule", "alw_1", **seen(country))
+    assert kept(country)
+    done = []
+    for _ in range(5):
+        country.at += 1_000_000
+        with country.store.transaction() as transaction:
+            done.append(carry_on(transaction, country.office, "alw_1", InstantUs(country.at)))
+    assert done == [1, 1, 0, 0, 0]
+    assert states(country) == ["active", "blocked", "blocked"]
+    with country.store.reading() as reader:
+        assert left_to_do(reader, reader.get(ROOM, "alw_1").thing) == 0

@@ -35,6 +35,7 @@ from skylift.api.office.gate import Gate
 from skylift.api.office.imports import Imports
 from skylift.api.office.links import Links
 from skylift.api.office.logins import Logins
+from skylift.api.office.looking import Looking
 from skylift.api.office.openapi import add_doors
 from skylift.api.pages import docs_page
 from skylift.api.positions import satellites_document
@@ -125,6 +126,7 @@ def office_doors(desk: Desk) -> list[Door]:
         *tokens.doors(),
         *serving.doors(),
         *Imports(desk).doors(),
+        *Looking(desk).doors(),
         *webhooks.doors(desk.sender, desk.store.head),
         *usage.doors(),
         *milestones.doors(),

@@ -31,6 +31,7 @@ from skylift.api.guard import loopback_address
 from skylift.api.obeying import Obedience
 from skylift.api.office.delivering import Deliveries
 from skylift.api.office.desk import Desk, Public
+from skylift.api.office.keeping import ListKeeper
 from skylift.api.office.logins import make_setup_code
 from skylift.api.state import LiveState
 from skylift.base.errors import Refused, SkyliftError, Unavailable
@@ -257,6 +258,7 @@ async def _serve(
     # The first question should not wait until a hundred thousand terminals have been read.
     reading = asyncio.create_task(_read_ahead(desk))
     telling = asyncio.create_task(Deliveries(desk, desk.sender).run())
+    keeping = asyncio.create_task(ListKeeper(desk).run())
     code = "" if app.state.demo else await make_setup_code(desk)
     if code:
         service.on_setup(code)
@@ -306,8 +308,9 @@ async def _serve(
         await reading
         await recording
         telling.cancel()
+        keeping.cancel()
         playing.cancel()
-        await asyncio.gather(telling, playing, return_exceptions=True)
+        await asyncio.gather(telling, keeping, playing, return_exceptions=True)
         await asyncio.to_thread(desk.close)
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -43,15 +43,17 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # Each of them may hold its whole table in memory.
 MOST_WAITING = 4
 
+SHEET = Parameter("sheet", "Number from 1, or name, of the sheet of an XLSX file that has several.")
+ENCODING = Parameter(
+    "encoding",
+    "What a CSV is written in, where it is neither UTF-8 nor UTF-16 with its mark.",
+    {"type": "string", "enum": list(ENCODINGS)},
+)
 _PARAMETERS = (
     Parameter("apply", "The hash of the plan that was looked at: write it. Without it nothing is written."),
     Parameter("approval", "The agreement of another person, where it takes two."),
-    Parameter("sheet", "Number from 1, or name, of the sheet of an XLSX file that has several."),
-    Parameter(
-        "encoding",
-        "What a CSV is written in, where it is neither UTF-8 nor UTF-16 with its mark.",
-        {"type": "string", "enum": list(ENCODINGS)},
-    ),
+    SHEET,
+    ENCODING,
 )
 
 

@@ -50,7 +50,8 @@ def _verbs(**kinds: str) -> frozenset[str]:
 _READ_ALL = frozenset(
     f"{kind}.read"
     for kind in ("request", "region", "account", "person", "plan", "terminal", "shipment", "approval",
-                 "statement", "appstats", "app-figure", "allow-list", "bulk-change", "import")
+                 "statement", "appstats", "app-figure", "allow-list", "bulk-change", "import",
+                 "outage")
 )  # fmt: skip
 
 # Whoever subscribes hears no more than they may read.
@@ -99,10 +100,11 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         "name move export enter-customs leave-customs deliver confirm retire hand-over read-personal erase "
         "unregister withdraw-verification end-offer ask-field ask-again report-failed restore",
         shipment="create cancel turn-back lose find",
-        allow_list="create extend apply carry-out withdraw",
+        allow_list="create extend schedule apply carry-out withdraw",
         bulk_change="create",
         statement="create redraft publish withdraw",
         app_figure="create correct withdraw",
+        outage="create update close merge explain confirm dismiss hold release",
         clock="advance",
         telemetry="write",
     ),

@@ -80,9 +80,10 @@ def of_csv(text: str) -> ReadLines:
     return ReadLines(() if bad else goods.lines(), tuple(bad))
 
 
-def of_scans(text: str, product: str) -> ReadLines:
+def of_scans(text: str, product: str, despite_bad: bool = False) -> ReadLines:
     """Lines of codes as a scanner types them, one on each line, all of one product.
 
+    despite_bad  the good ones also where some are bad: for looking at them
     The same code twice in a row is one trigger pulled twice; the same later on is told as a bad row.
     """
     product = labels.code(product, KIND, "product")
@@ -105,7 +106,7 @@ def of_scans(text: str, product: str) -> ReadLines:
             continue
         seen[serial] = number
         goods = _with(goods, Line(product, 1, serial))
-    return ReadLines(() if bad else goods.lines(), tuple(bad))
+    return ReadLines(() if bad and not despite_bad else goods.lines(), tuple(bad))
 
 
 def serial_of_code(scanned: str) -> str:

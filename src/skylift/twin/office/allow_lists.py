@@ -4,6 +4,7 @@ look         what a list would do, before it is taken: nothing is written
 accept       it waits out its grace; look_again then says what it would do by now
 apply        by what was looked at: exactly these terminals are cut off; by two people, where these are many
              or some serve a hospital
+schedule     the same, to be done by itself when the grace ends (list_keeping.py)
 carry-out    a list takes PART terminals at a time through their own life cycles. Permission asks the list
              itself as well (permits.py), so nobody is served while the rest waits
 """
@@ -29,7 +30,7 @@ from skylift.service.terminal import decide as terminal_decide
 from skylift.service.terminal import state as terminals
 from skylift.service.terminal import trouble
 from skylift.service.terminal.allow_list import decide, rows
-from skylift.service.terminal.allow_list.events import AllowListApplied
+from skylift.service.terminal.allow_list.events import AllowListApplied, ApplicationScheduled
 from skylift.service.terminal.allow_list.preview import Index, KnownTerminal, Preview, preview
 from skylift.service.terminal.allow_list.rows import ReadRows
 from skylift.service.terminal.allow_list.rules import Rules
@@ -201,7 +202,18 @@ def _applied(allow_list: AllowList, moment: Moment, given: Apply) -> Sequence[Ev
     CYCLE.after(allow_list.id, allow_list.state, AllowListApplied)
     rules = rules_named(moment.rules, allow_list.rules, allow_list.version)
     known = known_terminals(moment.reader, rules)
-    now = _look_at(allow_list, rules, known)
+    _as_seen(allow_list, _look_at(allow_list, rules, known), given)
+    return decide.applied(allow_list, moment.who, rules, known, moment.approval)
+
+
+def _scheduled(allow_list: AllowList, moment: Moment, given: Apply) -> Sequence[Event]:
+    CYCLE.after(allow_list.id, allow_list.state, ApplicationScheduled)
+    now = look_again(moment.reader, moment.rules, allow_list)
+    _as_seen(allow_list, now, given)
+    return decide.scheduled(allow_list, moment.who, now.preview, moment.approval)
+
+
+def _as_seen(allow_list: AllowList, now: Look, given: Apply) -> None:
     if (now.seen, len(now.preview.cut_off), len(now.preview.flagged)) != (
         given.seen,
         given.cut_off,
@@ -213,7 +225,6 @@ def _applied(allow_list: AllowList, moment: Moment, given: Apply) -> Sequence[Ev
             f"it would cut off {len(now.preview.cut_off)} terminals by now, and not those that were seen",
             "look at it again, and decide anew",
         )
-    return decide.applied(allow_list, moment.who, rules, known, moment.approval)
 
 
 def _carried_out(allow_list: AllowList, moment: Moment, given: Nothing) -> Sequence[Event]:
@@ -353,6 +364,14 @@ VERBS = (
         Extend,
         lambda a, m, given: decide.grace_extended(a, m.who, given.until),
         "More time for those who are missing.",
+    ),
+    Verb(
+        "allow-list.schedule",
+        ROOM,
+        Apply,
+        _scheduled,
+        "Let it apply by itself when its grace ends, to no others than were looked at.",
+        people_for=_people_to_apply,
     ),
     Verb(
         "allow-list.apply",

@@ -14,6 +14,7 @@ from skylift.service.terminal.allow_list.events import (
     AllowListEvent,
     AllowListReplaced,
     AllowListWithdrawn,
+    ApplicationScheduled,
     GraceExtended,
 )
 from skylift.service.terminal.allow_list.preview import KnownTerminal, Preview, preview
@@ -89,6 +90,20 @@ def grace_extended(allow_list: AllowList, who: Who, apply_after: int) -> tuple[A
             "give a later instant",
         )
     return (GraceExtended(who.at, who.by, allow_list.id, who.cause_id, InstantUs(apply_after)),)
+
+
+def scheduled(
+    allow_list: AllowList, who: Who, seen: Preview, agreement: str = ""
+) -> tuple[AllowListEvent, ...]:
+    """Let it apply by itself when its grace ends, to no others than those that were seen."""
+    CYCLE.after(allow_list.id, allow_list.state, ApplicationScheduled)
+    if agreement:
+        labels.own_id(agreement, KIND, "agreement", "apr")
+    return (
+        ApplicationScheduled(
+            who.at, who.by, allow_list.id, who.cause_id, seen.cut_off, seen.flagged, agreement
+        ),
+    )
 
 
 def applied(

@@ -51,6 +51,21 @@ class GraceExtended(AllowListEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ApplicationScheduled(AllowListEvent):
+    """It applies by itself when its grace ends, unless it would cut off others than these by then.
+
+    flagged    those of them that were watched when it was looked at
+    agreement  of two people, where it took two
+    """
+
+    NAME: ClassVar[str] = "allow-list.scheduled/1"
+
+    cut_off: tuple[str, ...]
+    flagged: tuple[str, ...]
+    agreement: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AllowListApplied(AllowListEvent):
     """These terminals are cut off, these stay. agreement: of two people, where a watched site loses
     service.

@@ -15,6 +15,7 @@ from skylift.service.terminal.allow_list.events import (
     AllowListEvent,
     AllowListReplaced,
     AllowListWithdrawn,
+    ApplicationScheduled,
     GraceExtended,
 )
 from skylift.service.terminal.allow_list.rows import Entry
@@ -31,11 +32,22 @@ class AllowListState(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Scheduled:
+    """What people looked at when they let it apply by itself. by: who said so."""
+
+    by: str
+    cut_off: tuple[str, ...]
+    flagged: tuple[str, ...]
+    agreement: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AllowList:
     """One list of one authority.
 
     cut, stays   terminals, as they were when it was applied
     region       whose authority gave it
+    scheduled    what it may do by itself when its grace ends; None: somebody has to apply it
     applied_at   None before;  ended_at  when it was withdrawn or replaced, None where it was not
     """
 
@@ -53,6 +65,7 @@ class AllowList:
     applied_at: InstantUs | None = None
     ended_at: InstantUs | None = None
     region: str = ""
+    scheduled: Scheduled | None = None
 
     def in_force(self, at: int) -> bool:
         """Whether it ruled at an instant."""
@@ -76,6 +89,7 @@ CYCLE: LifeCycle[AllowListState] = LifeCycle(
     steps={
         (_S.UNKNOWN, AllowListAccepted): _S.ACCEPTED,
         (_S.ACCEPTED, GraceExtended): _S.ACCEPTED,
+        (_S.ACCEPTED, ApplicationScheduled): _S.ACCEPTED,
         (_S.ACCEPTED, AllowListApplied): _S.APPLIED,
         (_S.ACCEPTED, AllowListWithdrawn): _S.WITHDRAWN,
         (_S.APPLIED, AllowListWithdrawn): _S.WITHDRAWN,
@@ -96,6 +110,9 @@ def apply(allow_list: AllowList, event: Event) -> AllowList:
             return replace(after, entries=event.entries, apply_after=event.apply_after)
         case GraceExtended():
             return replace(after, apply_after=event.apply_after)
+        case ApplicationScheduled():
+            said = Scheduled(event.by, event.cut_off, event.flagged, event.agreement)
+            return replace(after, scheduled=said)
         case AllowListApplied():
             return replace(after, cut=event.cut_off, stays=event.stays, applied_at=event.at)
     return replace(after, ended_at=event.at)
