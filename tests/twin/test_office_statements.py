@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skylift.base.errors import Refused
+from skylift.base.events import Who
 from skylift.base.instants import InstantUs, parse_instant
 from skylift.service.account.account import ROOM as ACCOUNTS
 from skylift.service.account.plan import ROOM as PLANS
@@ -18,8 +19,10 @@ from skylift.service.region.state import ROOM as REGIONS
 from skylift.service.statement.drafting import Claims, Kind
 from skylift.service.statement.feed import ATOM, Feed, atom, json_feed
 from skylift.service.statement.state import ROOM, Statement, StatementState
+from skylift.service.terminal import decide
 from skylift.service.terminal.events import CommandKind
 from skylift.service.terminal.state import ROOM as TERMINALS
+from skylift.twin.handle import change
 from skylift.twin.office.milestones import milestones
 from skylift.twin.office.permits import permissions_of
 from skylift.twin.office.verbs import Actor
@@ -143,6 +146,9 @@ def test_the_whole_day_from_a_public_call_to_the_public_word(bureau: Any, capsys
         command = terminal.commands.pending[-1].id
         do(bureau.field, "terminal.confirm", terminal.id, command=command, evidence="slot 1")
         assert bureau.terminal(serial).in_force(bureau.at) is CommandKind.ACTIVATE
+        sky = Who(InstantUs(bureau.at), "sys_sky")
+        with bureau.store.transaction() as transaction:
+            change(TERMINALS, transaction, terminal.id, lambda t, sky=sky: decide.served(t, sky, sky.at))
     do(operator, "request.answer", call, terminals=3, shipment=second)
     said = []
     for kind, ship in (

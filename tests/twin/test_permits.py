@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from skylift.adapters.sql.store import SqlStore, open_store, sqlite_url
+from skylift.base.errors import Refused
 from skylift.base.instants import InstantUs
 from skylift.service.account.account import ROOM as ACCOUNTS
 from skylift.service.account.plan import ROOM as PLANS
@@ -21,7 +22,7 @@ from skylift.twin.office.permits import permissions_of
 from skylift.twin.office.table import ROOMS, TABLE
 from skylift.twin.office.verbs import Actor
 
-CELL = "851e5227fffffff"
+CELL, ELSEWHERE = "851e5227fffffff", "851e5237fffffff"
 OPERATOR = Actor("per_operator", grants=(Grant(Role.OPERATOR), Grant(Role.LOGISTICS)))
 APPROVER = Actor("per_approver", grants=(Grant(Role.APPROVER),))
 AUTHORITY = Actor("per_authority", grants=(Grant(Role.AUTHORITY, ("rgn_ua",)),))
@@ -69,6 +70,24 @@ def day(tmp_path: Path) -> Iterator[Day]:
     yield Day(store)
     assert store.verify().valid
     store.close()
+
+
+def test_a_home_lies_in_the_region_that_is_named(day: Day) -> None:
+    account = day.do(OPERATOR, "account.create", holder="organisation", country="UA").stored.id
+    dish = day.do(OPERATOR, "terminal.create", hardware="ROUND-2021", serial="KIT-0001").stored.id
+    day.do(OPERATOR, "terminal.deliver", dish, place="LVIV-1")
+    home = {"owner": account, "cell": CELL, "region": "rgn_ua"}
+    with pytest.raises(Refused, match="there is none"):
+        day.do(OPERATOR, "terminal.register", dish, **home)
+    day.do(OPERATOR, "region.create", country="UA", title="Ukraine", cells=[ELSEWHERE], new_id="rgn_ua")
+    with pytest.raises(Refused, match="does not hold this cell") as refusal:
+        day.do(OPERATOR, "terminal.register", dish, **home)
+    assert refusal.value.code == "terminal.region"
+    day.do(OPERATOR, "terminal.register", dish, **{**home, "cell": ELSEWHERE})
+    with pytest.raises(Refused, match="does not hold this cell"):
+        day.do(OPERATOR, "terminal.move", dish, cell=CELL, region="rgn_ua")
+    # Without a region anything goes: nobody decides by it.
+    day.do(OPERATOR, "terminal.move", dish, cell=CELL)
 
 
 def test_a_hospitals_way_from_nothing_to_service_and_off_again(day: Day) -> None:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from skylift.base.errors import Refused
 from skylift.base.events import Event
 from skylift.service.account import account
 from skylift.service.account.roles import Role, Subject, may
+from skylift.service.region import state as regions
 from skylift.service.terminal import decide, trouble
 from skylift.service.terminal import events as e
 from skylift.service.terminal.decide import Home, Names
@@ -160,15 +162,31 @@ def _created(terminal: Terminal, moment: Moment, given: Create) -> Sequence[Even
     return decide.declared(terminal, moment.who, names, given.hardware, given.network, given.origin)
 
 
+def _home(moment: Moment, given: Register | Move) -> Home:
+    """Where it is used. Raises Refused where the region that is named does not hold the cell."""
+    if given.region:
+        region = load(regions.ROOM, moment.reader, given.region).thing
+        if given.cell not in region.cells:
+            raise Refused(
+                "terminal.region",
+                f"region {given.region}",
+                "it does not hold this cell",
+                "name the region that does, have the cell added to it, or name none",
+            )
+    return Home(given.cell, given.mobility, given.region)
+
+
 def _registered(terminal: Terminal, moment: Moment, given: Register) -> Sequence[Event]:
     load(account.ROOM, moment.reader, given.owner)
-    return decide.registered(
-        terminal, moment.who, given.owner, Home(given.cell, given.mobility, given.region)
-    )
+    return decide.registered(terminal, moment.who, given.owner, _home(moment, given))
+
+
+def _moved(terminal: Terminal, moment: Moment, given: Move) -> Sequence[Event]:
+    return decide.home_set(terminal, moment.who, _home(moment, given))
 
 
 def _accepted(terminal: Terminal, moment: Moment, given: Move) -> Sequence[Event]:
-    home = Home(given.cell, given.mobility, given.region)
+    home = _home(moment, given)
     return decide.hand_over_accepted(terminal, moment.who, moment.actor.account, home, _command(moment))
 
 
@@ -280,7 +298,7 @@ VERBS = (
         "terminal.move",
         ROOM,
         Move,
-        lambda t, m, a: decide.home_set(t, m.who, Home(a.cell, a.mobility, a.region)),
+        _moved,
         "Change its home.",
     ),
     Verb(
