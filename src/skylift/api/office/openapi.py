@@ -205,7 +205,8 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 def _either(sky: dict[str, Any], office: dict[str, Any]) -> dict[str, Any]:
     """One path with two meanings: with a token the office's, without one the sky's."""
     content, without = (one["responses"]["200"]["content"] for one in (office, sky))
-    [kind] = content
+    # The sky has one form; the office may have more, such as a list's CSV.
+    [kind] = without
     schema = without[kind]["schema"]
     if content[kind]["schema"] != schema:
         content[kind]["schema"] = {"anyOf": [content[kind]["schema"], schema]}
