@@ -16,6 +16,7 @@ from tests.api.office.conftest import PASSWORD, Person, Town, _quick_hashes, mak
 
 __all__ = ["PASSWORD", "Browser", "House", "Page", "Person", "Town", "_quick_hashes", "log_in", "make_town"]
 
+INLINE = {"a", "span", "strong", "code", "time"}
 VOID = {"input", "meta", "link", "img", "br"}
 
 
@@ -53,6 +54,8 @@ class Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         a = {name: value or "" for name, value in attrs}
         self.tags.append(tag)
+        if tag not in INLINE:
+            self.texts.append(" ")
         if tag not in VOID and tag != "path":
             self.open.append(tag)
         if "id" in a:
@@ -106,6 +109,8 @@ class Reader(HTMLParser):
             return
         if not self.open or self.open.pop() != tag:
             self.problems.append(f"</{tag}> closes what is not open")
+        if tag not in INLINE:
+            self.texts.append(" ")
         if tag == "form":
             self._form = None
         elif tag == "select":
@@ -154,7 +159,8 @@ class Page:
 
     def form(self, action: str) -> Form:
         """The form that is sent to a path, or to one that ends so."""
-        found = [one for one in self.read.forms if one.action.partition("?")[0].endswith(action)]
+        paths = [(one, one.action.partition("?")[0]) for one in self.read.forms]
+        found = [one for one, path in paths if (path.endswith(action) if action else not path)]
         assert found, f"no form to {action} on {self.url}: {[one.action for one in self.read.forms]}"
         return found[0]
 

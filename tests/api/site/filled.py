@@ -82,7 +82,8 @@ def _account(f: Filled, word: str) -> None:
 def _terminals(f: Filled, cell: str) -> None:
     o, region, account = f.operator, f.ids["region"], f.ids["account"]
     for name, serial in (("terminal", "KIT0001A"), ("lost", "KIT0002B"), ("new", "KIT0003C")):
-        f.ids[name] = o.made("terminals", hardware="STD-V2", serial=serial, origin="gift")["id"]
+        known = {"hardware": "STD-V2", "serial": serial, "origin": "gift", "network": "operator"}
+        f.ids[name] = o.made("terminals", **known)["id"]
         o.made(f"terminals/{f.ids[name]}/deliver", place="WAW-1")
     for name in ("terminal", "lost"):
         o.made(f"terminals/{f.ids[name]}/register", owner=account, cell=cell, region=region)
@@ -104,9 +105,11 @@ def _requests(f: Filled, word: str, cell: str) -> None:
     )
     for name, kind, people, terminals, asked_at, needed_by in calls:
         body: dict[str, Any] = {
-            "channel": "public-post" if name == "request" else "phone", "site_kind": kind, "people": people,
+            "channel": "public-post" if name == "request" else "phone", "site_kind": kind,
+            "people": people,
             "terminals_wanted": terminals, "asked_at": asked_at, "region": region,
-            "asker": f"CANARY Asker {word}", "contact": "+380 44 000 00 00", "words": f"CANARY help us {word}",
+            "asker": f"CANARY Asker {word}", "contact": "+380 44 000 00 00",
+            "words": f"CANARY help us {word}",
             "site": f"CANARY Hospital {word}", "link": f"https://example.org/post?{word}",
             "latitude_deg": 50.45123, "longitude_deg": 30.52345,
         }  # fmt: skip

@@ -52,7 +52,7 @@ async def _request(visit: Visit, stored: Stored[Request]) -> dict[str, Any]:
 
 async def _times(visit: Visit, request: Request) -> list[Step] | None:
     """The four times of one call; None while they are not known yet."""
-    measured = await visit.times.now()
+    measured = await visit.desk.milestones.now()
     found = None if measured is None else measured.of(request.id)
     return None if found is None else steps_of(found, visit.now_us)
 
@@ -141,6 +141,8 @@ async def _shipment(visit: Visit, stored: Stored[Shipment]) -> dict[str, Any]:
     return {
         "lines": rows[:MOST_LINES],
         "lines_more": max(len(rows) - MOST_LINES, 0),
+        # Asked for line by line, above the other verbs.
+        "apart": ("shipment.receive",),
         "awaited": list(enumerate(shipment.awaited.lines()))[:MOST_LINES],
         "sums": _sums(shipment),
         "legs": [
@@ -232,6 +234,7 @@ async def _approval(visit: Visit, stored: Stored[Approval]) -> dict[str, Any]:
         "about": _about(approval.about, about),
         "proposed": None if proposed is None else _arguments(approval.verb, proposed.arguments, now),
         "known": proposed is not None,
+        "hidden": () if _may_agree(visit, approval, now) and not stale else ("approval.agree",),
         "stale": stale and approval.state is ApprovalState.OPEN,
         "agreed_by_me": visit.who.person in approval.people,
         "lapsed": approval.state is ApprovalState.OPEN and now >= approval.lapses_at,
@@ -239,6 +242,10 @@ async def _approval(visit: Visit, stored: Stored[Approval]) -> dict[str, Any]:
         "may_carry_out": allowed,
         "asked": "asked" in visit.request.query_params,
     }
+
+
+def _may_agree(visit: Visit, approval: Approval, now: int) -> bool:
+    return visit.who.person not in approval.people and now < approval.lapses_at
 
 
 def _read_change(

@@ -18,7 +18,6 @@ from skylift.api.site.inside import Inside
 from skylift.api.site.kinds import KINDS
 from skylift.api.site.lists import list_page
 from skylift.api.site.things import create_page, erase_page, personal_page, thing_page, verb_page
-from skylift.api.site.times import Times
 from skylift.api.site.values import path_of
 from skylift.api.site.visit import Site, Work, handler
 
@@ -27,7 +26,7 @@ GET, POST = ["GET", "HEAD"], ["POST"]
 
 def add_site(app: FastAPI, desk: Desk, doors: list[Door]) -> None:
     """Add the people's pages to an application that has an office."""
-    site = Site(desk, Inside(desk, doors), Times(desk.store))
+    site = Site(desk, Inside(desk, doors))
 
     def add(path: str, work: Work, methods: list[str], open_to_all: bool = False) -> None:
         app.add_route(path, handler(site, work, open_to_all), methods=methods, include_in_schema=False)

@@ -53,7 +53,7 @@ class Pile:
 
 
 async def start(visit: Visit) -> Response:
-    measured = await visit.times.now()
+    measured = await visit.desk.milestones.now()
     calls = [] if measured is None else await _measured(visit, list(measured.all())[-MEASURED:])
     now = visit.now_us
     return await render(
@@ -78,7 +78,7 @@ async def _measured(visit: Visit, found: list[Any]) -> list[Any]:
     for one in found:
         if one.region not in allowed:
             allowed[one.region] = office.allows(actor, "request.read", Subject(region=one.region))
-    return [one for one in found if allowed[one.region]]
+    return [one for one in found if allowed[one.region] and not one.merged_into]
 
 
 async def _titles(visit: Visit, found: list[Any]) -> list[tuple[Any, str]]:

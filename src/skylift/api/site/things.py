@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -199,6 +200,7 @@ async def shown(visit: Visit, kind: KindPage, id: str, tried: Tried | None = Non
         "personal": None,
         "may_see": _may(visit, kind, stored.thing, "read-personal"),
         "may_erase": _may(visit, kind, stored.thing, "erase"),
+        "apart": (),
         "grounds": [(ground.value, choice_label(ground)) for ground in Ground],
         "erased": "erased" in query,
     }
@@ -206,6 +208,8 @@ async def shown(visit: Visit, kind: KindPage, id: str, tried: Tried | None = Non
     if extra is not None:
         template = f"{kind.kind}.html"
         context |= await extra(visit, stored)
+        hidden = context.get("hidden", ())
+        context["forms"] = [form for form in context["forms"] if form.name not in hidden]
     return await render(visit, template, 200 if tried is None else tried.status, **(context | more))
 
 
@@ -217,7 +221,7 @@ async def forms_of(visit: Visit, kind: KindPage, stored: Stored[Any], tried: Tri
         for verb in visit.desk.office.table.of_kind(kind.kind)
         if not verb.creates and is_open(verb, thing) and _allowed(visit, verb, thing)
     ]
-    if tried is not None and tried.verb not in [verb.name for verb in verbs]:
+    if tried is not None and tried.verb and tried.verb not in [verb.name for verb in verbs]:
         # It was tried, and is not open any more: its form stays, with the reason.
         verbs.append(visit.desk.office.verb(tried.verb))
     first = NEXT.get((kind.kind, thing.state.value), ())
@@ -297,10 +301,12 @@ def _given(visit: Visit) -> dict[str, str]:
 
 
 def once(visit: Visit) -> dict[str, str]:
-    """Sent twice by a double click, a form is done once."""
-    key = visit.told("once")
-    good = 10 < len(key) < 100 and key.isascii() and key.isprintable() and " " not in key
-    return {"idempotency_key": key} if good else {}
+    """Sent twice by a double click, a form is done once; filled in otherwise, it is another one."""
+    told = visit.told("once")
+    if not told:
+        return {}
+    exact = [visit.request.url.path, told, *sorted((name, *values) for name, values in visit.form.items())]
+    return {"idempotency_key": hashlib.sha256(repr(exact).encode()).hexdigest()}
 
 
 # --- what is personal

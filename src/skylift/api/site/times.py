@@ -1,20 +1,13 @@
-"""The four times from a call: acknowledged, authorised, activated, first terminal on. From the journal."""
+"""The four times from a call: acknowledged, authorised, activated, first terminal on."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from skylift.adapters.sql.store import SqlStore
 from skylift.api.site.values import NONE, Value, span, time_of
-from skylift.twin.office.milestones import BENCHMARK_US, Measured, Milestones
-
-ROWS_AT_ONCE = 5000
-# A page does not wait longer for the journal to be read; it says how far that has come instead.
-PATIENCE_S = 2.0
+from skylift.twin.office.milestones import BENCHMARK_US, Milestones
 
 STEPS = (
     ("acknowledged_at", "Acknowledged"),
@@ -22,37 +15,6 @@ STEPS = (
     ("activated_at", "Service on"),
     ("first_on_at", "First terminal online"),
 )
-
-
-class Times:
-    """Follows the journal on a thread of its own, and holds what was first for each call and region."""
-
-    def __init__(self, store: SqlStore) -> None:
-        self._store = store
-        self._measured = Measured()
-        self._sequence = 0
-        self._one_at_a_time = asyncio.Lock()
-        self._reading: asyncio.Future[None] | None = None
-
-    async def now(self) -> Measured | None:
-        """As of all that is written; None while a long journal is still being read for the first time."""
-        async with self._one_at_a_time:
-            if self._reading is None or self._reading.done():
-                self._reading = asyncio.ensure_future(asyncio.to_thread(self._catch_up))
-            reading = self._reading
-        try:
-            await asyncio.wait_for(asyncio.shield(reading), PATIENCE_S)
-        except TimeoutError:
-            return None
-        return self._measured
-
-    def _catch_up(self) -> None:
-        while rows := self._store.journal(self._sequence, ROWS_AT_ONCE):
-            for row in rows:
-                self._measured.take(row.event)
-            self._sequence = rows[-1].sequence
-            # Others want the processor too, while years of journal are read.
-            time.sleep(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from skylift.api.office.door import MOST_BODY_BYTES
 from skylift.api.office.problems import NotKnown, TooLarge, status_of
 from skylift.api.site.inside import Answer, Inside
 from skylift.api.site.render import page
-from skylift.api.site.times import Times
 from skylift.api.site.values import PAGED, path_of
 from skylift.base.errors import Refused, SkyliftError
 from skylift.service.account.roles import ALLOWS, Subject
@@ -38,7 +37,6 @@ class Site:
 
     desk: Desk
     inside: Inside
-    times: Times
 
 
 @dataclass(slots=True)
@@ -55,10 +53,6 @@ class Visit:
     @property
     def desk(self) -> Desk:
         return self.site.desk
-
-    @property
-    def times(self) -> Times:
-        return self.site.times
 
     @property
     def who(self) -> Actor:

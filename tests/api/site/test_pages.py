@@ -1,0 +1,293 @@
+"""Every page with something on it: well-formed, labelled, escaped, and for those alone who may see it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from skylift.api.site.kinds import KINDS
+from skylift.api.site.values import path_of
+from tests.api.office.conftest import Town
+from tests.api.site.conftest import Browser, House, Page, log_in, make_town
+from tests.api.site.filled import Filled, fill
+
+# What a page must never repeat as it is: in an element, in an attribute, in a link.
+CANARY = '<script>alert("x")</script>\'">&{{7*191919}}'
+RAW = ("<script", 'alert("x")', "'\">", "1343433")
+LISTS = [path_of(kind) for kind in KINDS]
+# Which of the things that were made has a page of its own.
+PATHS = {
+    "region": "regions", "closed-region": "regions", "plan": "plans", "account": "accounts",
+    "terminal": "terminals", "lost": "terminals", "new": "terminals", "request": "requests",
+    "household": "requests", "shipment": "shipments", "draft": "shipments", "statement": "statements",
+    "approval": "approvals", "authority": "persons",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, Filled]]:
+    """One store for all tests that only look."""
+    made = make_town(tmp_path_factory.mktemp("filled"))
+    town = next(made)
+    operator = town.first()
+    approver = town.person("approver", by=operator)
+    things = fill(town, operator, approver, CANARY)
+    browsers = log_in(town, "first@example.org"), log_in(town, f"{approver.id}@example.org")
+    yield House(town, *browsers, {"operator": operator, "approver": approver}), things
+    next(made, None)
+
+
+def well_made(page: Page) -> None:
+    """As every page has to be."""
+    assert page.status == 200, page.text
+    read = page.read
+    assert read.problems == []
+    assert read.open == []
+    assert "script" not in read.tags
+    assert len(read.ids) == len(set(read.ids)), "an id stands twice"
+    levels = [level for level, _ in read.headings]
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels)), read.headings
+    for name in read.unlabelled:
+        assert name.startswith("#"), f"{name} has no label"
+        assert name[1:] in read.labels, f"{name} has no label"
+    for form in read.forms:
+        assert form.method == "get" or "form_token" in form.names, form.action
+    for href, text in read.links:
+        assert text, f"a link to {href} says nothing"
+        assert href.startswith(("/", "?", "#")), href
+    for found in re.findall(r'(?:src|href|action)="([^"]*)"', page.html):
+        assert re.match(r"/(?!/)|[?#]", found), found
+
+
+def test_pages_are_well_made_and_loaded_from_here_alone(filled: tuple[House, Filled]) -> None:
+    house, things = filled
+    paths = [f"/{plural}/{things.ids[name]}" for name, plural in PATHS.items()]
+    new = [f"{path}/new" for path in LISTS if not path.startswith(("/approvals", "/persons"))]
+    same = f"/requests/{things.ids['request']}/same-as/{things.ids['same']}"
+    for path in ["/start", "/me", "/requests/triage", same, *LISTS, *paths]:
+        for browser in (house.operator, house.approver):
+            page = browser.open(path)
+            well_made(page)
+            assert page.url.endswith(path)
+            policy = page.headers["content-security-policy"]
+            assert "default-src 'none'" in policy
+            assert "script-src" not in policy
+            assert page.headers["cache-control"] == "no-store"
+            assert not any(raw in page.html for raw in RAW), path
+            assert "CANARY" not in page.html, f"{path} shows a name to nobody in particular"
+    for path in new:
+        well_made(house.operator.open(path))
+    for path in ("/login", "/setup?code=x", "/setup"):
+        well_made(Browser(house.town).open(path))
+
+
+def test_what_is_free_text_is_shown_escaped(filled: tuple[House, Filled]) -> None:
+    house, things = filled
+    region = house.operator.open(f"/regions/{things.ids['region']}")
+    assert region.title == f"Ukraine {CANARY}"
+    assert "&lt;script&gt;" in region.html
+    request = house.operator.open(f"/requests/{things.ids['request']}")
+    assert f"Vouched for by ministry {CANARY}" in request.text
+    found = house.operator.open(f"/requests?q={CANARY.replace('&', '%26')}")
+    well_made(found)
+    assert found.form("").fields["q"] == [CANARY]
+    assert "Nothing fits" in found.text
+
+
+def test_names_are_shown_to_who_may_see_them_and_that_is_journalled(filled: tuple[House, Filled]) -> None:
+    house, things = filled
+    path = f"/requests/{things.ids['request']}"
+    auditor = house.town.person("auditor", by=house.people["operator"], approver=house.people["approver"])
+    reads = log_in(house.town, f"{auditor.id}@example.org")
+    before = reads.open(path).text.count("Personal read")
+    page = house.operator.send(house.operator.open(path), "/personal")
+    well_made(page)
+    assert f"CANARY Asker {CANARY}" in page.text
+    assert not any(raw in page.html for raw in RAW)
+    assert reads.open(path).text.count("Personal read") == before + 1
+    # Neither what was read nor who has no right to it is told of it.
+    assert "CANARY" not in reads.open(path).html
+    assert not house.approver.open(path).has_form("/personal")
+    forged = house.approver.post(f"{path}/personal", {"form_token": token(house.approver)})
+    assert forged.status == 403
+    assert "CANARY" not in forged.html
+
+
+def token(browser: Browser) -> str:
+    return browser.open("/start").form("/logout").fields["form_token"][0]
+
+
+def test_lists_are_searched_filtered_and_turned_page_by_page(filled: tuple[House, Filled]) -> None:
+    house, things = filled
+    for _ in range(30):
+        house.people["operator"].made("requests", channel="phone", site_kind="school")
+    operator = house.operator
+    seen: list[str] = []
+    page = operator.open("/requests?q=school")
+    while True:
+        seen += [href for href, _ in page.read.links if href.startswith("/requests/req_")]
+        following = [href for href, text in page.read.links if text == "Next page"]
+        if not following:
+            break
+        page = operator.open(following[0])
+        well_made(page)
+        assert any(text == "First page" for _, text in page.read.links)
+    assert len(seen) == len(set(seen)) == 30
+    page = operator.send(operator.open("/requests"), "", q="hospital", status="accepted")
+    links = [href for href, _ in page.read.links if href.startswith("/requests/req_")]
+    assert links == [f"/requests/{things.ids['request']}"]
+    assert operator.open("/requests?cursor=%21").status == 400
+    assert operator.open(f"/terminals?owner={things.ids['account']}").text.count("KIT000") == 2
+
+
+def test_triage_says_what_each_score_is_made_of(filled: tuple[House, Filled]) -> None:
+    house, things = filled
+    page = house.operator.open("/requests/triage")
+    order = [href for href, _ in page.read.links if href.startswith("/requests/req_")]
+    # A utility for 40,000 people: 30 for its kind, 20 for the people, and something for waiting.
+    assert order[0] == f"/requests/{things.ids['utility']}"
+    assert "Kind of site: utility" in page.text
+    assert "People served: 40,000" in page.text
+    assert "What is left of the internet there: not known" in page.text
+
+
+def test_duplicates_are_seen_side_by_side_and_merged_by_a_person(town: Town) -> None:
+    operator, browser = town.first(), None
+    call = {
+        "channel": "phone",
+        "site_kind": "hospital",
+        "contact": "+380 44 111",
+        "site": "Hospital of the town",
+    }
+    first, second = (operator.made("requests", **call)["id"] for _ in range(2))
+    browser = log_in(town, "first@example.org")
+    page = browser.open(f"/requests/{first}")
+    assert "the same contact" in page.text
+    assert "380" not in page.text, "what is alike is said, not what it is"
+    beside = next(href for href, text in page.read.links if text == "See both side by side")
+    page = browser.open(beside)
+    well_made(page)
+    done = browser.send(page, f"/requests/{second}/merge")
+    assert done.url.endswith(f"/requests/{second}?done=request.merge")
+    assert "Part of another call" in done.text
+    assert operator.get(f"requests/{second}").json()["merged_into"] == first
+
+
+def test_a_terminal_says_whether_it_may_be_served_and_what_would_change_it(
+    filled: tuple[House, Filled],
+) -> None:
+    house, things = filled
+    page = house.operator.open(f"/terminals/{things.ids['terminal']}")
+    assert re.search(r"May it be served\? Yes", page.text)
+    assert "On, confirmed" in page.text
+    page = house.operator.open(f"/terminals/{things.ids['lost']}")
+    assert "terminal.cut-off" in page.text
+    assert "What would change it: it is lost: have it found or released" in page.text
+    assert "Not confirmed: not in force" in page.text
+    page = house.operator.send(page, "", cell="851e5237fffffff")
+    assert "terminal.away-from-home" in page.text
+
+
+def test_a_region_shows_its_licence_chain_and_what_runs_out(filled: tuple[House, Filled]) -> None:
+    house, things = filled
+    page = house.operator.open(f"/regions/{things.ids['region']}")
+    assert "Its papers allow service until 2022-03-26 12:00 UTC" in page.text
+    assert re.search(r"Spectrum Runs out soon NCEC", page.text)
+    assert re.search(r"Landing right Not granted", page.text)
+    lacking = house.operator.open(f"/regions/{things.ids['closed-region']}")
+    assert "Service lacks: landing right, spectrum" in lacking.text
+
+
+def test_another_tenants_things_are_as_if_there_were_none(filled: tuple[House, Filled]) -> None:
+    house, things = filled
+    operator, approver = house.people["operator"], house.people["approver"]
+    stranger = house.town.person(
+        "subscriber", by=operator, approver=approver, account=things.ids["other-account"]
+    )
+    browser = log_in(house.town, f"{stranger.id}@example.org")
+    theirs = token(browser)
+    for name, plural in PATHS.items():
+        path = f"/{plural}/{things.ids[name]}"
+        page = browser.open(path)
+        assert page.status == 404, path
+        assert page.text == browser.open(f"/{plural}/{things.ids[name][:4]}nobody").text
+        for action in (
+            "acknowledge",
+            "activate",
+            "block",
+            "receive",
+            "personal",
+            "erase",
+            "agree",
+            "carry-out",
+        ):
+            tried = browser.post(f"{path}/{action}", {"form_token": theirs, "sure": "on"})
+            assert tried.status == 404, (path, action, tried.text)
+    assert browser.open("/terminals").text.count("KIT000") == 0
+    assert browser.open("/persons").status == 403
+    own = house.town.person("subscriber", by=operator, approver=approver, account=things.ids["account"])
+    mine = log_in(house.town, f"{own.id}@example.org")
+    page = mine.open(f"/terminals/{things.ids['terminal']}")
+    assert page.status == 200
+    assert page.has_form("/report-lost")
+    assert not page.has_form("/block")
+
+
+def test_nothing_is_there_in_words(filled: tuple[House, Filled]) -> None:
+    house, _ = filled
+    for path in ("/requests/req_none", "/requests/%3Cscript%3E", f"/regions/{'x' * 300}"):
+        page = house.operator.open(path)
+        assert (page.status, page.title) == (404, "There is nothing here")
+        assert "<script" not in page.html
+
+
+def test_beyond_loopback_the_sky_is_for_who_has_logged_in(tmp_path: Path) -> None:
+    import asyncio
+
+    from starlette.testclient import TestClient
+
+    from skylift.adapters.clock import SimulatedClock
+    from skylift.adapters.sql.store import open_store, sqlite_url
+    from skylift.api.app import create_app
+    from skylift.api.office.desk import Desk
+    from skylift.api.office.logins import make_setup_code
+    from skylift.api.state import LiveState
+    from skylift.service.rooms import ROOMS
+    from tests.api.office.conftest import START_US
+
+    store = open_store(sqlite_url(tmp_path), ROOMS)
+    clock, leap = SimulatedClock(START_US).leaping()
+    desk = Desk(store, clock, leap)
+    asyncio.run(make_setup_code(desk))
+    with TestClient(
+        create_app(LiveState(clock), desk, open_sky=False), base_url="https://sky.example.org"
+    ) as client:
+        town = Town(desk, client)
+        town.first()
+        browser = Browser(town)
+        browser.client = TestClient(client.app, base_url="https://sky.example.org")
+        browser.own = {"Origin": "https://sky.example.org", "Sec-Fetch-Site": "same-origin"}
+        for path in ("/", "/sky"):
+            assert browser.open(path, follow=False).headers["location"].startswith("/login")
+        assert browser.open("/api/v1/about").status == 401
+        page = browser.send(
+            browser.open("/login"), "/login", email="first@example.org", password="correct horse battery"
+        )
+        assert page.url.endswith("/start")
+        cookie = next(c for c in browser.client.cookies.jar if c.name == "__Host-skylift_session")
+        assert (cookie.secure, cookie.path, cookie.has_nonstandard_attr("HttpOnly")) == (True, "/", True)
+        assert "Which satellite each terminal talks to" in browser.open("/").text
+        # The sky is not there in this test, which is told only to those who may ask for it.
+        for path in ("about", "links", "live", "terminals"):
+            assert browser.open(f"/api/v1/{path}").status in (200, 503) if path != "live" else True
+        # What changes something does not take the cookie: a page of another site could send that.
+        assert browser.client.post("/api/v1/requests", json={}).status_code == 401
+        assert browser.client.get("/api/v1/me").status_code == 401
+        browser.send(browser.open("/start"), "/logout")
+        assert browser.open("/api/v1/about").status == 401
+    desk.close()
