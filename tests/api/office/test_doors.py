@@ -109,6 +109,10 @@ def verb_of(door: Door) -> str:
         return ""
     if door.tag == "telemetry":
         return "telemetry.write"
+    if parts[-1] == "imports":
+        return f"{door.tag}.{'create' if door.tag == 'allow-list' else 'import'}"
+    if parts[-1] == "check-scans":
+        return "shipment.read"
     if parts[-1] == "personal":
         return f"{door.tag}.{'erase' if door.method == 'DELETE' else 'read-personal'}"
     if door.method == "GET":
