@@ -30,6 +30,7 @@ KINDS = (
     "approval",
     "webhook",
     "app-figure",
+    "outage",
 )
 
 # Those that tables are taken of.

@@ -10,6 +10,7 @@ from skylift.service.account import account, person, plan, token
 from skylift.service.approval import state as approval
 from skylift.service.appstats import state as app_figure
 from skylift.service.importing import state as importing
+from skylift.service.outage import state as outage
 from skylift.service.region import state as region
 from skylift.service.request import state as request
 from skylift.service.shipment import state as shipment
@@ -28,6 +29,7 @@ ROOMS: tuple[Room[Any], ...] = (
     bulk.ROOM,
     erasure.ROOM,
     importing.ROOM,
+    outage.ROOM,
     person.ROOM,
     plan.ROOM,
     region.ROOM,

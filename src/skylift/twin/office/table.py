@@ -10,6 +10,7 @@ from skylift.twin.office import (
     appstats,
     bulk_changes,
     importing,
+    outages,
     regions,
     requests,
     shipments,
@@ -32,6 +33,7 @@ TABLE = VerbTable.of(
     approvals.VERBS,
     webhooks.VERBS,
     appstats.VERBS,
+    outages.VERBS,
 )
 # Agreements are begun by the verbs that need them.
 ROOMS = tuple({room.kind: room for room in (*TABLE.rooms(), APPROVALS)}.values())
