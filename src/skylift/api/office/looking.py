@@ -311,7 +311,7 @@ class Looking:
 
 def _only_own(actor: Actor) -> bool:
     """Whether somebody may know of nothing but what is with their own account."""
-    return all(REACHES[grant.role] is Reach.OWN for grant in actor.grants)
+    return bool(actor.grants) and all(REACHES[grant.role] is Reach.OWN for grant in actor.grants)
 
 
 def _shown(found: Look, hash: str = "", left: int = 0) -> ListLook:
