@@ -3,7 +3,7 @@
     python -m tests.faults.killed_server FD URL [BUSY_S]
 
 Everything is imported once; then a server is forked for each life, on the listening socket FD. Each line on
-standard output is "pid N" or "died CODE"; each line on standard input asks for another life.
+standard output is "pid N", "up" or "died CODE"; each line on standard input asks for another life.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import os
 import socket
 import sys
+import traceback
 
 import uvicorn
 
@@ -31,6 +32,8 @@ def live(listening: socket.socket, url: str, busy_timeout_s: float) -> None:
         desk = Desk(open_store(url, ROOMS, busy_timeout_s=busy_timeout_s), WallClock())
         app = create_app(LiveState(WallClock()), desk)
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
+        # One write of a short line, which is never half: the other end may count on it.
+        os.write(1, b"up\n")
         await uvicorn.Server(config).serve(sockets=[listening])
 
     asyncio.run(go())
@@ -48,7 +51,10 @@ def main() -> None:
         if pid == 0:
             try:
                 live(listening, url, busy_timeout_s)
+            except BaseException:
+                traceback.print_exc()
             finally:
+                sys.stderr.flush()
                 os._exit(3)
         print(f"pid {pid}", flush=True)
         _, status = os.waitpid(pid, 0)
