@@ -29,6 +29,7 @@ from skylift.wire.packet.course import Course, Stretch
 from skylift.wire.packet.hops import Hop, forward, time_exceeded
 from skylift.wire.packet.pipe import Counters, Lateness, Pipe, QueueRules
 from skylift.wire.packet.report import STARVED_FRACTION, Kept, Seen
+from skylift.wire.packet.texture import Drawing, preset, textured
 
 UP, DOWN = 0, 1
 # A frame of 64 kB of payload and its headers.
@@ -63,6 +64,7 @@ class Wanted:
     overrides: Overrides = Overrides()
     queue: QueueRules = field(default_factory=QueueRules)
     seed: int = 0
+    preset: str = "ideal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class _Loop:
     ) -> None:
         self._wanted, self._sky, self._tuns, self._hops = wanted, sky, tuns, hops
         self._courses = (Course(), Course())
+        self._textures = preset(wanted.preset)
         self._pipes = tuple(
             Pipe(course, random_stream(wanted.seed, f"packets/{name}"), wanted.queue)
             for course, name in zip(self._courses, ("up", "down"), strict=True)
@@ -212,9 +215,11 @@ class _Loop:
                 course.append(Stretch(start_ns, end_ns, up=False))
                 continue
             begin_ns, finish_ns = (int(us * 1_000) for us in delays[side])
-            course.append(
-                Stretch(start_ns, end_ns, begin_ns, finish_ns, math.inf if math.isnan(rate) else rate, loss)
-            )
+            rate = math.inf if math.isnan(rate) else rate
+            stretch = Stretch(start_ns, end_ns, begin_ns, finish_ns, rate, loss)
+            drawing = Drawing(self._wanted.seed, slot.at_us, ("up", "down")[side], slot.handover)
+            for piece in textured(stretch, self._textures[side], drawing):
+                course.append(piece)
         rtt_ms = sum((one[0] + one[1]) / 2 for one in delays) / 1_000 if slot.up else math.nan
         self._slots.append((end_ns, Seen(slot.at_us, slot.satellite, slot.gateway, rtt_ms, loss)))
 

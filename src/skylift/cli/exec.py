@@ -27,7 +27,8 @@ def execute(
     catalogue: Path | None = typer.Option(None, help="Satellites instead of the scenario's."),
     at: str | None = typer.Option(None, help="The instant at which it begins, ISO 8601; now by default."),
     set_: list[str] = typer.Option([], "--set", help="delay_ms (one way), rate_mbps or loss, as KEY=VALUE."),
-    seed: int = typer.Option(0, min=0, help="Of losses."),
+    preset: str = typer.Option("ideal", help="Fine structure: ideal, starlink-2022 or starlink-2025."),
+    seed: int = typer.Option(0, min=0, help="Of losses and of the fine structure."),
     queue_bytes: int = typer.Option(1_000_000, min=3_000, help="What waits for the link in each direction."),
     pop_command: str = typer.Option(
         "", "--pop-run", help="A command to run at the PoP, such as 'iperf3 -s'."
@@ -49,6 +50,7 @@ def execute(
     from skylift.adapters.scenario_files import Sources
     from skylift.base.instants import parse_instant
     from skylift.wire.packet.pipe import QueueRules
+    from skylift.wire.packet.texture import preset as check_preset
 
     check_output(report)
     at_us = WallClock().now() if at is None else parse_instant(at, "--at")
@@ -61,7 +63,9 @@ def execute(
         _overrides(set_),
         QueueRules(queue_bytes),
         seed,
+        preset,
     )
+    check_preset(preset)
     outcome = run(wanted)
     if not outcome.report["trustworthy"]:
         late_ms = outcome.report["lateness_us"]["p99"] / 1_000

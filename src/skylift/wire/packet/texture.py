@@ -1,0 +1,158 @@
+"""The fine structure inside a slot: what measurements found and geometry alone does not give.
+
+A slot becomes many short stretches of one direction. Each behaviour is a number with a name, a unit and a
+source, and 0 switches it off; presets are sets of them. Everything is drawn from a stream of the run's seed
+and the slot's own start, so that a slot is the same whoever replays it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from skylift.base.errors import Refused
+from skylift.base.randomness import random_stream
+from skylift.wire.packet.course import Stretch
+
+Floats = npt.NDArray[np.float64]
+NS_PER_MS = 1_000_000
+# Shorter than what any tool at 100 packets a second can tell apart.
+STEP_MS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Texture:
+    """Behaviours of one direction.
+
+    slot_step_ms         a slot lies above the geometric delay by a level of its own, evenly from 0 to this
+    jitter_ms            mean difference of two steps 10 ms apart, on top of that level
+    edge_begin_ms, edge_end_ms  how long the troubled edges of a slot last
+    edge_spike_ms        delay added at the very edge; it decays over the edge
+    edge_loss_fraction   of packets in the edges of a slot in which the satellite changes
+    loss_fraction        of packets everywhere else
+    gaps_per_hour, gap_ms  short outages, each within one slot
+    swing_fraction       the rate moves within 1 +- this, in steps of a few seconds
+    """
+
+    slot_step_ms: float = 0.0
+    jitter_ms: float = 0.0
+    edge_begin_ms: float = 0.0
+    edge_end_ms: float = 0.0
+    edge_spike_ms: float = 0.0
+    edge_loss_fraction: float = 0.0
+    loss_fraction: float = 0.0
+    gaps_per_hour: float = 0.0
+    gap_ms: float = 0.0
+    swing_fraction: float = 0.0
+
+    @property
+    def plain(self) -> bool:
+        """Nothing of it is switched on."""
+        return self == Texture()
+
+
+# Edges: spikes of about 140 ms after and 75 ms before a slot's border (arXiv 2601.08439, 500 Hz, one way).
+# Steps every 15 s, at worst from 30 to 80 ms; spikes of 30 to 50 ms at handovers; 6.7 ms between successive
+# round trips; 1 to 2 % loss that congestion does not explain (Huston, APNIC, May 2024). Up to half of the
+# packets lost around handovers (Kassem et al., IMC 2022). Loss of 0.002 up and 0.0001 down, rates between 10
+# and 70 Mbit/s within tens of seconds (LeoReplayer, LeoCC). Uplinks are hit more (Garcia et al., LEO-NET 2025).
+# How much of a round trip's jitter, steps and spikes goes up is assumed: two thirds. So are gaps per hour.
+PRESETS: dict[str, tuple[Texture, Texture]] = {
+    "ideal": (Texture(), Texture()),
+    "starlink-2022": (
+        Texture(12.0, 4.5, 140.0, 75.0, 35.0, 0.5, 0.006, 6.0, 800.0, 0.5),
+        Texture(6.0, 2.2, 140.0, 75.0, 15.0, 0.25, 0.002, 6.0, 800.0, 0.5),
+    ),
+    "starlink-2025": (
+        Texture(6.0, 2.0, 140.0, 75.0, 20.0, 0.1, 0.002, 1.0, 400.0, 0.3),
+        Texture(3.0, 1.0, 140.0, 75.0, 10.0, 0.05, 0.0001, 1.0, 400.0, 0.3),
+    ),
+}
+
+
+def preset(name: str) -> tuple[Texture, Texture]:
+    """(up, down). Raises Refused, naming the presets, for any other."""
+    if name not in PRESETS:
+        raise Refused(
+            "packets.preset",
+            f"preset {name[:40]!r}",
+            "there is none of this name",
+            f"take {', '.join(PRESETS)}",
+        )
+    return PRESETS[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What a slot's fine structure is drawn from: the run's seed, the slot's start, the direction."""
+
+    seed: int
+    at_us: int
+    direction: str
+    handover: bool
+
+
+def textured(slot: Stretch, texture: Texture, drawing: Drawing) -> list[Stretch]:
+    """A slot as it is in detail: stretches of 10 ms, which together cover exactly the slot."""
+    if texture.plain or not slot.up:
+        return [slot]
+    random = random_stream(drawing.seed, f"packets/texture/{drawing.direction}/{drawing.at_us}")
+    count = max(1, round((slot.end_ns - slot.start_ns) / (STEP_MS * NS_PER_MS)))
+    edges_ns = np.linspace(slot.start_ns, slot.end_ns, count + 1).astype(np.int64)
+    since_ms = np.arange(count, dtype=np.float64) * STEP_MS
+    left_ms = since_ms[::-1]
+    extra_ms = texture.slot_step_ms * random.random() + _jitter_ms(texture.jitter_ms, count, random)
+    extra_ms = np.maximum(extra_ms + _spike_ms(texture, since_ms, left_ms, random), 0.0)
+    loss = np.full(count, max(texture.loss_fraction, slot.loss_fraction))
+    if drawing.handover:
+        loss[since_ms < texture.edge_begin_ms] = max(texture.edge_loss_fraction, slot.loss_fraction)
+    up = _without_gaps(texture, count, random)
+    rates = slot.rate_bps * _swing(texture.swing_fraction, count, random)
+    delays_ns = [slot.delay_ns(int(at)) for at in edges_ns]
+    return [
+        replace(
+            slot,
+            start_ns=int(edges_ns[k]),
+            end_ns=int(edges_ns[k + 1]),
+            delay_start_ns=delays_ns[k] + int(extra_ms[k] * NS_PER_MS),
+            delay_end_ns=delays_ns[k + 1] + int(extra_ms[min(k + 1, count - 1)] * NS_PER_MS),
+            rate_bps=float(rates[k]) if math.isfinite(slot.rate_bps) else slot.rate_bps,
+            loss_fraction=float(loss[k]),
+            up=bool(up[k]),
+        )
+        for k in range(count)
+    ]
+
+
+def _jitter_ms(mean_difference_ms: float, count: int, random: np.random.Generator) -> Floats:
+    """Independent normal values whose neighbours differ by this much in the mean: 2 sigma / sqrt(pi)."""
+    sigma = mean_difference_ms * math.sqrt(math.pi) / 2.0
+    return np.asarray(sigma * random.standard_normal(count))
+
+
+def _spike_ms(texture: Texture, since_ms: Floats, left_ms: Floats, random: np.random.Generator) -> Floats:
+    spike = np.zeros(since_ms.size)
+    for distance_ms, lasts_ms in ((since_ms, texture.edge_begin_ms), (left_ms, texture.edge_end_ms)):
+        height_ms = texture.edge_spike_ms * random.uniform(0.6, 1.0)
+        if lasts_ms > 0:
+            spike += height_ms * np.clip(1.0 - distance_ms / lasts_ms, 0.0, None)
+    return spike
+
+
+def _without_gaps(texture: Texture, count: int, random: np.random.Generator) -> npt.NDArray[np.bool_]:
+    up = np.ones(count, dtype=np.bool_)
+    gaps = random.poisson(texture.gaps_per_hour * count * STEP_MS / 3_600_000.0)
+    length = max(1, round(texture.gap_ms / STEP_MS))
+    for first in random.integers(0, count, gaps):
+        up[first : first + length] = False
+    return up
+
+
+def _swing(fraction: float, count: int, random: np.random.Generator) -> Floats:
+    """Levels of about three seconds each, evenly within 1 +- fraction."""
+    pieces = max(1, round(count * STEP_MS / 3_000))
+    levels = 1.0 + fraction * random.uniform(-1.0, 1.0, pieces)
+    return np.asarray(levels[np.minimum(np.arange(count) * pieces // count, pieces - 1)])
