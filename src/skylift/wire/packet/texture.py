@@ -58,7 +58,7 @@ class Texture:
 # Steps every 15 s, at worst from 30 to 80 ms; spikes of 30 to 50 ms at handovers; 6.7 ms between successive
 # round trips; 1 to 2 % loss that congestion does not explain (Huston, APNIC, May 2024). Up to half of the
 # packets lost around handovers (Kassem et al., IMC 2022). Loss of 0.002 up and 0.0001 down, rates between 10
-# and 70 Mbit/s within tens of seconds (LeoReplayer, LeoCC). Uplinks are hit more (Garcia et al., LEO-NET 2025).
+# and 70 Mbit/s in tens of seconds (LeoReplayer, LeoCC). Uplinks are hit more (Garcia et al., LEO-NET 2025).
 # How much of a round trip's jitter, steps and spikes goes up is assumed: two thirds. So are gaps per hour.
 PRESETS: dict[str, tuple[Texture, Texture]] = {
     "ideal": (Texture(), Texture()),
