@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,6 +98,31 @@ def test_whoever_makes_the_tables_first_says_what_it_is(
     store = open_store(empty_url, ROOMS)
     assert not store.is_demo
     store.close()
+
+
+@pytest.mark.slow
+def test_a_story_is_played_and_goes_on_in_postgresql(
+    postgresql_server: Server, new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    from tests.api.test_demo import theatre
+
+    url = postgresql_server.url(new_database())
+
+    async def evening(steps: int) -> dict[str, Any]:
+        async with theatre(tmp_path, url=url) as house:
+            playing = asyncio.create_task(house.played())
+            await house.until(lambda: house.stage.kept.steps_done >= steps)
+            if not house.stage.has_ended:
+                playing.cancel()
+            await asyncio.gather(playing, return_exceptions=True)
+            found: dict[str, Any] = await house.get("demo")
+            return found
+
+    half = asyncio.run(evening(8))
+    whole = asyncio.run(evening(half["steps"]))
+    assert (whole["ended"], whole["failed"]) == (True, 0)
+    assert whole["names"]["region"] == half["names"]["region"]
+    assert refused(url, demo=False).code == "store.demo"
 
 
 def test_postgresql_is_not_made_for_a_real_store_unasked(
