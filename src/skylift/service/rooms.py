@@ -6,7 +6,7 @@ from typing import Any
 
 from skylift.base.things import Room
 from skylift.service import access, erasure
-from skylift.service.account import account, person, plan, token
+from skylift.service.account import account, alone, person, plan, token
 from skylift.service.approval import state as approval
 from skylift.service.appstats import state as app_figure
 from skylift.service.importing import state as importing
@@ -24,6 +24,7 @@ ROOMS: tuple[Room[Any], ...] = (
     access.ROOM,
     account.ROOM,
     allow_list.ROOM,
+    alone.ROOM,
     app_figure.ROOM,
     approval.ROOM,
     bulk.ROOM,

@@ -157,8 +157,8 @@ class Imports:
         del data
         wanted, approval = query.get("apply", ""), query.get("approval", "")
         if not wanted:
-            plan = await self._plan(call, kind, table)
-            return answer(shown(kind, plan))
+            plan, people = await self._plan(call, kind, table)
+            return answer(shown(plan, people))
         run = await self._desk.read(lambda reader: earlier(reader, wanted))
         if run is not None and run.thing.table != table.digest:
             raise other_plan()
@@ -166,12 +166,18 @@ class Imports:
             return answer(_done(kind, run))
         return await self._applied(call, kind, table, wanted, approval, run)
 
-    async def _plan(self, call: Call, kind: ImportKind, table: Table, cause: str | None = None) -> Plan:
+    async def _plan(
+        self, call: Call, kind: ImportKind, table: Table, cause: str | None = None
+    ) -> tuple[Plan, int]:
+        """What it would do, and how many people it takes."""
+        office = self._desk.office
         asker = Asker(call.asker(), self._desk.clock.now(), cause)
 
-        def look() -> Plan:
+        def look() -> tuple[Plan, int]:
             with self._desk.store.reading() as reader:
-                return planned(self._desk.office, reader, asker, kind, table)
+                plan = planned(office, reader, asker, kind, table)
+                who = Who(asker.at, asker.actor.person)
+                return plan, people_needed(reader, office, who, kind, plan)
 
         return await asyncio.to_thread(look)
 
@@ -185,22 +191,28 @@ class Imports:
         run: Stored[Import] | None,
     ) -> Response:
         id = run.id if run is not None else await self._new_id(approval)
-        plan = await self._plan(call, kind, table, id)
+        plan, people = await self._plan(call, kind, table, id)
         refuse_bad(plan)
         if run is None:
             if plan.hash != wanted:
                 raise other_plan()
             if not plan.writes:
-                return answer(shown(kind, plan, applied=True))
-            people = people_needed(kind, plan)
+                return answer(shown(plan, people, applied=True))
             if people > 1 and not approval:
                 waiting = await self._write(call, lambda t, who: proposed(t, self._desk.office, who, plan))
                 return answer(agreement(waiting), 202)
             uses = approval if people > 1 else ""
-            run = await self._write(call, lambda t, who: begun(t, who, id, plan, uses))
+
+            def begin(transaction: Transaction, who: Who) -> Stored[Import]:
+                if not uses and people_needed(transaction, self._desk.office, who, kind, plan) > 1:
+                    # Another table of theirs was faster.
+                    raise other_plan()
+                return begun(transaction, who, id, plan, uses, kind)
+
+            run = await self._write(call, begin)
         for part in plan.parts[run.thing.written :]:
             run = await self._write(call, _writing(kind, run, part))
-        return answer(shown(kind, plan, applied=True, import_id=run.id))
+        return answer(shown(plan, people, applied=True, import_id=run.id))
 
     async def _new_id(self, approval: str) -> str:
         if not approval:
@@ -234,14 +246,13 @@ def _refuse_strangers(desk: Desk, actor: Actor, kind: str) -> None:
         office.refuse_strangers(actor, verb, Subject())
 
 
-def shown(kind: ImportKind, plan: Plan, applied: bool = False, import_id: str = "") -> ImportPlan:
+def shown(plan: Plan, people: int, applied: bool = False, import_id: str = "") -> ImportPlan:
     """A plan as it is answered."""
     changed = tuple(
         RowChange(one.row, one.id, {name: FieldChange(*pair) for name, pair in one.fields.items()})
         for one in plan.changed
     )
     bad = tuple(BadRow(*one) for one in plan.bad)
-    people = people_needed(kind, plan)
     return ImportPlan(
         plan.kind, plan.hash, plan.rows, plan.empty, plan.new, plan.same, changed, bad, people, applied,
         import_id,

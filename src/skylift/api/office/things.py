@@ -152,7 +152,7 @@ def _do(
 
 
 def _approval(given: dict[str, Any], verb: Verb) -> str:
-    if verb.people < 2 and verb.people_for is None:
+    if not verb.may_take_two:
         return ""
     approval = given.pop("approval", "")
     if not isinstance(approval, str):
@@ -269,7 +269,7 @@ def verb_door(verb: Verb, base: str, one: dict[str, Any], more: More | None = No
     instants = tuple(
         name for name, hint in hints.items() if InstantUs in (hint, *getattr(hint, "__args__", ()))
     )
-    together = verb.people > 1 or verb.people_for is not None
+    together = verb.may_take_two
     also: dict[str, Any] = {}
     if together:
         also["approval"] = {"type": "string", "description": "The agreement, once the others have agreed."}

@@ -21,7 +21,7 @@ from skylift.service.terminal.state import ROOM as TERMINALS
 from skylift.service.terminal.state import Terminal
 from skylift.twin.handle import load, unknown
 from skylift.twin.office.allow_lists import MOST_ALONE
-from skylift.twin.office.verbs import Aside, Moment, Verb
+from skylift.twin.office.verbs import SWITCHED, Aside, Moment, Verb
 
 # So many of those that stand in the way are named.
 MOST_TOLD = 10
@@ -135,6 +135,7 @@ VERBS = (
         creates=True,
         subject_of=lambda given, actor: Subject(region=given.region),
         people_for=_people,
+        counts=SWITCHED,
         also=_to_each,
     ),
 )

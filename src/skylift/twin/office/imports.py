@@ -70,7 +70,7 @@ class ImportKind:
     rows       a thing as its rows: what is exported
     together   several rows may be of one thing, as those of a consignment's lines are: those with the same
                value of this key
-    most_alone so many things that are there may be changed by one person
+    limited    one person changes no more of what is there than alone.py allows
     """
 
     room: Room[Any]
@@ -82,7 +82,7 @@ class ImportKind:
     show: Callable[[Any, Row], Mapping[str, Any]]
     rows: Callable[[Any], Sequence[Row]]
     together: str = ""
-    most_alone: int | None = None
+    limited: bool = False
 
     @property
     def kind(self) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 from skylift.base import labels
 from skylift.service.terminal.events import Mobility, NameReason, Network, Origin
 from skylift.service.terminal.state import ROOM, Terminal
-from skylift.twin.office.allow_lists import MOST_ALONE
 from skylift.twin.office.imports import ImportKind, Row, Step
 from skylift.twin.office.imports_columns import cell_column, fails, id_column, id_of, label, one_of, told
 
@@ -104,5 +103,5 @@ TERMINALS = ImportKind(
     change=_change,
     show=_show,
     rows=lambda terminal: (_show(terminal, {}),),
-    most_alone=MOST_ALONE,
+    limited=True,
 )

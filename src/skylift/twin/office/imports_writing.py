@@ -14,6 +14,7 @@ from skylift.service.approval.state import Approval, Proposal
 from skylift.service.importing import state as importing
 from skylift.service.importing.state import Import, ImportState
 from skylift.twin.handle import begin, change, load
+from skylift.twin.office.alone import TABLES, remember, too_many
 from skylift.twin.office.imports import ImportKind, Part, Plan
 from skylift.twin.office.office import Office
 
@@ -26,9 +27,14 @@ def earlier(reader: Reader, plan_hash: str) -> Stored[Import] | None:
     return reader.find(importing.ROOM, "plan", plan_hash)
 
 
-def people_needed(kind: ImportKind, plan: Plan) -> int:
-    """Two, where so many things that are there would change that one person may not do it alone."""
-    return 2 if kind.most_alone is not None and len(plan.changed) > kind.most_alone else 1
+def people_needed(reader: Reader, office: Office, who: Who, kind: ImportKind, plan: Plan) -> int:
+    """Two, where more of what is there would change than one person may, with their tables before."""
+    alone = too_many(reader, office.limits, who, TABLES, _counted(kind, plan))
+    return 2 if alone else 1
+
+
+def _counted(kind: ImportKind, plan: Plan) -> list[str]:
+    return sorted({one.id for one in plan.changed}) if kind.limited else []
 
 
 def refuse_bad(plan: Plan) -> None:
@@ -65,8 +71,12 @@ def _exact(plan: Plan, about: str) -> str:
     return change_hash(f"{plan.kind}.import", about, 0, told)
 
 
-def begun(transaction: Transaction, who: Who, id: str, plan: Plan, approval: str) -> Stored[Import]:
+def begun(
+    transaction: Transaction, who: Who, id: str, plan: Plan, approval: str, kind: ImportKind | None = None
+) -> Stored[Import]:
     """The import, before its first part. approval: the agreement that it uses; "" where it needs none."""
+    if not approval and kind is not None:
+        remember(transaction, who, TABLES, _counted(kind, plan))
     if approval:
         verb, exact = f"{plan.kind}.import", _exact(plan, id)
         change(approvals.ROOM, transaction, approval, lambda a: approvals.used(a, who, verb, exact))

@@ -24,6 +24,7 @@ from skylift.service.approval.change import change_hash
 from skylift.service.approval.state import Approval, Proposal
 from skylift.service.terminal.allow_list.rules import Rules
 from skylift.twin.handle import begin, change, load, unknown
+from skylift.twin.office.alone import USUAL, Limits, counted, remember, too_many
 from skylift.twin.office.asides import asides, commit_asides, rehearse
 from skylift.twin.office.verbs import Actor, Moment, Verb, VerbTable
 
@@ -72,6 +73,7 @@ class Office:
     table: VerbTable
     ids: Ids
     rules: tuple[Rules, ...] = ()
+    limits: Limits = USUAL
 
     def verb(self, name: str) -> Verb:
         found = self.table.verbs.get(name)
@@ -92,7 +94,7 @@ class Office:
             raise Refused("verb.no-subject", asked.verb, "it is done to a thing", f"name the {verb.kind}")
         stored = load(verb.room, transaction, asked.subject_id)
         self.refuse_strangers(asked.actor, verb.name, verb.subject(stored.thing, arguments))
-        people = verb.people_needed(stored.thing, arguments, transaction)
+        people = self._people(transaction, asked, verb, stored.thing, arguments)
         if people > 1:
             self._refuse_stale(verb, stored, asked.expected_version)
             exact = change_hash(verb.name, stored.id, stored.version, _plain(asked.arguments))
@@ -111,7 +113,16 @@ class Office:
 
         after = change(verb.room, transaction, stored.id, decide, asked.expected_version)
         commit_asides(transaction, asides(verb, after.thing, moment, events))
+        if events and people == 1:
+            remember(transaction, who, verb.counts, counted(verb, stored.thing, arguments, asked.actor))
         return Done(verb.room.kind, after)
+
+    def _people(self, reader: Reader, asked: Asked, verb: Verb, thing: Any, arguments: Any) -> int:
+        """How many must agree: two also where one has done as much as one may, bit by bit."""
+        people = verb.people_needed(thing, arguments, reader)
+        things = counted(verb, thing, arguments, asked.actor)
+        who = Who(asked.at, asked.actor.person)
+        return max(people, 2) if too_many(reader, self.limits, who, verb.counts, things) else people
 
     def read(self, reader: Reader, actor: Actor, verb: Verb, subject_id: str) -> Stored[Any]:
         """A thing, for somebody who may read it; to others it is as if there were none."""
@@ -162,7 +173,7 @@ class Office:
 
     def _begin(self, transaction: Transaction, asked: Asked, verb: Verb, arguments: Any, who: Who) -> Done:
         self.refuse_strangers(asked.actor, verb.name, verb.subject_of(arguments, asked.actor))
-        people = verb.people_needed(verb.room.empty(asked.new_id), arguments, transaction)
+        people = self._people(transaction, asked, verb, verb.room.empty(asked.new_id), arguments)
         # What is begun by agreement has the id that it was proposed with.
         agreed = load(approvals.ROOM, transaction, asked.approval) if people > 1 and asked.approval else None
         subject_id = asked.new_id or (agreed.thing.about if agreed else self.ids.new(verb.room.prefix))
@@ -186,6 +197,9 @@ class Office:
         self._keep_personal(transaction, verb, subject_id, arguments)
         begun = begin(verb.room, transaction, subject_id, events)
         commit_asides(transaction, asides(verb, begun.thing, moment, events))
+        if people == 1 and verb.counts:
+            # Those that were skipped are not changed.
+            remember(transaction, who, verb.counts, begun.thing.terminals)
         return Done(verb.room.kind, begun)
 
     def _propose(

@@ -16,7 +16,7 @@ from skylift.service.terminal import events as e
 from skylift.service.terminal.decide import Home, Names
 from skylift.service.terminal.state import ROOM, Terminal
 from skylift.twin.handle import load
-from skylift.twin.office.verbs import Actor, Moment, Nothing, Verb
+from skylift.twin.office.verbs import MISSING, SWITCHED, Actor, Moment, Nothing, Verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +314,7 @@ VERBS = (
         Nothing,
         lambda t, m, a: decide.activated(t, m.who, _command(m)),
         "Switch it on.",
+        counts=SWITCHED,
     ),
     Verb(
         "terminal.pause",
@@ -321,6 +322,7 @@ VERBS = (
         Pause,
         lambda t, m, a: decide.paused(t, m.who, a.why, _command(m)),
         "Switch it off for now.",
+        counts=SWITCHED,
     ),
     Verb(
         "terminal.report-lost",
@@ -328,6 +330,7 @@ VERBS = (
         Nothing,
         lambda t, m, a: trouble.lost(t, m.who, _command(m)),
         "Nobody knows where it is: cut it off.",
+        counts=MISSING,
     ),
     Verb(
         "terminal.report-stolen",
@@ -335,6 +338,7 @@ VERBS = (
         Stolen,
         lambda t, m, a: trouble.stolen(t, m.who, a.captured, _command(m)),
         "Somebody else has it: cut it off.",
+        counts=MISSING,
     ),
     Verb(
         "terminal.find",
@@ -343,13 +347,14 @@ VERBS = (
         lambda t, m, a: trouble.found(t, m.who, _command(m)),
         "A lost one is back.",
     ),
-    Verb("terminal.block", ROOM, Block, _blocked, "Cut it off by an authority's order."),
+    Verb("terminal.block", ROOM, Block, _blocked, "Cut it off by an authority's order.", counts=SWITCHED),
     Verb(
         "terminal.unblock",
         ROOM,
         Unblock,
         lambda t, m, a: trouble.released(t, m.who, a.authority, a.document, a.to_owner, _command(m)),
         "The authority that blocked it takes that back.",
+        counts=SWITCHED,
     ),
     Verb("terminal.hand-over", ROOM, Offer, _offered, "Offer it to another account."),
     Verb("terminal.end-offer", ROOM, Nothing, _offer_ended, "Take an offer back."),
@@ -361,13 +366,14 @@ VERBS = (
         "Leave what was offered.",
         whose=_to_whom,
     ),
-    Verb("terminal.unregister", ROOM, Nothing, _unregistered, "Its owner gives it up."),
+    Verb("terminal.unregister", ROOM, Nothing, _unregistered, "Its owner gives it up.", counts=SWITCHED),
     Verb(
         "terminal.withdraw-verification",
         ROOM,
         WithdrawVerification,
         _verification_withdrawn,
         "Who verified it takes that back.",
+        counts=SWITCHED,
     ),
     Verb("terminal.accept", ROOM, Move, _accepted, "Take what was offered.", whose=_to_whom),
     Verb(
@@ -376,6 +382,7 @@ VERBS = (
         Retire,
         lambda t, m, a: trouble.retired(t, m.who, a.why, _command(m)),
         "It is used no more.",
+        counts=SWITCHED,
     ),
     Verb(
         "terminal.confirm",

@@ -13,6 +13,9 @@ from skylift.ports.store import Ids, Reader
 from skylift.service.account.roles import Grant, Subject
 from skylift.service.terminal.allow_list.rules import Rules
 
+# Sorts of changes to terminals that count together for one person (alone.py).
+SWITCHED, MISSING = "switched", "missing"
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -76,6 +79,7 @@ class Verb:
     whose      (thing, arguments) -> whose a thing counts as for this verb; None: as its facets say
     people     how many must agree: 1, or 2 where a second person has to
     people_for (thing, arguments, reader) -> how many, where that depends on what is asked
+    counts     a sort: what one person does of it to many terminals, one after the other, is as if at once
     personal   names of arguments that are personal: they go to erasable rows and into no event
     also       (thing after it, moment, events) -> what else changes by it, each thing named once; all of it
                happens with the verb, or nothing does
@@ -93,9 +97,15 @@ class Verb:
     whose: Callable[[Any, Any], Subject] | None = None
     people: int = 1
     people_for: Callable[[Any, Any, Reader], int] | None = None
+    counts: str = ""
     personal: tuple[str, ...] = ()
     also: Also | None = None
     own_door: bool = False
+
+    @property
+    def may_take_two(self) -> bool:
+        """Whether another person may have to agree."""
+        return self.people > 1 or self.people_for is not None or bool(self.counts)
 
     @property
     def kind(self) -> str:
