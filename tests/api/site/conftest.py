@@ -171,12 +171,10 @@ class Page:
 class Browser:
     """A client that keeps cookies and sends forms as they stand."""
 
-    def __init__(self, town: Town, scheme: str = "http") -> None:
-        self.client = TestClient(
-            town.client.app, base_url=f"{scheme}://127.0.0.1:8480", raise_server_exceptions=True
-        )
+    def __init__(self, town: Town, base: str = "http://127.0.0.1:8480") -> None:
+        self.client = TestClient(town.client.app, base_url=base, raise_server_exceptions=True)
         # As Chromium sends them with a form of the page's own.
-        self.own = {"Origin": f"{scheme}://127.0.0.1:8480", "Sec-Fetch-Site": "same-origin"}
+        self.own = {"Origin": base, "Sec-Fetch-Site": "same-origin"}
 
     def open(self, path: str, follow: bool = True, **headers: str) -> Page:
         named = {name.replace("_", "-"): value for name, value in headers.items()}

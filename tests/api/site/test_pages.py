@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -244,50 +243,3 @@ def test_nothing_is_there_in_words(filled: tuple[House, Filled]) -> None:
         page = house.operator.open(path)
         assert (page.status, page.title) == (404, "There is nothing here")
         assert "<script" not in page.html
-
-
-def test_beyond_loopback_the_sky_is_for_who_has_logged_in(tmp_path: Path) -> None:
-    import asyncio
-
-    from starlette.testclient import TestClient
-
-    from skylift.adapters.clock import SimulatedClock
-    from skylift.adapters.sql.store import open_store, sqlite_url
-    from skylift.api.app import create_app
-    from skylift.api.office.desk import Desk
-    from skylift.api.office.logins import make_setup_code
-    from skylift.api.state import LiveState
-    from skylift.service.rooms import ROOMS
-    from tests.api.office.conftest import START_US
-
-    store = open_store(sqlite_url(tmp_path), ROOMS)
-    clock, leap = SimulatedClock(START_US).leaping()
-    desk = Desk(store, clock, leap)
-    asyncio.run(make_setup_code(desk))
-    with TestClient(
-        create_app(LiveState(clock), desk, open_sky=False), base_url="https://sky.example.org"
-    ) as client:
-        town = Town(desk, client)
-        town.first()
-        browser = Browser(town)
-        browser.client = TestClient(client.app, base_url="https://sky.example.org")
-        browser.own = {"Origin": "https://sky.example.org", "Sec-Fetch-Site": "same-origin"}
-        for path in ("/", "/sky"):
-            assert browser.open(path, follow=False).headers["location"].startswith("/login")
-        assert browser.open("/api/v1/about").status == 401
-        page = browser.send(
-            browser.open("/login"), "/login", email="first@example.org", password="correct horse battery"
-        )
-        assert page.url.endswith("/start")
-        cookie = next(c for c in browser.client.cookies.jar if c.name == "__Host-skylift_session")
-        assert (cookie.secure, cookie.path, cookie.has_nonstandard_attr("HttpOnly")) == (True, "/", True)
-        assert "Which satellite each terminal talks to" in browser.open("/").text
-        # The sky is not there in this test, which is told only to those who may ask for it.
-        for path in ("about", "links", "live", "terminals"):
-            assert browser.open(f"/api/v1/{path}").status in (200, 503) if path != "live" else True
-        # What changes something does not take the cookie: a page of another site could send that.
-        assert browser.client.post("/api/v1/requests", json={}).status_code == 401
-        assert browser.client.get("/api/v1/me").status_code == 401
-        browser.send(browser.open("/start"), "/logout")
-        assert browser.open("/api/v1/about").status == 401
-    desk.close()

@@ -147,8 +147,8 @@ async def _shipment(visit: Visit, stored: Stored[Shipment]) -> dict[str, Any]:
         "sums": _sums(shipment),
         "legs": [
             {
-                "from": named(leg.from_place),
-                "to": named(leg.to_place),
+                "from": _place(leg.from_place),
+                "to": _place(leg.to_place),
                 "carrier": leg.carrier,
                 "departed": time_of(leg.departed_at, now),
                 "arrived": Badge("Ended at a border", "warn") if leg.broken else time_of(leg.arrived_at, now),
@@ -169,6 +169,10 @@ async def _shipment(visit: Visit, stored: Stored[Shipment]) -> dict[str, Any]:
             for d in shipment.discrepancies
         ],
     }
+
+
+def _place(code: str) -> Value:
+    return named(code) if kind_of(code) else Mono(code)
 
 
 _HEAPS = (

@@ -17,6 +17,9 @@ from skylift.twin.office.verbs import Verb
 # Longer texts get an area of several lines.
 LONG = frozenset({"words", "codes", "damaged_codes", "csv", "address"})
 
+# What was read, and is sent back as it stood: nobody types a hash.
+FIXED = frozenset({"change"})
+
 Form = Mapping[str, list[str]]
 Options = tuple[tuple[str, str], ...]
 
@@ -32,7 +35,7 @@ class FieldError:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One input. widget: text, number, decimal, area, check, select or time.
+    """One input. widget: text, number, decimal, area, check, select, time, or fixed: sent as it stands.
 
     known    things that fit, by id: a choice to pick from where `closed`, else suggestions beside free text
     """
@@ -154,6 +157,8 @@ def typed(value: Any) -> str:
 
 def _widget(spec: Spec) -> str:
     hint = spec.hint
+    if spec.name in FIXED:
+        return "fixed"
     if hint is InstantUs:
         return "time"
     if hint is bool:

@@ -16,6 +16,7 @@ from skylift.api.site.values import (
     Link,
     Mono,
     Value,
+    kind_of,
     named,
     path_of,
     rate,
@@ -46,6 +47,7 @@ CHOSEN = frozenset(
     if isinstance(kind := without_none(hint)[0], type) and issubclass(kind, enum.Enum)
     for one in kind
 )
+NOTHING: tuple[Any, ...] = ("", None, [], (), {})
 _HASHES = ("change", "hash", "seen")
 
 
@@ -122,7 +124,7 @@ def details_of(event: Event, now: int) -> list[tuple[str, Value]]:
     found = [
         (field_label(f"{kind}.{verb(type(event))}", name), shown(name, value, now))
         for name, value in to_payload(event).items()
-        if name not in ("hash",) and value not in ("", None, [], (), {})
+        if name not in ("hash",) and value not in NOTHING
     ]
     if event.cause_id:
         found.append(("Because of", named(event.cause_id)))
@@ -145,7 +147,7 @@ def shown(name: str, value: Any, now: int) -> Value:
         case dict() if "product" in value:
             return Mono(line_words(value))
         case dict():
-            told = [(key, part) for key, part in value.items() if part not in ("", None, [], ())]
+            told = [(key, part) for key, part in value.items() if part not in NOTHING]
             words = (f"{field_label('', f'{name}.{key}')}: {_flat(key, part)}" for key, part in told)
             return several(words, MOST_OF_A_LIST)
     return NONE
@@ -168,7 +170,7 @@ def _list(name: str, value: Sequence[Any], now: int) -> Value:
         return several((Mono(line_words(line)) for line in value), MOST_OF_A_LIST)
     if name == "cells" and len(value) > MOST_OF_A_LIST:
         return f"{len(value):,} cells"
-    return several((shown("", part, now) for part in value), MOST_OF_A_LIST)
+    return several((shown("cell" if name == "cells" else "", part, now) for part in value), MOST_OF_A_LIST)
 
 
 def line_words(line: Mapping[str, Any]) -> str:
@@ -179,8 +181,15 @@ def line_words(line: Mapping[str, Any]) -> str:
 
 
 def _flat(name: str, value: Any) -> str:
-    if name.endswith("_bps"):
-        return rate(value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else typed(value)
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case int() | float() if name.endswith("_bps"):
+            return rate(value)
+        case str():
+            return choice_label(value) if value in CHOSEN else short(value) if kind_of(value) else value
+        case list() | tuple():
+            return ", ".join(map(str, value))
+        case dict():
+            return ", ".join(_flat(key, part) for key, part in value.items())
+    return typed(value)

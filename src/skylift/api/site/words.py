@@ -222,7 +222,8 @@ CHOICES: Mapping[str, str] = {
     "api": "API",
     "csv": "CSV",
     "ours": "Ours",
-    "operator": "An operator",
+    "Network.operator": "An operator's",
+    "Basis.operator": "The operator's own check",
     "LIFE": "1 – life and rescue",
     "CRITICAL": "2 – critical supply",
     "GOVERNMENT": "3 – government and aid",
@@ -253,7 +254,7 @@ def choice_label(value: enum.Enum | str) -> str:
     if isinstance(value, enum.IntEnum):
         return CHOICES.get(value.name, plain(value.name.lower()))
     text = str(value.value) if isinstance(value, enum.Enum) else value
-    return CHOICES.get(text) or plain(text)
+    return CHOICES.get(f"{type(value).__name__}.{text}") or CHOICES.get(text) or plain(text)
 
 
 def plain(name: str) -> str:
