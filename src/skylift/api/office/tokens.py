@@ -165,15 +165,22 @@ def use_invitation(transaction: Transaction, code: str, at: InstantUs) -> str:
 
 def _refuse_taken(transaction: Transaction, person: Stored[persons.Person]) -> None:
     """Whoever could set another's login anew could act as two people."""
-    if PASSWORD in transaction.personal(person.id):
+    if PASSWORD in transaction.personal(person.id) or _was_here(transaction, person.id):
         raise Conflict(
             "person.has-login",
             f"person {person.id}",
-            "they have a login; nobody sets another's anew",
+            "they have, or had, a login; nobody sets another's anew",
             "let them leave, and add them anew",
         )
     if person.thing.state is not persons.PersonState.ACTIVE:
         raise Conflict("person.not-active", f"person {person.id}", "they may not act", "unlock them first")
+
+
+def _was_here(reader: Reader, person: str) -> bool:
+    """Whether they ever logged in: an erased login is nobody else's to take."""
+    kinds = (TokenKind.SESSION, TokenKind.PROGRAM)
+    found = (reader.list(tokens.ROOM, Wanted(words=(person, kind.value), limit=1)) for kind in kinds)
+    return any(any(stored.thing.person == person for stored in some) for some in found)
 
 
 def _revoke_invitations(transaction: Transaction, person: str, who: Who) -> None:

@@ -11,9 +11,12 @@ from typing import ClassVar, assert_never
 
 from skylift.base.errors import Refused
 from skylift.base.events import Event, Who
+from skylift.base.instants import InstantUs
 from skylift.base.life_cycle import LifeCycle
 from skylift.base.things import Facets, Room
 from skylift.service.account.roles import REACHES, Grant, Reach, Role
+
+_AT_ONCE = InstantUs(0)
 
 
 class PersonState(enum.Enum):
@@ -41,10 +44,13 @@ class PersonAdded(PersonEvent):
 
 @dataclass(frozen=True, slots=True)
 class RoleGranted(PersonEvent):
+    """counts_from: before that instant an approver's word does not count; 0: at once."""
+
     NAME: ClassVar[str] = "person.role-granted/1"
 
     role: Role
     regions: tuple[str, ...] = ()
+    counts_from: InstantUs = _AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +81,24 @@ class PersonLeft(PersonEvent):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person; grants: one per role."""
+    """A person; grants: one per role.
+
+    added_at        when they got a part in the service
+    approves_from   from when on their word counts, as an approver's
+    once_approver   whether they ever were one: after the first, nobody becomes one by a single person's word
+    """
 
     id: str
     state: PersonState = PersonState.UNKNOWN
     account: str = ""
     grants: tuple[Grant, ...] = ()
+    added_at: InstantUs = _AT_ONCE
+    approves_from: InstantUs = _AT_ONCE
+    once_approver: bool = False
+
+    @property
+    def is_approver(self) -> bool:
+        return any(grant.role is Role.APPROVER for grant in self.grants)
 
 
 _S = PersonState
@@ -105,10 +123,13 @@ def apply(person: Person, event: Event) -> Person:
     after = replace(person, state=CYCLE.after(person.id, person.state, type(event)))
     match event:
         case PersonAdded():
-            return replace(after, account=event.account)
+            return replace(after, account=event.account, added_at=event.at)
         case RoleGranted():
             others = tuple(grant for grant in person.grants if grant.role is not event.role)
-            return replace(after, grants=(*others, Grant(event.role, event.regions)))
+            after = replace(after, grants=(*others, Grant(event.role, event.regions)))
+            if event.role is not Role.APPROVER:
+                return after
+            return replace(after, approves_from=event.counts_from, once_approver=True)
         case RoleTaken():
             return replace(after, grants=tuple(g for g in person.grants if g.role is not event.role))
         case PersonLeft():
@@ -121,7 +142,10 @@ def added(person: Person, who: Who, account: str = "") -> tuple[PersonEvent, ...
     return (PersonAdded(who.at, who.by, person.id, who.cause_id, account),)
 
 
-def granted(person: Person, who: Who, grant: Grant) -> tuple[PersonEvent, ...]:
+def granted(
+    person: Person, who: Who, grant: Grant, counts_from: InstantUs = _AT_ONCE
+) -> tuple[PersonEvent, ...]:
+    """counts_from: when an approver's word begins to count."""
     CYCLE.after(person.id, person.state, RoleGranted)
     if REACHES[grant.role] is Reach.REGIONS and not grant.regions:
         raise Refused(
@@ -148,7 +172,7 @@ def granted(person: Person, who: Who, grant: Grant) -> tuple[PersonEvent, ...]:
         )
     if grant in person.grants:
         return ()
-    return (RoleGranted(who.at, who.by, person.id, who.cause_id, grant.role, grant.regions),)
+    return (RoleGranted(who.at, who.by, person.id, who.cause_id, grant.role, grant.regions, counts_from),)
 
 
 def taken(person: Person, who: Who, role: Role) -> tuple[PersonEvent, ...]:
@@ -189,9 +213,9 @@ def label(state: PersonState) -> str:
 
 def facets(person: Person) -> Facets:
     """What lists of people are searched by."""
-    return Facets(
-        status=person.state.value, owner=person.account, words=tuple(g.role.value for g in person.grants)
-    )
+    once = ("once-approver",) * person.once_approver
+    words = (*(g.role.value for g in person.grants), *once)
+    return Facets(status=person.state.value, owner=person.account, words=words)
 
 
 ROOM: Room[Person] = Room(

@@ -177,7 +177,8 @@ def closed(shipment: Shipment, who: Who) -> tuple[ShipmentEvent, ...]:
     CYCLE.after(shipment.id, shipment.state, e.ShipmentClosed)
     lacks = []
     if waiting := shipment.open_discrepancies():
-        lacks.append(f"the resolution of {len(waiting)} discrepancies")
+        count = len(waiting)
+        lacks.append(f"the resolution of {'a discrepancy' if count == 1 else f'{count} discrepancies'}")
     if shipment.state is ShipmentState.RECEIVED:
         lacks += ["a proof of delivery"] * (not shipment.proofs)
         lacks += ["the recipient's confirmation"] * (shipment.confirmed_at is None)
@@ -185,7 +186,7 @@ def closed(shipment: Shipment, who: Who) -> tuple[ShipmentEvent, ...]:
         raise Refused(
             "shipment.not-finished",
             f"shipment {shipment.id}",
-            f"it lacks {', '.join(lacks)}",
+            f"it lacks {listed(lacks)}",
             "give them first",
         )
     return (e.ShipmentClosed(who.at, who.by, shipment.id, who.cause_id),)
@@ -198,6 +199,11 @@ def _raise(
     return e.DiscrepancyRaised(
         who.at, who.by, shipment.id, who.cause_id, number, kind, line, place, None, was_received
     )
+
+
+def listed(parts: Sequence[str]) -> str:
+    """As people say it: "a, b and c"."""
+    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
 
 
 def _parted(shipment: Shipment, lines: Sequence[Line]) -> tuple[tuple[Line, ...], tuple[Line, ...]]:

@@ -8,13 +8,20 @@ from typing import Any
 
 from skylift.base.errors import Refused
 from skylift.base.events import Event
+from skylift.base.instants import InstantUs
 from skylift.ports.store import Reader, Wanted
 from skylift.service.account import account, person, plan
 from skylift.service.account.account import Account, Holder
+from skylift.service.account.person import Person
 from skylift.service.account.plan import ServiceClass, Terms
 from skylift.service.account.roles import Grant, Role, Subject
 from skylift.twin.handle import load
+from skylift.twin.office.pages import every
 from skylift.twin.office.verbs import Actor, Because, Moment, Nothing, Verb
+
+# An approver whom one person has named alone, when the service was set up long ago, waits so long: others
+# see it in the journal meanwhile.
+WAITING_US = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +106,51 @@ def _offered(thing: plan.Plan, moment: Moment, given: OfferPlan) -> Sequence[Eve
 
 
 def _people_to_grant(thing: Any, given: GrantRole, reader: Reader) -> int:
-    """Two, once there is anybody who could be the second: the first approver is named by one person alone."""
-    return 2 if reader.list(person.ROOM, Wanted(words=(Role.APPROVER.value,), limit=1)) else 1
+    """Two, once there has been an approver: the first one is named by one person alone, and no other."""
+    return 2 if reader.list(person.ROOM, Wanted(words=("once-approver",), limit=1)) else 1
+
+
+def _people_to_end(thing: Person, given: Any, reader: Reader) -> int:
+    """Two, where it is an approver's part that ends: else one person could do away with all of them."""
+    ends = not isinstance(given, TakeRole) or given.role is Role.APPROVER
+    return 2 if thing.is_approver and ends else 1
+
+
+def _granted(thing: Person, moment: Moment, given: GrantRole) -> Sequence[Event]:
+    counts_from = moment.at
+    if given.role is Role.APPROVER and not moment.approval and not _being_set_up(moment):
+        counts_from = InstantUs(moment.at + WAITING_US)
+    return person.granted(thing, moment.who, Grant(given.role, given.regions), counts_from)
+
+
+def _being_set_up(moment: Moment) -> bool:
+    """Whether the first person came within a day: whoever has the set-up code is trusted with all of it."""
+    first = min((stored.thing.added_at for stored in every(moment.reader, person.ROOM)), default=moment.at)
+    return moment.at - first <= WAITING_US
+
+
+def _not_the_last(thing: Person, moment: Moment) -> None:
+    """Raises Refused where nobody would be left to agree to anything."""
+    wanted = Wanted(status=person.PersonState.ACTIVE.value, words=(Role.APPROVER.value,))
+    others = [one for one in every(moment.reader, person.ROOM, wanted) if one.id != thing.id]
+    if thing.is_approver and not any(one.thing.is_approver for one in others):
+        raise Refused(
+            "person.last-approver",
+            f"person {thing.id}",
+            "nobody else may approve, and without an approver no other can be named",
+            "name another approver first",
+        )
+
+
+def _taken(thing: Person, moment: Moment, given: TakeRole) -> Sequence[Event]:
+    if given.role is Role.APPROVER:
+        _not_the_last(thing, moment)
+    return person.taken(thing, moment.who, given.role)
+
+
+def _left(thing: Person, moment: Moment, given: Nothing) -> Sequence[Event]:
+    _not_the_last(thing, moment)
+    return person.left(thing, moment.who)
 
 
 def _own(given: AddPerson, actor: Actor) -> Subject:
@@ -167,13 +217,11 @@ VERBS = (
         "person.grant",
         person.ROOM,
         GrantRole,
-        lambda t, m, a: person.granted(t, m.who, Grant(a.role, a.regions)),
+        _granted,
         "Give a person a role.",
         people_for=_people_to_grant,
     ),
-    Verb(
-        "person.take", person.ROOM, TakeRole, lambda t, m, a: person.taken(t, m.who, a.role), "Take a role."
-    ),
+    Verb("person.take", person.ROOM, TakeRole, _taken, "Take a role.", people_for=_people_to_end),
     Verb(
         "person.lock",
         person.ROOM,
@@ -188,7 +236,7 @@ VERBS = (
         lambda t, m, a: person.unlocked(t, m.who),
         "Let them act again.",
     ),
-    Verb("person.leave", person.ROOM, Nothing, lambda t, m, a: person.left(t, m.who), "They have left."),
+    Verb("person.leave", person.ROOM, Nothing, _left, "They have left.", people_for=_people_to_end),
     Verb("plan.create", plan.ROOM, OfferPlan, _offered, "Offer a plan.", creates=True),
     Verb(
         "plan.withdraw",

@@ -1,0 +1,93 @@
+"""One person who tries to be two: by a second login, by ending the approvers, by taking over one's login."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from skylift.service.shipment.receive import listed
+from tests.api.office.conftest import PASSWORD, Person, Town, agreed
+
+DAY_S = 86_400
+
+
+def named(operator: Person, **account: str) -> str:
+    return str(operator.made("persons", **account)["id"])
+
+
+def grant(operator: Person, id: str, role: str = "approver", **more: Any) -> Any:
+    return operator.post(f"persons/{id}/grant", role=role, **more)
+
+
+def logged_in(town: Town, operator: Person, id: str) -> Person:
+    code = operator.made(f"persons/{id}/invite")["code"]
+    body = {"code": code, "email": f"{id}@example.org", "password": PASSWORD}
+    response = town.client.post("/api/v1/setup", json=body)
+    assert response.status_code == 201, response.text
+    return Person(town, id, response.json()["token"])
+
+
+def test_no_second_approver_is_named_by_one_person(town: Town, staff: dict[str, Person]) -> None:
+    puppet = named(staff["operator"])
+    assert grant(staff["operator"], puppet).status_code == 202
+
+
+def test_the_approvers_are_not_done_away_with_by_one_person(town: Town, staff: dict[str, Person]) -> None:
+    operator, approver = staff["operator"], staff["approver"]
+    alone = operator.post(f"persons/{approver.id}/take", role="approver")
+    assert (alone.status_code, alone.json()["error"]["code"]) == (422, "person.last-approver")
+    second = town.person("approver", by=operator, approver=approver)
+    for verb, more in (("take", {"role": "approver"}), ("leave", {})):
+        waiting = operator.post(f"persons/{second.id}/{verb}", **more)
+        assert waiting.status_code == 202, "it takes another approver"
+    # To lock is to stop somebody, and waits for nobody; but it makes room for no other.
+    assert operator.post(f"persons/{approver.id}/lock", reason="lost phone").status_code == 200
+    assert operator.post(f"persons/{second.id}/lock", reason="lost phone").status_code == 200
+    assert grant(operator, named(operator)).status_code == 202
+    assert operator.post(f"persons/{second.id}/leave").status_code in (409, 422)
+
+
+def test_an_approver_leaves_with_the_word_of_another(town: Town, staff: dict[str, Person]) -> None:
+    operator, approver = staff["operator"], staff["approver"]
+    second = town.person("approver", by=operator, approver=approver)
+    waiting = operator.post(f"persons/{approver.id}/leave")
+    agreed(second, waiting)
+    done = operator.post(f"persons/{approver.id}/leave", approval=waiting.json()["approval"])
+    assert (done.status_code, done.json()["status"]) == (200, "gone")
+    assert grant(operator, named(operator)).status_code == 202, "there was one once"
+
+
+def test_an_erased_login_is_nobody_elses_to_take(town: Town, staff: dict[str, Person]) -> None:
+    operator, approver = staff["operator"], staff["approver"]
+    assert operator.ask("DELETE", f"persons/{approver.id}/personal", {"ground": "asked"}).status_code == 200
+    invited = operator.post(f"persons/{approver.id}/invite")
+    assert (invited.status_code, invited.json()["error"]["code"]) == (409, "person.has-login")
+
+
+def test_a_first_approver_who_is_named_long_after_the_start_waits_a_day(town: Town) -> None:
+    operator = town.first()
+    operator.made("clock", advance_s=2 * DAY_S)
+    puppet = named(operator)
+    assert grant(operator, puppet).status_code == 200, "there is nobody else who could agree"
+    approver = logged_in(town, operator, puppet)
+    waiting = grant(operator, named(operator), "viewer")
+    assert waiting.status_code == 202
+    told = {"change": waiting.json()["change"]}
+    early = approver.post(f"approvals/{waiting.json()['approval']}/agree", **told)
+    assert (early.status_code, early.json()["error"]["code"]) == (409, "approval.too-new")
+    operator.made("clock", advance_s=DAY_S)
+    waiting = grant(operator, named(operator), "viewer")
+    agreed(approver, waiting)
+
+
+def test_on_the_first_day_the_first_approver_counts_at_once(town: Town, staff: dict[str, Person]) -> None:
+    waiting = grant(staff["operator"], named(staff["operator"]), "viewer")
+    agreed(staff["approver"], waiting)
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_what_lacks_is_said_as_people_say_it(parts: list[str], said: str) -> None:
+    assert listed(parts) == said
