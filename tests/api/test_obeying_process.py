@@ -64,7 +64,9 @@ class Office:
         At ten times the wall's pace a slot is computed on what is known a whole slot before.
         """
         decided_us = self.ask("GET", "clock")["now_us"]
-        return until(lambda: found if (found := self._seen(terminal))[0] >= decided_us + SLOT_US else None)
+        seen: tuple[int, dict[str, Any], list[str]]
+        seen = until(lambda: now if (now := self._seen(terminal))[0] >= decided_us + SLOT_US else None)
+        return seen
 
     def _seen(self, terminal: str) -> tuple[int, dict[str, Any], list[str]]:
         try:
@@ -126,7 +128,7 @@ def town(start_service: Callable[..., Any], scenario: Path, data: Path) -> tuple
 def test_a_terminal_is_served_from_the_next_slot_on_and_cut_off_by_the_next(
     town: tuple[Any, Office, Office, str],
 ) -> None:
-    service, operator, _, dish = town
+    _, operator, _, dish = town
     _, link, codes = operator.next_link(dish)
     assert (link["why_down"], codes) == ("terminal_off", ["terminal.not-active"])
     operator.post(f"terminals/{dish}/activate")
@@ -160,16 +162,14 @@ def test_without_a_token_nobody_sees_the_offices_terminals(town: tuple[Any, Offi
     shown = service.get("/api/v1/links").text
     assert dish not in shown
     assert KYIV not in shown
-    assert [link["terminal"] for link in json.loads(shown)["links"]][0] == "rzeszow"
+    assert json.loads(shown)["links"][0]["terminal"] == "rzeszow"
     with_token = operator.ask("GET", "links")
     assert with_token["links"][-1]["terminal"] == dish
     assert with_token["next"] is None
     assert with_token["journal_sequence"] > 10
-    assert (
-        operator.ask("GET", "links?limit=0")["links"]
-        == [link for link in with_token["links"] if link["terminal"] != dish]
-        or True
-    )
+    none = operator.ask("GET", "links?limit=0")
+    assert dish not in [link["terminal"] for link in none["links"]]
+    assert dish not in none["reasons"]
     stream_url = f"{service.url}/api/v1/live"
     headers = {"Authorization": f"Bearer {operator.token}"}
     with httpx.stream("GET", stream_url, headers=headers, timeout=30) as stream:
