@@ -12,7 +12,7 @@ from tests.api.office.conftest import PASSWORD, Town
 from tests.api.site.conftest import Browser, House, log_in
 
 
-def cookie_of(browser: Browser, name: str = "skylift_session") -> str:
+def cookie_of(browser: Browser, name: str = "skylift_session_8480") -> str:
     return next((c.value or "" for c in browser.client.cookies.jar if c.name == name), "")
 
 
@@ -46,7 +46,7 @@ def test_a_session_is_a_cookie_that_no_script_and_no_other_site_has(town: Town) 
     page = browser.send(browser.open("/login"), "/login", False, email="first@example.org", password=PASSWORD)
     assert page.status == 303
     said = [value for name, value in page.headers.multi_items() if name == "set-cookie"]
-    session = next(value for value in said if value.startswith("skylift_session="))
+    session = next(value for value in said if value.startswith("skylift_session_8480="))
     assert "HttpOnly" in session
     assert "SameSite=strict" in session
     assert "Path=/" in session
@@ -57,7 +57,7 @@ def test_a_session_is_a_cookie_that_no_script_and_no_other_site_has(town: Town) 
     assert page.title == "Log in"
     assert cookie_of(browser) == ""
     stolen = Browser(town)
-    stolen.client.cookies.set("skylift_session", before)
+    stolen.client.cookies.set("skylift_session_8480", before)
     assert stolen.open("/start").title == "Log in", "the token itself is revoked"
 
 
@@ -196,3 +196,16 @@ def test_an_invitation_is_an_address_that_works_once(house: House) -> None:
         again=PASSWORD,
     )
     assert page.status == 401
+
+
+def test_two_services_on_one_machine_keep_their_sessions_apart(town: Town) -> None:
+    town.first()
+    browser = log_in(town, "first@example.org")
+    other = Browser(town, "http://127.0.0.1:9480")
+    # As a browser does: cookies know no port.
+    other.client.cookies = browser.client.cookies
+    assert other.open("/start").title == "Log in"
+    other.send(other.open("/login"), "/login", email="first@example.org", password=PASSWORD)
+    assert other.open("/start").title == "Start"
+    other.send(other.open("/start"), "/logout")
+    assert browser.open("/start").title == "Start"

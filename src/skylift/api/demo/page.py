@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from skylift.adapters.clock import SimulatedClock
 from skylift.api.demo.stage import Stage
-from skylift.api.office.cookies import VISIT, is_secure, session_name, set_cookie
+from skylift.api.office.cookies import begin_session
 from skylift.api.office.problems import status_of
 from skylift.api.site.visit import Visit, Work, see
 from skylift.base.errors import Refused
@@ -29,9 +29,7 @@ def demo_page(stage: Stage) -> Work:
         except Refused as refused:
             return _shown(visit, stage, refused)
         response = see("/start")
-        request = visit.request
-        set_cookie(response, session_name(is_secure(request)), done.token, request)
-        response.delete_cookie(VISIT, path="/")
+        begin_session(response, visit.request, done.token)
         return response
 
     return work

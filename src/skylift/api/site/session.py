@@ -8,8 +8,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from skylift.api.office.cookies import VISIT, drop_session, session_name, set_cookie
-from skylift.api.office.cookies import is_secure as by_tls
+from skylift.api.office.cookies import begin_session, drop_session
 from skylift.api.office.tokens import TOTP
 from skylift.api.site.inside import Answer
 from skylift.api.site.values import time_of
@@ -35,9 +34,7 @@ def _field_of(answer: Answer) -> str:
 def _begun(visit: Visit, answer: Answer, path: str) -> Response:
     """A session begins: its token goes into a cookie, and nowhere else."""
     response = see(path)
-    request = visit.request
-    set_cookie(response, session_name(by_tls(request)), answer.document["token"], request)
-    response.delete_cookie(VISIT, path="/")
+    begin_session(response, visit.request, answer.document["token"])
     return response
 
 

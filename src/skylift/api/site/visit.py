@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from skylift.api.office.cookies import VISIT, drop_session, session_secret, set_cookie
+from skylift.api.office.cookies import drop_session, session_secret, set_visit, visit_of
 from skylift.api.office.desk import Desk
 from skylift.api.office.door import MOST_BODY_BYTES
 from skylift.api.office.problems import NotKnown, TooLarge, status_of
@@ -99,7 +99,7 @@ class Visit:
             **context,
         )
         if not self.secret and not self.visit:
-            set_cookie(response, VISIT, visit, self.request)
+            set_visit(response, self.request, visit)
         return response
 
     def refuse(self, error: SkyliftError, status: int | None = None) -> Response:
@@ -143,7 +143,7 @@ def handler(site: Site, work: Work, open_to_all: bool = False) -> Callable[[Requ
     """A page as an endpoint: sees who asks, holds forms to their token, and says every refusal as a page."""
 
     async def handle(request: Request) -> Response:
-        visit = Visit(site, request, visit=request.cookies.get(VISIT, "")[:200])
+        visit = Visit(site, request, visit=visit_of(request))
         try:
             site.desk.count(request.client.host if request.client else "")
             await _recognise(visit)
