@@ -30,7 +30,7 @@ def skylift(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 
 def told_of(service: Any, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    until = time.monotonic() + 150.0
+    until = time.monotonic() + 300.0
     while time.monotonic() < until:
         shown = service.get("/api/v1/demo").json()
         if holds(shown):
@@ -99,7 +99,7 @@ def _things(names: dict[str, str]) -> list[tuple[str, str]]:
 
 def _the_sky_serves(service: Any, wanted: set[str]) -> None:
     """At some slot all of them have a link; the two whose cells stay off never have one."""
-    until, seen = time.monotonic() + 60.0, set()
+    until, seen = time.monotonic() + 120.0, set()
     while time.monotonic() < until and seen != wanted:
         response = service.get("/api/v1/links")
         if response.status_code == 200:
