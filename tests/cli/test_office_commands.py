@@ -172,3 +172,35 @@ def test_the_milestones(server: str) -> None:
     assert call in shown
     assert run("milestones", "--requests", "0", "--json")["items"] == []
     assert call not in run("milestones", "--requests", "0")
+
+
+def test_stock_lists_and_scans_from_the_command_line(server: str, tmp_path: Path) -> None:
+    person = ("--email", "a@example.org", "--password", "correct horse battery")
+    run("setup", f"{server}/setup?code=code", *person)
+    me = run("person", "list", "--json")["items"][0]["id"]
+    run("person", "grant", me, "role=logistics")
+    owner = run("account", "create", "holder=company", "country=UA", "--json")["id"]
+    file = tmp_path / "shipments.csv"
+    head = "reference,origin,destination,recipient,serial,product\n"
+    file.write_text(f"{head}TRK-001,WAW-1,KYV-1,{owner},SN-0001,STD-V2\n")
+    run("shipment", "import", str(file), "--apply")
+    id = run("shipment", "list", "--json")["items"][0]["id"]
+    codes = tmp_path / "codes.txt"
+    codes.write_text("SN-0001\nSN-0002\n")
+    scanned = run("shipment", "check-scans", id, f"codes=@{codes}", "product=STD-V2", "--json")
+    assert [one["listed"] for one in scanned["pieces"]] == [True, False]
+    assert "on the list" in run("shipment", "check-scans", id, f"codes=@{codes}", "product=STD-V2")
+    run("shipment", "plan-leg", id, "from_place=WAW-1", "to_place=KYV-1", "carrier=UPS-1")
+    run("shipment", "pack", id)
+    [row] = run("stock", "--serials", "--json")["items"]
+    assert (row["place"], row["sound"], row["serials"]) == (id, 1, ["SN-0001"])
+    assert "STD-V2" in run("stock")
+    assert run("stock", "--at", "2022-02-25T00:00:00Z", "--depot", "KYV-1", "--json")["items"] == []
+    region = run("region", "create", "country=UA", "title=Ukraine", f"cells={CELLS}", "--json")["id"]
+    listed = tmp_path / "list.csv"
+    listed.write_text("serial,owner_kind,shown,reference\nSN-0001,company,yes,7/26\n")
+    words = ("allow-list", "import", str(listed), "rules=ua-2026", f"region={region}", "document=list 1/26")
+    assert run(*words, "--json")["unmatched"] == [2]
+    assert "taken: alw_" in run(*words, "--apply")
+    list_id = run("allow-list", "list", "--json")["items"][0]["id"]
+    assert run("allow-list", "look", list_id, "--json")["cut_off"] == []

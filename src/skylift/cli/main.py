@@ -43,6 +43,7 @@ COMMAND_MODULES: tuple[str, ...] = (
     "audit",
     "office",
     "milestones",
+    "office_stock",
     "appstats",
 )
 

@@ -34,10 +34,13 @@ KINDS = (
 )
 
 # Those that tables are taken of.
-IMPORTED = frozenset({"terminal", "request", "account", "plan", "shipment"})
+IMPORTED = frozenset({"terminal", "request", "account", "plan", "shipment", "allow-list"})
 
 # What can be read of one of them beside itself.
 READS = {"terminal": ("usage",), "account": ("usage",), "webhook": ("deliveries",)}
+
+# What is looked at before it is done.
+LOOKS = frozenset({("allow-list", "look"), ("shipment", "check-scans")})
 
 # `skylift plan` plans gateways and terminals.
 NAMES = {"plan": "service-plan"}
@@ -158,14 +161,7 @@ def _command(kind: str) -> Callable[..., None]:
         if what == "list" and as_csv:
             _print_csv(client, kind, given)
             return
-        if what == "list":
-            _show_list(client, kind, given, as_json)
-            return
-        if what == "show":
-            _show(client.ask("GET", f"{kind}s/{_needed(kind, id)}"), as_json)
-            return
-        if what in READS.get(kind, ()):
-            _show_read(client, f"{kind}s/{_needed(kind, id)}/{what}", given, as_json)
+        if _shown(client, kind, what, (id, given), as_json):
             return
         verb = _verb(kind, what)
         body = {name: _value(verb, name, text) for name, text in given.items()}
@@ -178,6 +174,24 @@ def _command(kind: str) -> Callable[..., None]:
         _show(client.ask("POST", path, body, headers), as_json)
 
     return run
+
+
+def _shown(client: Client, kind: str, what: str, told: tuple[str, dict[str, str]], as_json: bool) -> bool:
+    """Shows what is asked for, where that is no verb and changes nothing; whether it was so."""
+    id, given = told
+    if what == "list":
+        _show_list(client, kind, given, as_json)
+    elif what == "show":
+        _show(client.ask("GET", f"{kind}s/{_needed(kind, id)}"), as_json)
+    elif (kind, what) in LOOKS:
+        from skylift.cli.office_import import look
+
+        look(client, what, _needed(kind, id), given, as_json)
+    elif what in READS.get(kind, ()):
+        _show_read(client, f"{kind}s/{_needed(kind, id)}/{what}", given, as_json)
+    else:
+        return False
+    return True
 
 
 def client_of(server: str, token: str) -> Client:

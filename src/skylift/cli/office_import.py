@@ -36,12 +36,21 @@ class Wanted:
 
 def import_table(client: Client, kind: str, wanted: Wanted, as_json: bool) -> None:
     """Look, show, and write it where that is asked for. Raises Refused where a row is bad."""
-    file = _file(kind, wanted.words)
+    words = [word for word in wanted.words if kind != "allow-list" or "=" not in word]
+    file = _file(kind, words)
     data = _read(file)
     media_type = _XLSX if data.startswith(b"PK") else _CSV
     query = {name: getattr(wanted, name) for name in ("sheet", "encoding") if getattr(wanted, name)}
+    query |= dict(word.split("=", 1) for word in wanted.words if word not in words)
     path = f"{kind}s/imports"
     plan = client.upload(f"{path}?{urlencode(query)}", data, media_type)
+    if kind == "allow-list":
+        _show_list_look(plan, as_json and not wanted.apply)
+        if wanted.apply:
+            query["apply"] = wanted.plan or plan["hash"]
+            taken = client.upload(f"{path}?{urlencode(query)}", data, media_type)
+            typer.echo(json.dumps(taken) if as_json else f"taken: {taken['id']}, in its grace")
+        return
     if not wanted.apply or plan["bad"]:
         _show(plan, as_json)
         if plan["bad"]:
@@ -83,6 +92,60 @@ def _read(file: Path) -> bytes:
         raise Refused(
             "command.file", str(file), f"it cannot be read ({error.strerror})", "check the path"
         ) from None
+
+
+def _show_list_look(look: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(look))
+        return
+    told = [(str(one["row"]), one["column"], one["reason"]) for one in look["bad"]]
+    told += [
+        (str(one["row"]), "", f"{one['reason']}: {', '.join(one['terminals'])}") for one in look["clashes"]
+    ]
+    for one in look["breaches"]:
+        why = f"{one['found']} of {one['owner_kind']}, allowed {one['allowed']}"
+        told.append((", ".join(map(str, one["rows"][:5])), "", why))
+    _table("to be looked into", ("row", "column", "why"), told[:MOST_SHOWN], len(told))
+    cut = [(id, "watched" if id in look["flagged"] else "") for id in look["cut_off"]]
+    _table("would be cut off", ("terminal", ""), cut[:MOST_SHOWN], len(cut))
+    sys.stderr.write(
+        f"{look['rows']} rows: {look['stays']} terminals stay, {len(cut)} would be cut off, "
+        f"{len(look['flagged'])} of them watched; {len(look['unmatched'])} rows name none of ours\n"
+    )
+
+
+def look(client: Client, what: str, id: str, given: dict[str, str], as_json: bool) -> None:
+    """What a list would do by now, or what scanned codes are."""
+    if what == "look":
+        _show_list_look(client.ask("GET", f"allow-lists/{id}/look"), as_json)
+    else:
+        _check_scans(client, id, given, as_json)
+
+
+def _check_scans(client: Client, id: str, given: dict[str, str], as_json: bool) -> None:
+    """What scanned codes are; codes=@FILE reads them from a file, codes=- from standard input."""
+    codes = given.get("codes", "")
+    if codes == "-":
+        codes = sys.stdin.read()
+    elif codes.startswith("@"):
+        codes = _read(Path(codes[1:])).decode("utf-8", "replace")
+    body = {"codes": codes, "product": given.get("product", "")}
+    found = client.ask("POST", f"shipments/{id}/check-scans", body)
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    pieces = [
+        (
+            one["serial"],
+            one["product"],
+            "yes" if one["listed"] else "no",
+            f"{one['place_kind']} {one['place']}",
+        )
+        for one in found["pieces"]
+    ]
+    _table("scanned", ("serial", "product", "on the list", "where"), pieces[:MOST_SHOWN], len(pieces))
+    bad = [(str(one["row"]), one["column"], one["reason"]) for one in found["bad"]]
+    _table("bad", ("line", "column", "why"), bad[:MOST_SHOWN], len(bad))
 
 
 def _show_waiting(kind: str, file: Path, waiting: dict[str, Any], as_json: bool) -> None:
@@ -142,5 +205,5 @@ def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     if count > MOST_SHOWN:
-        table.add_row("...", "", f"and {count - MOST_SHOWN} more: --json gives all")
+        table.add_row("...", f"{count - MOST_SHOWN} more: --json gives all")
     Console().print(table)
