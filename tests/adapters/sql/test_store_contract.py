@@ -430,3 +430,23 @@ def test_sqlite_looks_up_the_keys_of_a_batch_by_its_index(tmp_path: Path) -> Non
             for step in (row[3] for row in rows):
                 assert re.search(r"\((?:kind=\? AND (?:name=\? AND value|id|name)|key)=\?", step), step
     store.close()
+
+
+def test_what_a_search_is_given_is_taken_as_it_is(store_url: str) -> None:
+    """No sign in it means anything: not those of a pattern, nor those of a statement."""
+    store = open_store(store_url, ROOMS)
+    texts = ("a%b", "a_b", "axb", "a/b", "a'b", 'a"b', "a\\b", "a:b", "100%", "%(x)s", "é", "школа")
+    with store.transaction() as transaction:
+        for number, text in enumerate(texts):
+            begin(KITS, transaction, f"kit_{number:02d}", [made(f"kit_{number:02d}", words=(text,))])
+    with store.reading() as reader:
+        for number, text in enumerate(texts):
+            for word in (text, text.upper()):
+                found = [stored.id for stored in reader.list(KITS, Wanted(words=(word,)))]
+                assert found == [f"kit_{number:02d}"], text
+        for word in ("%", "_", "/", "'", "\\", ":"):
+            held = [f"kit_{n:02d}" for n, text in enumerate(texts) if word in text or word == "_"]
+            assert [stored.id for stored in reader.list(KITS, Wanted(words=(word,)))] == held, word
+        for many in ("b", "a b"):
+            assert reader.list(KITS, Wanted(words=tuple(many.split()), limit=3))
+    store.close()
