@@ -29,7 +29,7 @@ SHOWN = 6
 LOOKED_AT = 200
 SOON_US = 14 * DAY_US
 # So many of the newest calls are measured for the tiles: a page is no report.
-MEASURED = 5000
+MEASURED = 2000
 TRIAGED = 500
 
 
@@ -54,7 +54,7 @@ class Pile:
 
 async def start(visit: Visit) -> Response:
     measured = await visit.desk.milestones.now()
-    calls = [] if measured is None else await _measured(visit, list(measured.all())[-MEASURED:])
+    calls = [] if measured is None else await _measured(visit, measured.latest(MEASURED))
     now = visit.now_us
     return await render(
         visit,
@@ -63,7 +63,8 @@ async def start(visit: Visit) -> Response:
         piles=await visit.desk.read(lambda reader: piles(visit, reader)),
         tiles=tiles(calls, now) if visit.allows("request.read") else None,
         reading=measured is None,
-        calls=len(calls),
+        cut=len(calls) >= MEASURED,
+        measured=MEASURED,
         latest=[
             {"link": Link(title, path_of("request", found.request)), "steps": steps_of(found, now)}
             for found, title in await _titles(visit, list(reversed(calls))[:5])

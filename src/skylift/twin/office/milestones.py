@@ -120,6 +120,10 @@ class Measured:
         """In the order in which the calls came in."""
         return (self._with_firsts(call) for call in list(self._calls.values()))
 
+    def latest(self, count: int) -> list[Milestones]:
+        """Of the calls that came in last, in the order in which they did."""
+        return [self._with_firsts(call) for call in list(self._calls.values())[-count:]]
+
     def _with_firsts(self, call: Milestones) -> Milestones:
         first = self._first
         return replace(
