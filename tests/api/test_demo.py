@@ -19,6 +19,7 @@ import schemathesis
 from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.routing import Route
 
 from skylift.adapters.clock import SimulatedClock
 from skylift.adapters.demo import demo_file_in, packaged_story
@@ -425,6 +426,16 @@ def test_everything_that_leaves_says_demo_and_openapi_says_so(tmp_path: Path) ->
             _says_demo(await house.client.get("/api/v1/none"))
             _says_demo(await house.client.get("/api/v1/regions"))
             _says_demo(await house.client.get("/", headers={"Host": "example.org"}))
+
+            async def broken(request: object) -> None:
+                raise RuntimeError("CANARY")
+
+            house.app.router.routes.insert(0, Route("/broken", broken))
+            transport = httpx.ASGITransport(house.app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+                response = await client.get("/broken")
+            assert response.status_code == 500
+            _says_demo(response)
 
     play(work)
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from pydantic import BaseModel
+from starlette.types import ASGIApp
 
 from skylift import __version__
 from skylift.adapters.demo import packaged_story
@@ -107,14 +108,18 @@ def create_app(state: LiveState, desk: Desk | None = None, open_sky: bool = True
         _add_office(app, desk, state, open_sky)
     app.add_middleware(Guard, loopback_only=open_sky)
     if app.state.demo:
-        # Outermost: nothing leaves without it.
-        app.add_middleware(Mark)
+        # Around everything, what answers for a broken handler included: nothing leaves without it.
+        app.build_middleware_stack = _marked(app.build_middleware_stack)  # type: ignore[method-assign]
     _add_health(app, state, desk)
     _add_links(app, state)
     _add_documents(app, state)
     _add_terminals(app, state)
     _add_pages(app, None if open_sky else desk, desk is not None)
     return app
+
+
+def _marked(build: Callable[[], ASGIApp]) -> Callable[[], ASGIApp]:
+    return lambda: Mark(build())
 
 
 def office_doors(desk: Desk) -> list[Door]:

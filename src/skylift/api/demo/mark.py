@@ -1,4 +1,4 @@
-"""DEMO on every page and answer, whoever made it: the outermost layer of the application.
+"""DEMO on every page and answer, whoever made it: the layer around the application.
 
 Every answer has the header `Skylift-Demo: 1`. A JSON object also says "demo": true, in streams as well; pages
 and feeds say DEMO in their titles, pages at their heads too, and files in their names. OpenAPI says all of
@@ -84,7 +84,7 @@ _WHOLE = {
 
 
 class Mark:
-    """ASGI middleware."""
+    """ASGI, around an application and all of its middleware."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
