@@ -19,7 +19,7 @@ from skylift.service.terminal import bulk
 from skylift.service.terminal.bulk import ROOM, BulkChange, What
 from skylift.service.terminal.state import TerminalState
 from skylift.twin.office import bulk_changes
-from skylift.twin.office.bulk_changes import MOST_ALONE
+from skylift.twin.office.allow_lists import MOST_ALONE
 from skylift.twin.office.office import Forbidden
 from skylift.twin.office.table import TABLE
 from skylift.twin.office.verbs import Actor

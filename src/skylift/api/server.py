@@ -11,7 +11,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -35,6 +35,7 @@ from skylift.api.office.keeping import ListKeeper
 from skylift.api.office.logins import make_setup_code
 from skylift.api.state import LiveState
 from skylift.base.errors import Refused, SkyliftError, Unavailable
+from skylift.twin.office.alone import USUAL, Limits
 
 # Open requests get this long after SIGINT or SIGTERM; streams are ended at once.
 GRACE_S = 1
@@ -82,6 +83,7 @@ class Service:
     public    what everybody is told of it; None: that it is where it listens
     on_setup  told the code of the first operator, where there is nobody yet
     on_stage  told of a demo's stage before its story begins
+    limits    how much one person may change alone
     """
 
     store: SqlStore
@@ -92,6 +94,7 @@ class Service:
     sender: Sender = field(default_factory=Sender)
     public: Public | None = None
     on_stage: Callable[[Stage], None] = lambda stage: None
+    limits: Limits = USUAL
 
 
 def listen(wanted: Address, anywhere: bool = False) -> socket.socket:
@@ -201,6 +204,7 @@ def _desk(listening: socket.socket, settings: SkySettings, state: LiveState, ser
     desk = Desk(service.store, settings.clock, _leaper(state, service.leap))
     if not desk.store.is_demo:
         desk.sender = service.sender
+    desk.office = replace(desk.office, limits=service.limits)
     desk.public = service.public or Public(_url(listening, "https" if service.tls else "http"))
     return desk
 

@@ -85,6 +85,21 @@ def run(
     public_author: Annotated[
         str, typer.Option(envvar="SKYLIFT_PUBLIC__AUTHOR", help="Who speaks in its feeds.")
     ] = "skylift",
+    alone_most: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=2000,
+            envvar="SKYLIFT_ALONE__MOST",
+            help="So many terminals one person may switch without another.",
+        ),
+    ] = 50,
+    alone_hours: Annotated[
+        float,
+        typer.Option(
+            min=1.0, max=168.0, envvar="SKYLIFT_ALONE__HOURS", help="In so many hours, however split up."
+        ),
+    ] = 24.0,
     clock: Annotated[
         ClockKind | None, typer.Option(help="Whose time to run on.", show_default="wall")
     ] = None,
@@ -117,7 +132,8 @@ def run(
     from skylift.api.server import Address, Service, listen
     from skylift.api.server import serve as serve_until_stopped
     from skylift.base.instants import parse_instant
-    from skylift.base.units import US_PER_DAY
+    from skylift.base.units import US_PER_DAY, US_PER_S
+    from skylift.twin.office.alone import Limits
 
     simulated = None if clock is None else clock is ClockKind.SIMULATED
     running = make_clock(simulated, None if at is None else parse_instant(at, "--at"), speed)
@@ -134,7 +150,9 @@ def run(
         start_of_day_us = running.now() // US_PER_DAY * US_PER_DAY
         settings = SkySettings(running, start_of_day_us, scenario, catalogue, gateways, serve)
         public = Public(_public(public_url) or url, public_author)
-        service = Service(store, leap, partial(_say_setup, url), tls, loopback, sender, public)
+        limits = Limits(alone_most, round(alone_hours * 3600) * US_PER_S)
+        setup = partial(_say_setup, url)
+        service = Service(store, leap, setup, tls, loopback, sender, public, limits=limits)
         failed = serve_until_stopped(listening, settings, partial(say_ready, url), service)
     end(failed)
 
@@ -183,7 +201,9 @@ def _open_store(folder: Path, store_url: str | None) -> tuple[SqlStore, bool]:
 
     if store_url is None:
         refuse_demo_beside(folder)
-    store = open_store(store_url or sqlite_url(folder), ROOMS)
+    # A server's list of erasures is kept here, where no restored dump can take it back.
+    erasures = folder / "postgresql.erased" if store_url else None
+    store = open_store(store_url or sqlite_url(folder), ROOMS, erasures=erasures)
     with store.reading() as reader:
         return store, bool(reader.list(ROOM, Wanted(limit=1)))
 

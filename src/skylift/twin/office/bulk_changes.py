@@ -1,4 +1,4 @@
-"""Many terminals at once: block, pause, activate, unblock. More than MOST_ALONE take two people.
+"""Many terminals at once: block, pause, activate, unblock. More than one may do alone take two (alone.py).
 
 Whoever asks must be allowed to do it to each of them. All are changed or none; with `skip`, those that are
 not in a state for it are left as they are.
@@ -12,7 +12,7 @@ from functools import partial
 
 from skylift.base.errors import Refused
 from skylift.base.events import Event, Who
-from skylift.ports.store import Ids, Reader
+from skylift.ports.store import Ids
 from skylift.service.account.roles import Subject, may
 from skylift.service.terminal import decide, trouble
 from skylift.service.terminal.bulk import ROOM, BulkChange, What, checked, made
@@ -20,7 +20,6 @@ from skylift.service.terminal.events import BlockReason, PauseReason
 from skylift.service.terminal.state import ROOM as TERMINALS
 from skylift.service.terminal.state import Terminal
 from skylift.twin.handle import load, unknown
-from skylift.twin.office.allow_lists import MOST_ALONE
 from skylift.twin.office.verbs import SWITCHED, Aside, Moment, Verb
 
 # So many of those that stand in the way are named.
@@ -44,10 +43,6 @@ class Create:
     pause_why: PauseReason = PauseReason.MAINTENANCE
     region: str = ""
     skip: bool = False
-
-
-def _people(change: BulkChange, given: Create, reader: Reader) -> int:
-    return 2 if len(set(given.terminals)) > MOST_ALONE else 1
 
 
 def _step(terminal: Terminal, who: Who, ids: Ids, given: Create) -> Sequence[Event]:
@@ -134,7 +129,6 @@ VERBS = (
         "Do one thing to many terminals.",
         creates=True,
         subject_of=lambda given, actor: Subject(region=given.region),
-        people_for=_people,
         counts=SWITCHED,
         also=_to_each,
     ),
