@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from skylift.adapters.outage_files import Recording
     from skylift.study.outages import Detection
 
+# Each has `register(outages)`.
+QUESTIONS = ("outages_need",)
 # A table longer than this is no longer read; --json has everything.
 _SHOWN = 40
 
@@ -20,6 +23,8 @@ _SHOWN = 40
 def register(app: typer.Typer) -> None:
     outages = typer.Typer(help="How much of the internet is left, where, and since when.")
     outages.command("detect")(detect)
+    for module in QUESTIONS:
+        import_module(f"skylift.cli.{module}").register(outages)
     app.add_typer(outages, name="outages", no_args_is_help=True)
 
 

@@ -1,0 +1,189 @@
+"""skylift outages need: who is cut off, and how many terminals that takes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from skylift.cli.outputs import check_output
+
+if TYPE_CHECKING:
+    from skylift.study.need import NeedReport
+
+_SHOWN = 20
+
+
+def register(outages: typer.Typer) -> None:
+    outages.command("need")(need)
+
+
+def need(
+    events: Path = typer.Argument(help="What `skylift outages detect --json` wrote."),
+    at: str = typer.Option(help="The instant asked for, ISO 8601."),
+    country: list[str] = typer.Option([], help="Whose people are counted, ISO 3166; may be given again."),
+    areas: Path | None = typer.Option(None, help="Where entities are: GeoJSON."),
+    area_properties: str = typer.Option(
+        "name", help="Properties that name its features, as entities are named."
+    ),
+    share: list[str] = typer.Option(
+        [], "--share", help="ENTITY=FRACTION: of the users where it is, who depend on it. 1 by default."
+    ),
+    people: Path | None = typer.Option(
+        None, help="People instead of the packaged list: CSV of people and cell."
+    ),
+    sites: Path | None = typer.Option(None, help="Sites that matter: CSV or JSON, as for `plan terminals`."),
+    online: float = typer.Option(0.8, help="Fraction of people who use the internet on an ordinary day."),
+    below: float = typer.Option(0.5, help="A site is cut off below this fraction of ordinary ..."),
+    longer_h: float = typer.Option(2.0, help="... for more than so many hours."),
+    terminal_mbps: float = typer.Option(60.0, help="Counted on from one terminal."),
+    out: Path | None = typer.Option(
+        None, "-o", "--out", help="Write the whole answer, .json, for you alone."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Print it on stdout."),
+) -> None:
+    """Who is cut off, which sites that matter are, and how many terminals that takes.
+
+    From a percentage to people: an area's level, the people in its cells, the sites there. Every figure rests
+    on assumptions, and they are printed with it. What comes out is never public: keep it as the sites
+    themselves. `skylift plan terminals --sites` then says what the sky can serve there.
+    """
+    from skylift.adapters.need_files import (
+        Areas,
+        area_of_entity,
+        need_sites,
+        people_of,
+        read_cuts,
+        read_people,
+    )
+    from skylift.adapters.terminals_report import write_privately
+    from skylift.base.instants import parse_instant
+    from skylift.study.need import NeedRules
+    from skylift.study.need import need as reckon
+
+    check_output(out)
+    rules = NeedRules(online, below, longer_h, terminal_mbps * 1e6)
+    at_us = parse_instant(at, "--at")
+    named = None
+    if areas is not None:
+        named = Areas.read(areas, [one.strip() for one in area_properties.split(",")])
+    cuts, nowhere = read_cuts(events, at_us, area_of_entity(named), _shares(share))
+    counted = read_people(people) if people is not None else people_of(_countries(country, cuts))
+    report = reckon(cuts, counted, need_sites(sites), rules, at_us)
+    document = _document(report, nowhere)
+    text = json.dumps(document, ensure_ascii=False)
+    if out is not None:
+        write_privately(out, text + "\n")
+    if as_json:
+        typer.echo(text)
+    else:
+        _say(report, nowhere)
+
+
+def _countries(given: list[str], cuts: Any) -> list[str]:
+    """Those named; else those that entities name themselves."""
+    from skylift.base.errors import Refused
+
+    found = [one.upper() for one in given] or [
+        cut.entity.removeprefix("country/") for cut in cuts if len(cut.entity.removeprefix("country/")) == 2
+    ]
+    if not found and cuts:
+        raise Refused(
+            "need.country",
+            "the people",
+            "no country is named whose people are counted",
+            "name it with --country, or give a list of your own with --people",
+        )
+    return found
+
+
+def _shares(given: list[str]) -> dict[str, float]:
+    from skylift.base.errors import Refused
+
+    found = {}
+    for one in given:
+        entity, equals, text = one.rpartition("=")
+        try:
+            found[entity] = float(text)
+        except ValueError:
+            equals = ""
+        if not equals or not 0.0 < found[entity] <= 1.0:
+            raise Refused(
+                "need.share",
+                f"--share {one[:60]!r}",
+                "it is an entity and a fraction above 0 and at most 1",
+                "write it like --share as/AS64500=0.3",
+            )
+    return found
+
+
+def _document(report: NeedReport, nowhere: list[str]) -> dict[str, Any]:
+    from skylift.base.instants import format_instant
+
+    middle, least, most = report.cut_off
+    return {
+        "at": format_instant(report.at_us),
+        "people_cut_off": {"about": round(middle), "least": round(least), "most": round(most)},
+        "terminals": report.terminals,
+        "cells": [
+            {
+                "cell": one.cell,
+                "people": one.people,
+                "cut_off": {"about": round(one.cut_off), "least": round(one.least), "most": round(one.most)},
+                "hours": round(one.hours, 2),
+                "entities": list(one.entities),
+            }
+            for one in report.cells
+        ],
+        "sites": [
+            {
+                "id": one.site.id,
+                "kind": one.site.kind,
+                "cell": one.site.cell,
+                "people": one.site.people,
+                "level": round(one.level, 4),
+                "hours": round(one.hours, 2),
+                "wanted_bps": one.site.wanted_bps,
+                "terminals": one.terminals,
+            }
+            for one in report.sites
+        ],
+        "without_area": sorted(set(nowhere)),
+        "assumptions": list(report.assumptions()),
+    }
+
+
+def _say(report: NeedReport, nowhere: list[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    middle, least, most = report.cut_off
+    console.print(
+        f"about {middle:,.0f} people cut off ({least:,.0f} to {most:,.0f}) in {len(report.cells):,} cells"
+    )
+    table = Table(box=None, pad_edge=False)
+    for title, justify in (
+        ("site", "left"), ("kind", "left"), ("people", "right"), ("left", "right"), ("hours", "right"),
+        ("terminals", "right"),
+    ):  # fmt: skip
+        table.add_column(title, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for one in report.sites[:_SHOWN]:
+        table.add_row(
+            one.site.id,
+            one.site.kind,
+            f"{one.site.people:,}",
+            f"{one.level:.0%}",
+            f"{one.hours:.1f}",
+            str(one.terminals),
+        )
+    if report.sites:
+        console.print(table)
+        console.print(f"{report.terminals:,} terminals for {len(report.sites):,} sites that are cut off")
+    if len(report.sites) > _SHOWN:
+        console.print(f"and {len(report.sites) - _SHOWN:,} more; --json has them all")
+    if nowhere:
+        console.print(f"{len(set(nowhere)):,} entities have no area here; give it with --areas")
+    console.print("assumed: " + "; ".join(report.assumptions()))

@@ -1,0 +1,227 @@
+"""Who is cut off, how sure that is, which sites are among them, and how many terminals that takes.
+
+report = need(cuts, people, sites, NeedRules(), at_us)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from skylift.base.errors import Refused
+from skylift.base.units import US_PER_S
+
+US_PER_HOUR = 3600 * US_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class NeedRules:
+    """What is assumed; every figure that rests on it prints it.
+
+    online_fraction     of people who use the internet where nothing is down (ITU: Ukraine 2021, 79 %)
+    below_fraction      a site counts as cut off where less than this of ordinary is left ...
+    longer_than_h       ... for longer than this
+    terminal_bps        counted on from one terminal, as `plan terminals` does
+    """
+
+    online_fraction: float = 0.8
+    below_fraction: float = 0.5
+    longer_than_h: float = 2.0
+    terminal_bps: float = 60e6
+
+    def __post_init__(self) -> None:
+        for name, value, least, most in (
+            ("online_fraction", self.online_fraction, 0.0, 1.0),
+            ("below_fraction", self.below_fraction, 0.0, 1.0),
+            ("longer_than_h", self.longer_than_h, 0.0, 10_000.0),
+            ("terminal_bps", self.terminal_bps, 1e5, 1e11),
+        ):
+            if not least <= value <= most:
+                raise Refused("need.rules", name, f"it is from {least:g} to {most:g}", "correct it")
+
+    def said(self) -> tuple[str, ...]:
+        """The assumptions in words."""
+        return (
+            f"{self.online_fraction:.0%} of people use the internet on an ordinary day",
+            f"a site is cut off below {self.below_fraction:.0%} of ordinary, over {self.longer_than_h:g} h",
+            f"one terminal is counted on for {self.terminal_bps / 1e6:g} Mbit/s",
+            "people live where the place list has them: nobody has fled, nobody has come",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One outage, over the cells in which it is felt.
+
+    level, low, high  fraction of ordinary that is left now
+    began_us          since when
+    share             of these cells' users who depend on what is down: 1 for a country's or region's own
+                      level, a stated assumption for a network
+    """
+
+    entity: str
+    cells: frozenset[str]
+    level: float
+    low: float
+    high: float
+    began_us: int
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class NeedSite:
+    """A site that matters, by id and cell alone."""
+
+    id: str
+    cell: str
+    kind: str
+    people: int
+    wanted_bps: float
+    class_: int
+
+
+@dataclass(frozen=True, slots=True)
+class CellNeed:
+    """One cell: people in it, and how many of them are cut off, with an interval."""
+
+    cell: str
+    people: int
+    cut_off: float
+    least: float
+    most: float
+    hours: float
+    entities: tuple[str, ...]
+
+    @property
+    def severity(self) -> float:
+        return self.cut_off / self.people if self.people else 0.0
+
+    @property
+    def score(self) -> float:
+        """People x severity x duration: by this cells are ranked."""
+        return self.cut_off * self.severity * self.hours
+
+
+@dataclass(frozen=True, slots=True)
+class SiteNeed:
+    """One site that is cut off: how much is left where it is, since when, and the terminals that it takes."""
+
+    site: NeedSite
+    level: float
+    hours: float
+    terminals: int
+
+    @property
+    def score(self) -> float:
+        return max(self.site.people, 1) * (1.0 - self.level) * self.hours
+
+
+@dataclass(frozen=True, slots=True)
+class NeedReport:
+    """Cells and sites, the worst first; sites by class, and by score within one."""
+
+    at_us: int
+    cells: tuple[CellNeed, ...]
+    sites: tuple[SiteNeed, ...]
+    rules: NeedRules = field(default_factory=NeedRules)
+    shares: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def cut_off(self) -> tuple[float, float, float]:
+        """(people cut off, at least, at most)."""
+        return (
+            sum(one.cut_off for one in self.cells),
+            sum(one.least for one in self.cells),
+            sum(one.most for one in self.cells),
+        )
+
+    @property
+    def terminals(self) -> int:
+        return sum(one.terminals for one in self.sites)
+
+    def assumptions(self) -> tuple[str, ...]:
+        """All that the figures rest on, in words."""
+        shares = tuple(
+            f"{entity} carries {share:.0%} of the users where it is" for entity, share in self.shares
+        )
+        return (*self.rules.said(), *shares)
+
+
+def need(
+    cuts: Sequence[Cut],
+    people: Mapping[str, int],
+    sites: Sequence[NeedSite],
+    rules: NeedRules,
+    at_us: int,
+) -> NeedReport:
+    """What is needed at an instant.
+
+    people  by cell; cells that no outage touches are left out of the report
+    Cuts of networks add up in a cell, and never to more than everybody; where a whole-area level (share 1) is
+    known as well, the worse of the two counts: it already holds the networks.
+    """
+    _check(cuts, at_us)
+    by_cell: dict[str, list[Cut]] = {}
+    for cut in cuts:
+        for cell in cut.cells:
+            by_cell.setdefault(cell, []).append(cut)
+    cells = [_cell(cell, there, people.get(cell, 0), rules, at_us) for cell, there in by_cell.items()]
+    found = [_site(site, by_cell[site.cell], rules, at_us) for site in sites if site.cell in by_cell]
+    cut_off = [one for one in found if one.level < rules.below_fraction and one.hours > rules.longer_than_h]
+    return NeedReport(
+        at_us,
+        tuple(sorted((one for one in cells if one.people), key=lambda one: (-one.score, one.cell))),
+        tuple(sorted(cut_off, key=lambda one: (one.site.class_, -one.score, one.site.id))),
+        rules,
+        tuple(sorted({(cut.entity, cut.share) for cut in cuts if cut.share < 1.0})),
+    )
+
+
+def _cell(cell: str, cuts: Sequence[Cut], people: int, rules: NeedRules, at_us: int) -> CellNeed:
+    users = people * rules.online_fraction
+    lost = [_lost(cuts, bound) for bound in ("level", "high", "low")]
+    return CellNeed(
+        cell,
+        people,
+        users * lost[0],
+        users * lost[1],
+        users * lost[2],
+        _hours(cuts, at_us),
+        tuple(sorted({cut.entity for cut in cuts})),
+    )
+
+
+def _site(site: NeedSite, cuts: Sequence[Cut], rules: NeedRules, at_us: int) -> SiteNeed:
+    terminals = max(1, math.ceil(site.wanted_bps / rules.terminal_bps - 1e-9))
+    return SiteNeed(site, 1.0 - _lost(cuts, "level"), _hours(cuts, at_us), terminals)
+
+
+def _lost(cuts: Sequence[Cut], bound: str) -> float:
+    """Share of the users of a cell who are cut off, by the level or by one of its bounds."""
+    gone: list[tuple[float, float]] = [(cut.share, max(0.0, 1.0 - getattr(cut, bound))) for cut in cuts]
+    networks = min(1.0, sum(share * lost for share, lost in gone if share < 1.0))
+    return max([networks, *(lost for share, lost in gone if share >= 1.0)])
+
+
+def _hours(cuts: Sequence[Cut], at_us: int) -> float:
+    return (at_us - min(cut.began_us for cut in cuts)) / US_PER_HOUR
+
+
+def _check(cuts: Sequence[Cut], at_us: int) -> None:
+    for cut in cuts:
+        if not 0.0 < cut.share <= 1.0:
+            raise Refused(
+                "need.share", f"the share of {cut.entity}", "it is above 0 and at most 1", "correct it"
+            )
+        if not 0.0 <= cut.low <= cut.level <= cut.high:
+            raise Refused(
+                "need.level", f"the level of {cut.entity}", "it lies between its bounds", "correct it"
+            )
+        if cut.began_us > at_us:
+            raise Refused(
+                "need.time",
+                f"the outage of {cut.entity}",
+                "it begins after the instant asked for",
+                "ask later",
+            )

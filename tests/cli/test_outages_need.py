@@ -1,0 +1,120 @@
+"""skylift outages need: from a detection to people, sites and terminals."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import h3
+from typer.testing import CliRunner
+
+from skylift.cli.main import app
+
+# A square of one degree, in round numbers: nobody's place.
+SQUARE = [[[30.0, 49.0], [31.0, 49.0], [31.0, 50.0], [30.0, 50.0], [30.0, 49.0]]]
+
+
+def run(*words: str) -> Any:
+    return CliRunner().invoke(app, ["outages", "need", *words], catch_exceptions=True)
+
+
+def events(folder: Path, *rows: dict[str, Any]) -> Path:
+    one = {
+        "closed_at": None,
+        "min_fraction": 0.2,
+        "low": 0.15,
+        "high": 0.25,
+        "opened_at": "2022-02-26T00:00:00Z",
+    }
+    path = folder / "events.json"
+    path.write_text(json.dumps({"events": [one | row for row in rows]}), encoding="utf-8")
+    return path
+
+
+def square(folder: Path) -> Path:
+    feature = {
+        "type": "Feature",
+        "properties": {"name_1": "North", "name_2": "Square"},
+        "geometry": {"type": "Polygon", "coordinates": SQUARE},
+    }
+    path = folder / "areas.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}), encoding="utf-8")
+    return path
+
+
+def test_a_countrys_level_over_the_packaged_people(tmp_path: Path) -> None:
+    done = run(str(events(tmp_path, {"entity": "country/LT"})), "--at", "2022-02-26T06:00:00Z", "--json")
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    about = document["people_cut_off"]["about"]
+    # 2.1 of Lithuania's 2.8 million are in the list (data/people/SOURCE.toml); 80 % online, 80 % gone.
+    assert 0.64 * 2_000_000 < about < 0.64 * 2_200_000
+    assert document["people_cut_off"]["least"] < about < document["people_cut_off"]["most"]
+    assert document["cells"][0]["hours"] == 6
+    assert any("80% of people" in one for one in document["assumptions"])
+
+
+def test_an_area_a_share_own_people_and_sites(tmp_path: Path) -> None:
+    inside = h3.latlng_to_cell(49.5, 30.5, 5)
+    people = tmp_path / "people.csv"
+    people.write_text(
+        f"cell,people\n{inside},1000\n{h3.latlng_to_cell(40.0, 10.0, 5)},500\n", encoding="utf-8"
+    )
+    sites = tmp_path / "sites.csv"
+    with sites.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "cell", "kind", "people"])
+        writer.writerow(["h1", inside, "hospital", 200])
+        writer.writerow(["far", h3.latlng_to_cell(40.0, 10.0, 5), "hospital", 200])
+    out = tmp_path / "need.json"
+    done = run(
+        str(events(tmp_path, {"entity": "North/Square"}, {"entity": "Elsewhere"})),
+        "--at", "2022-02-26T06:00:00Z", "--areas", str(square(tmp_path)), "--area-properties", "name_1,name_2",
+        "--people", str(people), "--sites", str(sites), "--online", "1", "-o", str(out), "--json",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert document["people_cut_off"] == {"about": 800, "least": 750, "most": 850}
+    assert [(one["id"], one["terminals"]) for one in document["sites"]] == [("h1", 2)]
+    assert document["without_area"] == ["Elsewhere"]
+    assert out.stat().st_mode & 0o077 == 0
+    half = run(
+        str(events(tmp_path, {"entity": "North/Square"})), "--at", "2022-02-26T06:00:00Z",
+        "--areas", str(square(tmp_path)), "--area-properties", "name_1,name_2", "--people", str(people),
+        "--online", "1", "--share", "North/Square=0.5", "--json",
+    )  # fmt: skip
+    assert json.loads(half.stdout)["people_cut_off"]["about"] == 400
+
+
+def test_what_is_over_or_has_not_begun_does_not_count(tmp_path: Path) -> None:
+    over = {"entity": "country/LT", "closed_at": "2022-02-26T05:00:00Z"}
+    later = {"entity": "country/LT", "opened_at": "2022-02-26T07:00:00Z"}
+    done = run(
+        str(events(tmp_path, over, later)), "--at", "2022-02-26T06:00:00Z", "--country", "LT", "--json"
+    )
+    assert json.loads(done.stdout)["people_cut_off"]["about"] == 0
+
+
+def test_bad_input_is_refused_by_name(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text("{}", encoding="utf-8")
+    good = str(events(tmp_path, {"entity": "country/LT"}))
+    at = ("--at", "2022-02-26T06:00:00Z")
+    people = tmp_path / "people.csv"
+    people.write_text("cell,people\nnonsense,5\n", encoding="utf-8")
+    for words, names in (
+        ((str(broken), *at), "outages detect"),
+        ((good, "--at", "yesterday"), "--at"),
+        ((good, *at, "--share", "country/LT=2"), "--share"),
+        ((good, *at, "--online", "2"), "online_fraction"),
+        ((good, *at, "--people", str(people)), "line 2"),
+        ((good, *at, "--people", str(tmp_path / "none.csv")), "none.csv"),
+        ((good, *at, "--areas", str(broken)), "broken.json"),
+        ((str(events(tmp_path, {"entity": "AS1"})), *at, "--areas", str(square(tmp_path)),
+          "--area-properties", "name_9"), "name_9"),
+    ):  # fmt: skip
+        done = run(*words)
+        assert done.exit_code != 0
+        assert names in str(done.exception)
