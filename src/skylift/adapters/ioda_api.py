@@ -1,4 +1,4 @@
-"""IODA's public API, version 2: signals as samples; polite, cached, and checked before anything is believed."""
+"""IODA's public API, version 2: signals as samples; polite, cached, and checked before they are believed."""
 
 from __future__ import annotations
 
