@@ -134,6 +134,23 @@ def test_erasing_a_terminal_or_an_account_leaves_no_days(store: SqlStore) -> Non
     assert used(store, "acc_1") == 220, "an allowance does not begin anew by it"
 
 
+def test_copies_of_before_a_migration_lose_them_too(tmp_path: Path) -> None:
+    file = tmp_path / "skylift.sqlite"
+    store = open_store(f"sqlite:///{file}", ROOMS)
+    add(store, "trm_1", "acc_1", report(1))
+    add(store, "trm_2", "acc_2", report(1))
+    copy = file.with_name("skylift.sqlite.before-0009")
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("VACUUM INTO ?", (str(copy),))
+    with store.transaction() as transaction:
+        transaction.erase_personal("acc_1")
+        transaction.erase_personal("trm_2")
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT * FROM usage_days").fetchall() == []
+        assert connection.execute("SELECT terminal FROM usage").fetchall() == [("trm_1",)]
+    store.close()
+
+
 def test_progress_is_kept_and_dropped(store: SqlStore) -> None:
     with store.transaction() as transaction:
         assert transaction.progress("a") is None

@@ -27,6 +27,10 @@ WRITE_ANEW = (
 )
 
 
+# What tells when a terminal was used, or those of an account.
+USAGE_OF = {"usage": "terminal = :id", "usage_days": "terminal = :id OR account = :id"}
+
+
 def has_traces(connection: Connection) -> bool:
     """Whether something was erased, and the files have not been gone over since."""
     return connection.execute(select(META.c.value).where(META.c.name == TRACES)).first() is not None
@@ -82,6 +86,11 @@ def _erased_from(copy: Path, subject_id: str) -> bool:
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("DELETE FROM personal WHERE subject_id = ?", (subject_id,))
+            # A copy of before these were counted does not have them.
+            there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+            for table, whose in USAGE_OF.items():
+                if table in there:
+                    connection.execute(f"DELETE FROM {table} WHERE {whose}", {"id": subject_id})
             for statement in WRITE_ANEW:
                 connection.execute(statement)
             connection.execute("COMMIT")
