@@ -22,6 +22,7 @@ from skylift.api.site.inside import Answer
 from skylift.api.site.kinds import KINDS, KindPage
 from skylift.api.site.known import known_for
 from skylift.api.site.placing import field_of
+from skylift.api.site.related import related_to
 from skylift.api.site.steps import GRAVE, NEXT, is_open
 from skylift.api.site.titles import render
 from skylift.api.site.values import path_of, time_of
@@ -201,6 +202,7 @@ async def shown(visit: Visit, kind: KindPage, id: str, tried: Tried | None = Non
         "may_see": _may(visit, kind, stored.thing, "read-personal"),
         "may_erase": _may(visit, kind, stored.thing, "erase"),
         "apart": (),
+        "related": related_to(visit, kind.kind, stored.thing),
         "grounds": [(ground.value, choice_label(ground)) for ground in Ground],
         "erased": "erased" in query,
     }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from skylift.api.site.values import NONE, Value, span, time_of
+from skylift.api.site.values import HOUR_US, NONE, Value, span, time_of
 from skylift.twin.office.milestones import BENCHMARK_US, Milestones
 
 STEPS = (
@@ -15,6 +15,11 @@ STEPS = (
     ("activated_at", "Service on"),
     ("first_on_at", "First terminal online"),
 )
+
+
+def length(gap_us: int) -> str:
+    """With a tenth of an hour: whether it was ten hours or a little more is what counts here."""
+    return f"{gap_us / HOUR_US:.1f} h" if HOUR_US <= gap_us < 100 * HOUR_US else span(gap_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ def _step(found: Milestones, attribute: str, name: str, now: int) -> Step:
     if at is None:
         return Step(name, NONE, "not yet", 0.0, False)
     gap_us = max(at - found.asked_at, 0)
-    words = f"after {span(gap_us)}" if at >= found.asked_at else "before the call"
+    words = f"after {length(gap_us)}" if at >= found.asked_at else "before the call"
     return Step(name, time_of(at, now), words, min(gap_us / BENCHMARK_US, 1.0), True)
 
 
@@ -64,4 +69,4 @@ def _tile(found: Sequence[Milestones], attribute: str, name: str, now: int) -> T
     middle = int(median(gaps))
     tone = "good" if middle <= BENCHMARK_US else "warn"
     rest = f"{waiting:,} still wait" if waiting else "none waits"
-    return Tile(name, span(middle), f"median of {len(gaps):,}; {rest}", tone)
+    return Tile(name, length(middle), f"median of {len(gaps):,}; {rest}", tone)

@@ -153,6 +153,8 @@ VERBS: Mapping[str, str] = {
     "account.plan": "Put on a plan",
     "account.lift-sanction": "Record as off the list",
     "account.sanction": "Record a sanction",
+    "person.create": "Add a person",
+    "account.create": "Open an account",
     "person.grant": "Give a role",
     "person.take": "Take a role",
     "person.lock": "Lock out",
