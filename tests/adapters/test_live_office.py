@@ -25,7 +25,7 @@ from skylift.base.link import WhyDown
 from skylift.sky.orbit.shells import Shell
 from skylift.sky.orbit.walker import generate
 from skylift.sky.routing.delay import DelayTerms
-from skylift.twin.permit import Permit, Serve
+from skylift.twin.permit import Permit, Serve, columns_of
 from skylift.twin.roster import Antennas, Roster
 from skylift.twin.tick import Twin
 from skylift.twin.world import Period, ServicePeriod, Terminal, Timeline, World
@@ -82,7 +82,16 @@ class Office:
         if said is None:
             return []
         number = len(self.asked)
-        return [Permits(at_us, anew, 7, number, tuple(said), ((), SANCTIONED, PROHIBITED) if anew else ())]
+        return [
+            Permits(
+                at_us,
+                anew,
+                7,
+                number,
+                columns_of(said),
+                ((), SANCTIONED, PROHIBITED) if anew else (),
+            )
+        ]
 
 
 def reports(world: World, office: Office, count: int, at: int = AT) -> list[SlotReport]:

@@ -204,7 +204,7 @@ def test_the_sky_serves_just_whom_permission_allows(
             allowed = permissions.may_serve(id, permit.cell, at).allowed
             assert (permit.barred == WhyDown.UP) is allowed
             # Told bit by bit or all at once: the same, but for the order of the reasons.
-            assert replace(permit, why=0) == replace(afresh.permits[id], why=0)
+            assert permit._replace(why=0) == afresh.permits[id]._replace(why=0)
             reasons = [told.feed.reasons[permit.why], afresh.feed.reasons[afresh.permits[id].why]]
             assert reasons[0] == reasons[1]
             assert bool(reasons[0]) is not allowed

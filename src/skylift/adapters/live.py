@@ -22,7 +22,7 @@ from skylift.base.link import LinkTable, WhyDown
 from skylift.base.units import DEG_PER_RAD, US_PER_S
 from skylift.sky.coverage.visible import PairFinder
 from skylift.twin.look import Sky
-from skylift.twin.permit import Reasons
+from skylift.twin.permit import Reasons, permits_of
 from skylift.twin.roster import Roster
 from skylift.twin.tick import Twin
 from skylift.twin.world import FOREVER_US, Asks, World, working_at
@@ -59,13 +59,15 @@ class OfficeAsking:
         """Ask the office for the slot at `at_us`. What it is late in saying, counts for a later one."""
         self._asked_us = at_us
         for said in self._ask(at_us, self.life < 0):
+            if not said.heard:
+                continue
             if said.anew:
                 self.roster.begin_anew()
             elif said.life != self.life:
                 # Meant for a sky before this one.
                 continue
             self.life, self.sequence = said.life, said.sequence
-            self.roster.take(said.permits, said.reasons, said.at_us)
+            self.roster.take(permits_of(said.columns), said.reasons, said.at_us)
 
     def at(self, at_us: int) -> tuple[World, Asks]:
         if self._asked_us is None or at_us > self._asked_us:

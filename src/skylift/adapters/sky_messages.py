@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from skylift.twin.permit import Permit, Reasons
+from skylift.twin.permit import Columns, Reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,17 @@ class Permits:
 
     life      which of the server's records of what the sky was told this belongs to
     sequence  of the journal, up to which all that was written counts
+    columns   of the permits: twin.permit.columns_of
+    heard     False: the office cannot say anything now, and nobody need wait for it
     """
 
     at_us: int
     anew: bool
     life: int
     sequence: int
-    permits: tuple[Permit, ...]
+    columns: Columns
     reasons: tuple[Reasons, ...]
+    heard: bool = True
 
 
 @dataclass(frozen=True, slots=True)

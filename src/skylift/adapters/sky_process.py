@@ -52,8 +52,9 @@ Message = Hello | SlotReport | MapReady | PermitsWanted | Failed
 
 # The office reads all it knows before it first answers: 100,000 terminals take some seconds.
 FIRST_PATIENCE_S = 60.0
-# Later it has what has changed. A slot must not wait for a store that is away.
-PATIENCE_S = 1.5
+# Later it has what has changed: with a region of 100,000 terminals a second or two. Rather is a slot late
+# than somebody served who must not be; an office whose store is away says so at once.
+PATIENCE_S = 10.0
 
 
 def sky_main(pipe: Connection, settings: SkySettings) -> None:

@@ -27,6 +27,7 @@ from skylift.service.terminal.state import ROOM, Terminal, apply
 from skylift.twin.handle import change
 from skylift.twin.office.known import Dish, Known
 from skylift.twin.office.obeying import Feed, Told
+from skylift.twin.permit import columns_of
 
 log = logging.getLogger("skylift.obeying")
 
@@ -72,11 +73,12 @@ class Obedience:
         async with self._in_turn:
             try:
                 permits = await self._permits(wanted)
-                await asyncio.to_thread(self._send, permits)
             except SkyliftError as error:
                 # The sky goes on with what it knows, and serves nobody of ours when that grows too old.
                 log.error("the sky is not told what it may do: %s: %s", error.thing, error.rule)
-                self._feed = None
+                permits = Permits(wanted.at_us, False, self._life, 0, columns_of(()), (), heard=False)
+            try:
+                await asyncio.to_thread(self._send, permits)
             except BaseException:
                 self._feed = None
                 raise
@@ -91,11 +93,17 @@ class Obedience:
             self._state.told(self._life, self._feed.reasons)
         feed = self._feed
         assert feed is not None
-        told, waiting, sequence = await self._desk.facts.ask(partial(_told, feed, wanted.at_us))
+        try:
+            told, waiting, sequence = await self._desk.facts.ask(partial(_told, feed, wanted.at_us))
+        except BaseException:
+            # What it was told and what not, nobody knows now: next time all of it.
+            self._feed = None
+            raise
         self._waiting[self._life, sequence] = waiting
         while len(self._waiting) > MOST_WAITING:
             del self._waiting[next(iter(self._waiting))]
-        return Permits(wanted.at_us, anew, self._life, sequence, told.permits, told.reasons)
+        columns = columns_of(told.permits)
+        return Permits(wanted.at_us, anew, self._life, sequence, columns, told.reasons)
 
     # --- after it has begun
 

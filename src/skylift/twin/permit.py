@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 
 class Serve(enum.StrEnum):
@@ -19,8 +20,7 @@ class Serve(enum.StrEnum):
     BOTH = "both"
 
 
-@dataclass(frozen=True, slots=True)
-class Permit:
+class Permit(NamedTuple):
     """What is decided about one terminal, where the sky takes it to be.
 
     cell      H3, in whose middle it stands; "" for nowhere: the sky forgets it
@@ -43,6 +43,19 @@ class Permit:
     barred: int
     why: int
     until_us: int
+
+
+Columns = tuple[list[Any], ...]
+
+
+def columns_of(permits: Sequence[Permit]) -> Columns:
+    """Field by field: a hundred thousand objects would take a pipe a second."""
+    return tuple([permit[field] for permit in permits] for field in range(len(Permit._fields)))
+
+
+def permits_of(columns: Columns) -> list[Permit]:
+    """As they were."""
+    return list(map(Permit, *columns))
 
 
 # Code, authority, what would change it: as in service.permission.reasons.Why.

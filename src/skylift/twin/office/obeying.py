@@ -6,12 +6,11 @@ ends, an hour of a cell); all others stand. So a slot costs what has changed, no
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from skylift.service.permission.decision import NEVER_US, Permissions
-from skylift.service.permission.reasons import Decision
+from skylift.service.permission.reasons import Decision, Why
 from skylift.twin.office.known import Known
 from skylift.twin.permit import Permit, Reasons
 
@@ -40,7 +39,7 @@ class Feed:
         self._of_account: dict[str, set[str]] = {}
         self._of_cell: dict[str, set[str]] = {}
         self._until: dict[str, int] = {}
-        self._numbers: dict[Reasons, int] = {}
+        self._numbers: dict[tuple[Why, ...], tuple[int, int]] = {}
 
     def tell(self, known: Known, permissions: Permissions, at: int) -> Told:
         """Everything at first; later, what is otherwise at an instant than it was told."""
@@ -75,16 +74,22 @@ class Feed:
 
     def _permit(self, id: str, known: Known, permissions: Permissions, at: int) -> Permit:
         dish, account = known.dishes[id], known.terminals[id].account
-        scenario = next((name for name in dish.names if name in self._sites), "")
+        scenario = ""
+        for name in dish.names:
+            if name in self._sites:
+                scenario = name
+                break
         cell = self._sites.get(scenario, dish.cell)
         if cell not in self._until:
             self._until[cell] = permissions.holds_until(cell, at) if cell else NEVER_US
         decision = permissions.may_serve(id, cell, at)
+        number, barred = self._numbers.get(decision.reasons) or self._numbered(decision)
         rates = known.rates.get(account)
         down_bps = up_bps = 0.0
         if decision.allowed and rates is not None:
-            cap_bps = math.inf if decision.cap_bps is None else decision.cap_bps
-            down_bps, up_bps = min(rates.down_bps, cap_bps), min(rates.up_bps, cap_bps)
+            down_bps, up_bps = rates.down_bps, rates.up_bps
+            if decision.cap_bps is not None:
+                down_bps, up_bps = min(down_bps, decision.cap_bps), min(up_bps, decision.cap_bps)
         return Permit(
             terminal=id,
             cell=cell,
@@ -93,8 +98,8 @@ class Feed:
             down_bps=down_bps,
             up_bps=up_bps,
             priority=4 if rates is None else rates.priority,
-            barred=int(decision.barred),
-            why=self._number(decision),
+            barred=barred,
+            why=number,
             until_us=self._until[cell],
         )
 
@@ -111,9 +116,10 @@ class Feed:
             self._account[id] = account
             self._of_account.setdefault(account, set()).add(id)
 
-    def _number(self, decision: Decision) -> int:
-        reasons = tuple((why.code.value, why.authority, why.would_change) for why in decision.reasons)
-        number = self._numbers.setdefault(reasons, len(self.reasons))
-        if number == len(self.reasons):
-            self.reasons.append(reasons)
-        return number
+    def _numbered(self, decision: Decision) -> tuple[int, int]:
+        """A number for reasons that have none yet, and what they come to."""
+        numbered = self._numbers[decision.reasons] = len(self.reasons), int(decision.barred)
+        self.reasons.append(
+            tuple((why.code.value, why.authority, why.would_change) for why in decision.reasons)
+        )
+        return numbered
