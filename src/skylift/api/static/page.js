@@ -56,7 +56,8 @@ function show(slot) {
   view.before = view.slot;
   view.slot = slot;
   // A slot comes when it begins, so its start is the service's time now; a late one tells nothing of the time.
-  if (!slot.late && Math.abs(slot.at_us - now()) < 2e6 * clock.speed) clock = { ...clock, us: slot.at_us, mark: performance.now() };
+  // One that is ahead of our time tells that the service's clock has leapt.
+  if (slot.at_us > now() || (!slot.late && now() - slot.at_us < 2e6 * clock.speed)) clock = { ...clock, us: slot.at_us, mark: performance.now() };
   const up = slot.links.filter(isUp);
   $("as-of").textContent = `${utc(slot.at_us)} UTC`;
   $("as-of").dateTime = slot.at;
@@ -140,7 +141,11 @@ function badges(link, before) {
     badge.textContent = text;
     return badge;
   };
-  if (!isUp(link)) return [make("down", WHY[link.why_down] ?? link.why_down)];
+  if (!isUp(link)) {
+    const reasons = view.slot.reasons?.[link.terminal] ?? [];
+    const said = reasons.map((why) => `${why.code}: ${why.would_change} (${why.authority})`);
+    return [make("down", [WHY[link.why_down] ?? link.why_down, ...said].join(". "))];
+  }
   if (!link.handover) return [make("up", "Connected")];
   const from = before?.satellite ? ` from ${before.satellite}` : "";
   return [make("handover", `Handover${from}`)];
