@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skylift.adapters.plan_sources import PlanSources, hourly, load_plan
 from skylift.adapters.radio_files import modcods_of, packaged_system
 from skylift.base.errors import Refused
 from skylift.base.geodesy import Place
@@ -28,7 +29,7 @@ from skylift.sky.orbit.walker import generate
 from skylift.sky.radio.systems import RadioSystem, radio_system
 from skylift.sky.routing.ground import Gateway
 from skylift.sky.schedule.problem import ScheduleRules
-from skylift.sky.schedule.supply import Radio
+from skylift.sky.schedule.supply import Offer, Radio
 from skylift.study.bearing import SATURATING_BPS_PER_KM2, bearing
 from skylift.study.capacity import (
     CLASS_NAMES,
@@ -40,7 +41,7 @@ from skylift.study.capacity import (
     even_demand,
 )
 from skylift.study.ladder import FIRST_ENDS, ends_about, in_steps, only_class
-from skylift.study.less import most_possible_bps, most_served
+from skylift.study.less import most_possible_bps, most_served, score_bps
 from skylift.study.limits import RESOURCES, Scale, lifted, scaled, without_sharing
 
 AT_US = int(parse_instant("2022-12-01T12:00:12Z"))
@@ -476,6 +477,43 @@ def test_halving_any_resource_never_raises_what_is_served(data: st.DataObject) -
     for scale in HALVES:
         half = scaled(drawn.offer, drawn.case.rules, scale)
         assert float(most_served(drawn.study, half).served_bps.sum()) <= whole * (1.0 + 1e-9)
+
+
+def _only(offer: Offer, working: Sequence[int]) -> Offer:
+    antennas = np.zeros_like(offer.gateways.antennas)
+    antennas[list(working)] = offer.gateways.antennas[list(working)]
+    return replace(offer, gateways=replace(offer.gateways, antennas=antennas))
+
+
+@settings(max_examples=20)
+@given(st.data())
+def test_one_more_gateway_never_lowers_what_is_served(data: st.DataObject) -> None:
+    """The score never falls; what is served only by the share of cells that come to be served."""
+    drawn = Draw(data)
+    both = most_served(drawn.study, drawn.offer)
+    asked, cells = drawn.asked_bps(), len(drawn.case.region)
+    for one in ([0], [1]):
+        alone = most_served(drawn.study, _only(drawn.offer, one))
+        assert score_bps(both, asked) >= score_bps(alone, asked) * (1.0 - 1e-9)
+        served = [made.served_bps.sum(axis=1) for made in (both, alone)]
+        reached = [int((x > 0.0).sum()) for x in served]
+        if reached[0] <= reached[1]:
+            assert served[0].sum() >= served[1].sum() * (1.0 - 1e-9)
+        else:
+            assert served[0].sum() >= served[1].sum() * (1.0 - (reached[0] - reached[1]) / cells - 1e-9)
+
+
+@pytest.mark.slow
+def test_moldova_loses_nothing_by_one_more_gateway() -> None:
+    """Cells of resolution 4, three antennas each: with this gateway it once had 60 -> 54 Gbit/s."""
+    inputs = load_plan(PlanSources("MD", resolution=4, antennas=3))
+    study, names = CapacityStudy(inputs.case), [g.name for g in inputs.case.gateways]
+    three = [names.index(x) for x in ("Muallim, Turkey", "Aerzen, Germany", "Usingen, Germany")]
+    for hour in (1, 3):
+        offer = study.offer(hourly(inputs.start_us, 4)[hour])
+        served = [float(most_served(study, _only(offer, three[:n])).served_bps.sum()) for n in (1, 2, 3)]
+        assert served[0] <= served[1] * 1.001
+        assert served[1] <= served[2] * 1.001
 
 
 @settings(max_examples=25)

@@ -47,7 +47,9 @@ def ends_about(found: Schedule, wanted_bps: Floats) -> Ends | None:
 def in_steps(wanted_bps: Floats, rules: ScheduleRules, ends: Ends) -> tuple[Floats, ScheduleRules]:
     """Demand of one class in steps, (M, 4), and the rules whose floor is the first of them."""
     widths = np.diff(ends) / (1.0 - ends[0])
-    return wanted_bps.sum(axis=1)[:, np.newaxis] * widths, replace(rules, floor_fraction=ends[0])
+    return wanted_bps.sum(axis=1)[:, np.newaxis] * widths, replace(
+        rules, floor_fraction=ends[0], class_weights=None, class_tiers=None
+    )
 
 
 def as_asked(found: Schedule, wanted_bps: Floats, floor_fraction: float) -> Schedule:

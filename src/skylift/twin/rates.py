@@ -53,7 +53,7 @@ class Sharer:
 
     def rates(self, given: Given, sky: Sky, asks: Asks, ways: Ways) -> Rates:
         """Rates of terminals that the schedule serves; less where lasers or feeders are short."""
-        needs, floor = asks.needs, self._allocator.rules.floor_fraction
+        needs, rules = asks.needs, self._allocator.rules
         priority = needs.priority[ways.terminal]
         open_fraction = 1.0 - needs.obstructed_fraction[ways.terminal]
         group, flow = given.group[ways.terminal], np.arange(len(ways.terminal))
@@ -73,7 +73,7 @@ class Sharer:
             priority,
             joined([(Uses(flow, group, np.ones(len(flow))), len(groups)), *beyond]),
             np.concatenate([groups, laser_bps, forward_bps]),
-            floor,
+            rules,
         )
         own_bps, sending_bps, lanes = self._return_link(given, sky, ways)
         first, satellites = _numbered(flow, sky.users.satellite[ways.pair].astype(np.int64))
@@ -85,7 +85,7 @@ class Sharer:
             np.concatenate(
                 [np.full(len(satellites), lanes), laser_bps, self.gateway_bps(self._back, sky, exit_pair)]
             ),
-            floor,
+            rules,
         )
         taken = np.bincount(group, weights=down, minlength=len(groups)).astype(np.float64)
         return Rates(down * open_fraction, up * open_fraction, taken)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from skylift.base.errors import Refused
 from skylift.base.strict import StrictTable
 from skylift.base.units import RAD_PER_DEG
 from skylift.sky.schedule.problem import ScheduleRules
@@ -15,7 +16,8 @@ BPS_PER_MBPS = 1e6
 CLASS_NAMES = ("life", "critical", "government", "everybody")
 
 CAPACITY_KEYS = (
-    "system", "resolution", "floor_fraction", "nco", "separation_deg", "keep_level", "rain_file", "jam_file",
+    "system", "resolution", "floor_fraction", "nco", "separation_deg", "keep_level", "class_weights",
+    "class_tiers", "rain_file", "jam_file",
 )  # fmt: skip
 NEED_KEYS = (
     "wanted_down_mbps", "wanted_up_mbps", "plan_down_mbps", "plan_up_mbps", "class", "obstructed_fraction",
@@ -35,6 +37,8 @@ class CapacityScenario:
     nco: int = ScheduleRules().nco
     separation_rad: float = ScheduleRules().separation_rad
     keep_level: float = ScheduleRules().keep_level
+    class_weights: tuple[float, ...] | None = None
+    class_tiers: tuple[int, ...] | None = None
     rain_file: str | None = None
     jam_file: str | None = None
 
@@ -46,6 +50,8 @@ class CapacityScenario:
             floor_fraction=self.floor_fraction,
             separation_rad=self.separation_rad,
             keep_level=self.keep_level,
+            class_weights=self.class_weights,
+            class_tiers=self.class_tiers,
         )
 
 
@@ -54,6 +60,14 @@ def read_capacity(root: StrictTable) -> CapacityScenario | None:
     if not root.has("capacity"):
         return None
     table, default = root.table("capacity", known=CAPACITY_KEYS), CapacityScenario()
+    weights = (
+        table.numbers("class_weights", minimum=0.001, maximum=1000.0) if table.has("class_weights") else None
+    )
+    tiers = table.wholes("class_tiers", minimum=1, maximum=4) if table.has("class_tiers") else None
+    try:
+        ScheduleRules(class_weights=weights, class_tiers=tiers)
+    except Refused as wrong:
+        raise table.refused(wrong.thing, wrong.rule, wrong.way_out) from wrong
     return CapacityScenario(
         system=table.text("system", default.system),
         resolution=table.whole("resolution", default.resolution, minimum=0, maximum=9),
@@ -64,6 +78,8 @@ def read_capacity(root: StrictTable) -> CapacityScenario | None:
         )
         * RAD_PER_DEG,
         keep_level=table.number("keep_level", default.keep_level, minimum=0.0, maximum=1.0),
+        class_weights=weights,
+        class_tiers=tiers,
         rain_file=table.text("rain_file") if table.has("rain_file") else None,
         jam_file=table.text("jam_file") if table.has("jam_file") else None,
     )

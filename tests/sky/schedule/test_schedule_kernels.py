@@ -410,7 +410,7 @@ def test_room_is_made_only_where_all_lack_less(
     mass, unplaced = np.zeros(len(x.units[2])), float(x.of[x.parts[2] < 0].sum())
     placed = np.flatnonzero(x.parts[2] >= 0)
     np.add.at(mass, x.satellite[x.parts[2][placed]] * channels + x.parts[3][placed], x.of[placed])
-    assert lack(mass, unplaced, x.units) == pytest.approx(x.lacks[-1])
+    assert lack(mass, unplaced, x.units, STEEP) == pytest.approx(x.lacks[-1])
     # Levels of cells, from what their parts are given.
     got, level = np.zeros(x.m), np.empty(x.m)
     for v in placed:
@@ -464,7 +464,7 @@ def settled(
         lacks.append(lack_of(parts, satellite, units))
     elif then == "remade":
         for _ in range(3):
-            helped += remake(20, *parts, steps, feeder, 0.01, units, list_)
+            helped += remake(20, np.ones(1), *parts, steps, feeder, 0.01, units, list_)
             lacks.append(lack_of(parts, satellite, units))
     return SimpleNamespace(**{k: v for k, v in locals().items() if k != "slot_of"})
 

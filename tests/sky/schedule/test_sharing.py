@@ -13,10 +13,12 @@ from scipy.optimize import linprog
 
 from skylift.base.randomness import random_stream
 from skylift.sky.schedule import sharing_kernel
+from skylift.sky.schedule.problem import ScheduleRules
 from skylift.sky.schedule.sharing import Uses, joined, share
 
 Floats = npt.NDArray[np.float64]
 FLOOR = 0.1
+RULES = ScheduleRules(floor_fraction=FLOOR)
 
 
 def random_case(seed: int, flows: int, links: int) -> tuple[Floats, Any, Floats, Floats]:
@@ -77,7 +79,7 @@ def _best(
 @pytest.mark.parametrize("seed", range(25))
 def test_as_linear_programs_find(seed: int) -> None:
     wanted, priority, takes, capacity = random_case(seed, 6, 4)
-    got = share(wanted, priority, uses_of(takes), capacity, FLOOR)
+    got = share(wanted, priority, uses_of(takes), capacity, RULES)
     np.testing.assert_allclose(got, by_linear_programs(wanted, priority, takes, capacity), atol=1e-5)
 
 
@@ -97,7 +99,7 @@ def levels(rate: float, wanted: float, priority: int) -> tuple[float, float]:
 @given(st.integers(0, 10**6), st.integers(1, 40), st.integers(1, 25))
 def test_nobody_can_rise_but_at_the_cost_of_one_no_better_off(seed: int, flows: int, links: int) -> None:
     wanted, priority, takes, capacity = random_case(seed, flows, links)
-    got = share(wanted, priority, uses_of(takes), capacity, FLOOR)
+    got = share(wanted, priority, uses_of(takes), capacity, RULES)
     assert (got >= 0.0).all()
     assert (got <= wanted * (1 + 1e-9)).all()
     load = takes @ got
@@ -113,9 +115,9 @@ def test_nobody_can_rise_but_at_the_cost_of_one_no_better_off(seed: int, flows: 
 def test_by_hand() -> None:
     """Two on one link of 10: the floor first, then life, then the rest."""
     uses = Uses(np.array([0, 1]), np.array([0, 0]), np.ones(2))
-    got = share(np.array([20.0, 8.0]), np.array([4, 1], dtype=np.uint8), uses, np.array([10.0]), 0.1)
+    got = share(np.array([20.0, 8.0]), np.array([4, 1], dtype=np.uint8), uses, np.array([10.0]), RULES)
     np.testing.assert_allclose(got, [2.0, 8.0])
-    got = share(np.array([20.0, 8.0]), np.array([4, 4], dtype=np.uint8), uses, np.array([7.0]), 0.1)
+    got = share(np.array([20.0, 8.0]), np.array([4, 4], dtype=np.uint8), uses, np.array([7.0]), RULES)
     np.testing.assert_allclose(got, [5.0, 2.0])
     assert sharing_kernel.fill is not None
 
@@ -125,23 +127,84 @@ def test_links_of_several_kinds_are_numbered_apart() -> None:
     both = joined([(one, 2), (one, 2)])
     assert both.link.tolist() == [0, 1, 2, 3]
     got = share(
-        np.array([5.0, 5.0]), np.array([4, 4], dtype=np.uint8), both, np.array([9.0, 3.0, 2.0, 9.0]), 0.0
+        np.array([5.0, 5.0]),
+        np.array([4, 4], dtype=np.uint8),
+        both,
+        np.array([9.0, 3.0, 2.0, 9.0]),
+        ScheduleRules(floor_fraction=0.0),
     )
     np.testing.assert_allclose(got, [2.0, 3.0])
 
 
 def test_a_link_without_limit_stops_nobody() -> None:
     uses = Uses(np.array([0, 0, 1]), np.array([0, 1, 0]), np.ones(3))
-    got = share(np.array([20.0, 8.0]), np.array([4, 1], dtype=np.uint8), uses, np.array([np.inf, 6.0]), 0.1)
+    got = share(np.array([20.0, 8.0]), np.array([4, 1], dtype=np.uint8), uses, np.array([np.inf, 6.0]), RULES)
     np.testing.assert_allclose(got, [6.0, 8.0])
 
 
 def test_nobody_and_nothing() -> None:
     nothing = np.zeros(0)
     none = Uses(np.zeros(0, np.int64), np.zeros(0, np.int64), nothing)
-    assert len(share(nothing, np.zeros(0, np.uint8), none, nothing, FLOOR)) == 0
+    assert len(share(nothing, np.zeros(0, np.uint8), none, nothing, RULES)) == 0
     # Without a link nothing holds anybody back; one of no capacity holds back whoever uses it.
     wanted = np.array([3.0, 4.0])
     uses = Uses(np.array([1]), np.array([0]), np.ones(1))
-    got = share(wanted, np.array([4, 4], dtype=np.uint8), uses, np.zeros(1), FLOOR)
+    got = share(wanted, np.array([4, 4], dtype=np.uint8), uses, np.zeros(1), RULES)
     np.testing.assert_allclose(got, [3.0, 0.0])
+
+
+def by_weights(
+    wanted: Floats, priority: Any, takes: Floats, capacity: Floats, weights: Any, tiers: Any
+) -> Floats:
+    """Tier by tier with linear programs: all that still rise gain part x weight of their rest, the part as
+    great as can be; whoever is full then, or can have no more however little the others rise, stops."""
+    weight, tier = np.array(weights)[priority - 1], np.array(tiers)[priority - 1]
+    low, stuck = np.zeros(len(wanted)), np.zeros(len(wanted), dtype=bool)
+    for stage in range(5):
+        top = wanted * FLOOR if stage == 0 else np.where(tier == stage, wanted, low)
+        slope = wanted * FLOOR if stage == 0 else wanted * (1 - FLOOR) * weight
+        rising = ~stuck & (top > low + 1e-12)
+        while rising.any():
+            # In the steps of `_best` from `low` to where the first of them would be full.
+            part = ((top - low)[rising] / slope[rising]).min()
+            goal = low + np.where(rising, part * slope, 0.0)
+            m = len(wanted)
+            t = _best(np.eye(m + 1)[m], low, goal, low, rising, takes, capacity)
+            low = low + np.where(rising, t * (goal - low), 0.0)
+            full = rising & (low >= top - 1e-8)
+            stopped = np.zeros(m, dtype=bool)
+            for i in np.flatnonzero(rising & ~full):
+                none = np.zeros(m, dtype=bool)
+                stopped[i] = _best(np.eye(m + 1)[i], low, top, low, none, takes, capacity) <= low[i] + 1e-7
+            assert (full | stopped).any()
+            stuck |= stopped
+            rising &= ~(full | stopped)
+    return low
+
+
+@pytest.mark.parametrize(
+    ("weights", "tiers"),
+    [
+        ((8.0, 4.0, 2.0, 1.0), (1, 1, 1, 1)),
+        ((1.0, 3.0, 3.0, 1.0), (1, 2, 2, 2)),
+        ((5.0, 1.0, 2.0, 0.5), (1, 1, 2, 2)),
+        ((1.0, 1.0, 1.0, 1.0), (1, 2, 3, 4)),
+    ],
+)
+@pytest.mark.parametrize("seed", range(8))
+def test_weights_within_tiers_as_linear_programs_find(seed: int, weights: Any, tiers: Any) -> None:
+    wanted, priority, takes, capacity = random_case(seed, 6, 4)
+    rules = ScheduleRules(floor_fraction=FLOOR, class_weights=weights, class_tiers=tiers)
+    got = share(wanted, priority, uses_of(takes), capacity, rules)
+    np.testing.assert_allclose(got, by_weights(wanted, priority, takes, capacity, weights, tiers), atol=1e-5)
+
+
+def test_weights_by_hand() -> None:
+    """On one link of 11: floors of 1 each, then 3 to 1; the heavier has all, and the rest is the other's."""
+    uses = Uses(np.array([0, 1]), np.array([0, 0]), np.ones(2))
+    rules = ScheduleRules(floor_fraction=0.1, class_weights=(3.0, 1.0, 1.0, 1.0))
+    both = np.array([10.0, 10.0]), np.array([1, 4], dtype=np.uint8), uses
+    np.testing.assert_allclose(share(*both, np.array([11.0]), rules), [7.75, 3.25])
+    np.testing.assert_allclose(share(*both, np.array([15.0]), rules), [10.0, 5.0])
+    # Strictly in order the first has all that it wants.
+    np.testing.assert_allclose(share(*both, np.array([11.0]), RULES), [10.0, 1.0])

@@ -73,31 +73,39 @@ def affordable(time, rate, beams, feeder):
 
 
 @njit(cache=True)
-def demand_curves(wanted_bps, barred, floor_fraction, out):
-    """Steps of all cells' curves, (M, 5) bps: the floor of all classes, then each class's rest."""
+def demand_curves(wanted_bps, barred, floor_fraction, portions, out):
+    """Steps of all cells' curves, (M, 5) bps: the floor of all classes, then the rest as in `portions`.
+
+    portions  (4, 4): of each class's rest (column) in each step (row)
+    """
     for c in range(len(barred)):
         out[c, :] = 0.0
         if barred[c] != 0:
             continue
         for k in range(STEPS - 1):
             out[c, 0] += floor_fraction * wanted_bps[c, k]
-            out[c, k + 1] = (1.0 - floor_fraction) * wanted_bps[c, k]
+            for j in range(STEPS - 1):
+                out[c, j + 1] += portions[j, k] * (1.0 - floor_fraction) * wanted_bps[c, k]
 
 
 @njit(cache=True)
-def by_class(steps, wanted_bps, rate_bps, floor_fraction, served_bps, level):
-    """Each cell's rate split over its classes, (M, 4), and its level, (M,)."""
+def by_class(steps, wanted_bps, rate_bps, floor_fraction, portions, served_bps, level):
+    """Each cell's rate split over its classes, (M, 4), and its level, (M,); portions as in demand_curves."""
     for c in range(len(rate_bps)):
         at = level_at(steps[c], rate_bps[c])
         level[c] = at
-        whole = min(int(at), STEPS - 1)
+        wants = 0.0
+        for k in range(STEPS):
+            wants += steps[c, k]
         for k in range(STEPS - 1):
-            part = floor_fraction * min(at, 1.0)
-            if whole > k + 1 or at >= STEPS:
+            rest = 0.0
+            for j in range(STEPS - 1):
+                rest += portions[j, k] * min(max(at - (j + 1), 0.0), 1.0)
+            part = floor_fraction * min(at, 1.0) + (1.0 - floor_fraction) * rest
+            # All parts of it add up to 1 but for rounding.
+            if rest > 1.0 - 1e-12 or at >= STEPS:
                 part = 1.0
-            elif whole == k + 1:
-                part += (1.0 - floor_fraction) * (at - whole)
-            served_bps[c, k] = part * wanted_bps[c, k] if steps[c, 0] + steps[c, k + 1] > 0.0 else 0.0
+            served_bps[c, k] = part * wanted_bps[c, k] if wants > 0.0 else 0.0
 
 
 @njit(cache=True)

@@ -42,7 +42,7 @@ def standing(part_cell, part_of, part_pair, part_channel, steps, units, list_, c
 
 
 @njit(cache=True)
-def lack(mass, unplaced, units):
+def lack(mass, unplaced, units, steep):
     """What all parts lack together: the lower a unit stands, the more.
 
     mass  (N*F,) fractions of cells' curves in each unit;  unplaced  those in none
@@ -52,7 +52,7 @@ def lack(mass, unplaced, units):
     total = unplaced
     for u in range(len(mass)):
         if mass[u] > 0.0:
-            total += mass[u] * math.exp(-STEEP * min(level[u], bound[u // channels], float(STEPS)))
+            total += mass[u] * math.exp(-steep * min(level[u], bound[u // channels], float(STEPS)))
     return total
 
 
@@ -156,7 +156,7 @@ def oust(
             break
         c, now, at = part_cell[v], part_pair[v], part_channel[v]
         least = 0.0
-        before = lack(mass, unplaced, units)
+        before = lack(mass, unplaced, units, STEEP)
         if now >= 0:
             u = satellite[now] * channels + at
             least = min(level[u], bound[satellite[now]])
@@ -192,7 +192,7 @@ def oust(
                     mass[satellite[p] * channels + g] += part_of[w]
                 else:
                     unplaced += part_of[w]
-            if lack(mass, unplaced, units) < before * (1.0 - 1e-6):
+            if lack(mass, unplaced, units, STEEP) < before * (1.0 - 1e-6):
                 part_pair[v], part_channel[v] = q, f
                 done = True
                 break

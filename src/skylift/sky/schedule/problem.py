@@ -34,6 +34,11 @@ class ScheduleRules:
     dish_separation_rad  least angle, seen from a cell, between two satellites that light it on one channel,
                      where nco is more than 1; assumed: about three beamwidths of a 33 dBi dish
     keep_level    what a pair used in the slot before is worth, in levels
+    class_weights  of the four classes, where they share: of what it wants above the floor, one of weight 2
+                     gets twice the part that one of weight 1 gets, until it has all. None: all 1
+    class_tiers    of the four classes, from 1 and never falling: a class of a lower tier gets all it wants
+                     before one of a higher tier gets more than the floor; those of one tier share by weight.
+                     None: a tier for each, strictly in order; with class_weights given: one tier for all
     """
 
     channels: int = 8
@@ -42,6 +47,8 @@ class ScheduleRules:
     separation_rad: float = np.radians(2.5)
     dish_separation_rad: float = np.radians(10.0)
     keep_level: float = 0.02
+    class_weights: tuple[float, ...] | None = None
+    class_tiers: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         _within("channels", self.channels, 1, MOST_CHANNELS)
@@ -50,6 +57,40 @@ class ScheduleRules:
         _within("separation_rad", self.separation_rad, 0.0, np.radians(20.0))
         _within("dish_separation_rad", self.dish_separation_rad, 0.0, np.pi)
         _within("keep_level", self.keep_level, 0.0, 1.0)
+        _four("class_weights", self.class_weights or (1.0,) * CLASSES)
+        for weight in self.class_weights or ():
+            _within("class_weights", weight, 0.001, 1000.0)
+        _four("class_tiers", self.tiers())
+        if self.tiers()[0] != 1 or not set(np.diff(self.tiers())) <= {0, 1}:
+            raise Refused(
+                "schedule.rule",
+                "class_tiers",
+                "they begin at 1, and each is the tier of the class before it or the next",
+                "write 1, 2, 3, 4 for classes strictly in order, or 1, 1, 1, 1 for one tier",
+            )
+
+    def tiers(self) -> tuple[int, ...]:
+        """The tier of each class, from 1."""
+        if self.class_tiers is not None:
+            return tuple(self.class_tiers)
+        return (1,) * CLASSES if self.class_weights is not None else tuple(range(1, CLASSES + 1))
+
+    def portions(self) -> Floats:
+        """(4, 4): of what a class (column) wants above the floor, what it gets in each step (row) in turn.
+
+        All classes of a tier rise together, each by its weight; a step ends where one of them has all. Rows
+        beyond the last step are 0. Strictly in order it is the identity.
+        """
+        weight = np.array(self.class_weights or (1.0,) * CLASSES, dtype=np.float64)
+        out, row = np.zeros((CLASSES, CLASSES)), 0
+        for tier in sorted(set(self.tiers())):
+            mine = np.array(self.tiers()) == tier
+            before = np.zeros(CLASSES)
+            for end in np.unique(1.0 / weight[mine]):
+                reached = np.where(mine, np.where(weight * end >= 1.0 - 1e-12, 1.0, weight * end), 0.0)
+                out[row], before = reached - before, reached
+                row += 1
+        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +251,16 @@ def _within(name: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:
         raise Refused(
             "schedule.rule", name, f"it must lie between {least:g} and {most:g}", "correct the parameter"
+        )
+
+
+def _four(name: str, values: tuple[float, ...]) -> None:
+    if len(values) != CLASSES:
+        raise Refused(
+            "schedule.rule",
+            name,
+            f"there are {CLASSES} classes, so it has {CLASSES} numbers",
+            "write all four",
         )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from skylift.sky.schedule.levels_kernel import STEPS
-from skylift.sky.schedule.oust_kernel import lack
+from skylift.sky.schedule.oust_kernel import STEEP, lack
 from skylift.sky.schedule.units_kernel import move, seek
 
 # How dear it is, in turn, to cover cells anew while parts are put in again, in units of `cost`.
@@ -59,9 +59,10 @@ def _choose(kind, v, part_cell, part_pair, part_channel, list_, inside, out):
 
 
 @njit(cache=True)
-def remake(rounds, part_cell, part_of, part_pair, part_channel, steps, feeder, cost, units, list_):
+def remake(rounds, soft, part_cell, part_of, part_pair, part_channel, steps, feeder, cost, units, list_):
     """So many times: some parts out and in again, kept if all lack less then; how many times it was.
 
+    soft  (S,) how steeply levels count in each S-th of the rounds, in units of STEEP
     Others as in units_kernel.settle. No rule is broken on the way or at the end; the same each time.
     """
     satellite, channels, total = list_[1], units[11].shape[1], len(part_cell)
@@ -76,8 +77,12 @@ def remake(rounds, part_cell, part_of, part_pair, part_channel, steps, feeder, c
             mass[satellite[part_pair[v]] * channels + part_channel[v]] += part_of[v]
         else:
             unplaced += part_of[v]
-    before, better = lack(mass, unplaced, units), 0
+    before, better, steep = 0.0, 0, 0.0
     for turn in range(rounds if total else 0):
+        now = soft[turn * len(soft) // rounds] * STEEP
+        if now != steep:
+            steep = now
+            before = lack(mass, unplaced, units, steep)
         n = _choose(turn % 3, _draw(state, total), part_cell, part_pair, part_channel, list_, inside, out)
         for k in range(n):
             at = _draw(state, n - k) + k
@@ -112,7 +117,7 @@ def remake(rounds, part_cell, part_of, part_pair, part_channel, steps, feeder, c
                     mass[satellite[q] * channels + f] += part_of[w]
                 else:
                     unplaced += part_of[w]
-        after = lack(mass, unplaced, units)
+        after = lack(mass, unplaced, units, steep)
         if after < before * (1.0 - 1e-9):
             before = after
             better += 1
@@ -134,5 +139,5 @@ def remake(rounds, part_cell, part_of, part_pair, part_channel, steps, feeder, c
                 mass[satellite[q] * channels + f] += part_of[w]
             else:
                 unplaced += part_of[w]
-        before = lack(mass, unplaced, units)
+        before = lack(mass, unplaced, units, steep)
     return better

@@ -217,7 +217,8 @@ def _served(slot: Slot, asked: Asked, cell: Ints, rate_bps: Floats) -> tuple[Flo
     """What rows add up to: bps by class (M, 4), and levels (M,)."""
     served, level = np.empty((len(slot.cells), CLASSES)), np.empty(len(slot.cells))
     got = np.bincount(cell, weights=rate_bps, minlength=len(slot.cells))
-    by_class(asked.steps, slot.cells.wanted_bps, got, slot.rules.floor_fraction, served, level)
+    rules = slot.rules
+    by_class(asked.steps, slot.cells.wanted_bps, got, rules.floor_fraction, rules.portions(), served, level)
     return served, level
 
 
@@ -247,7 +248,7 @@ def _ask(slot: Slot, previous: Schedule | None) -> tuple[Asked, Ints]:
     pairs, gateways, rules = slot.pairs, slot.gateways, slot.rules
     m, n = len(slot.cells), len(slot.satellites)
     steps = np.empty((m, STEPS))
-    demand_curves(slot.cells.wanted_bps, slot.cells.barred, rules.floor_fraction, steps)
+    demand_curves(slot.cells.wanted_bps, slot.cells.barred, rules.floor_fraction, rules.portions(), steps)
     kept = np.zeros(len(pairs.satellite), dtype=np.bool_)
     gateway_before = np.full(n, -1, dtype=np.int32)
     if previous is not None:

@@ -1,7 +1,8 @@
 """How flows share links of limited capacity: the same objective as the beam schedule's, exactly.
 
 Floor first, then classes in order, then max-min of rate over wanted within a class: no flow's fraction can
-rise without lowering one of its class that is no better served, or of a class before it.
+rise without lowering one of its class that is no better served, or of a class before it. Where classes share
+a tier (ScheduleRules), they rise together by their weights.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from skylift.sky.schedule.problem import CLASSES, Floats
+from skylift.sky.schedule.problem import Floats, ScheduleRules
 from skylift.sky.schedule.sharing_kernel import fill
 
 
@@ -40,11 +41,12 @@ def share(
     priority: npt.NDArray[np.uint8],
     uses: Uses,
     capacity: Floats,
-    floor_fraction: float,
+    rules: ScheduleRules,
 ) -> Floats:
     """Rates (M,) in bit/s.
 
     wanted_bps (M,); priority (M,) 1 to 4; capacity (L,) of each link, in its own unit; inf: none
+    rules  whose floor, tiers and weights of classes hold
     """
     order = np.argsort(uses.flow, kind="stable")
     offset = np.concatenate([[0], np.cumsum(np.bincount(uses.flow, minlength=len(wanted_bps)))])
@@ -55,8 +57,8 @@ def share(
         uses.weight[order].astype(np.float64),
         wanted_bps.astype(np.float64),
         priority.astype(np.int64),
-        CLASSES,
-        floor_fraction,
+        rules.portions(),
+        rules.floor_fraction,
         capacity.astype(np.float64),
         rate,
     )

@@ -18,14 +18,15 @@ def _is_full(left, capacity):
 
 
 @njit(cache=True)
-def fill(offset, link, weight, wanted, priority, classes, floor_fraction, capacity, rate):
+def fill(offset, link, weight, wanted, priority, portions, floor_fraction, capacity, rate):
     """Raise all flows together, stage by stage, each until a link that it uses is full; fills rate (M,).
 
     offset (M+1,), link (U,), weight (U,)  which links a flow uses, and how much of each for a unit of rate
-    wanted (M,); priority (M,) 1 to `classes`; capacity (L,), inf for no limit
+    wanted (M,); priority (M,) from 1; capacity (L,), inf for no limit
+    portions  (S, classes) as of ScheduleRules.portions
 
-    Stage 0 takes every flow to floor_fraction of what it wants, stage k those of class k from there to all of
-    it, in equal fractions of what each wants.
+    Stage 0 takes every flow to floor_fraction of what it wants; stage k adds the portion of its class of the
+    rest, in row k - 1, to each: all together, in equal fractions of what the stage has for each.
     """
     m, n_links = len(wanted), len(capacity)
     left = capacity.copy()
@@ -47,15 +48,18 @@ def fill(offset, link, weight, wanted, priority, classes, floor_fraction, capaci
     step = np.zeros(m)
     load = np.zeros(n_links)
     users = np.zeros(n_links, np.int64)
-    for stage in range(classes + 1):
+    for stage in range(len(portions) + 1):
         load[:] = 0.0
         users[:] = 0
         active = 0
         for i in range(m):
             step[i] = 0.0
-            if stuck[i] or (stage > 0 and priority[i] != stage):
+            if stuck[i]:
                 continue
-            step[i] = wanted[i] * (floor_fraction if stage == 0 else 1.0 - floor_fraction)
+            part = floor_fraction
+            if stage > 0:
+                part = (1.0 - floor_fraction) * portions[stage - 1, priority[i] - 1]
+            step[i] = wanted[i] * part
             if step[i] <= 0.0:
                 continue
             active += 1

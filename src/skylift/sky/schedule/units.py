@@ -32,6 +32,9 @@ ROUNDS, LEAST_GAIN = 2, 1e-6
 # Rounds in which others leave a unit for a cell that stands so much below the middle one, in levels; and how
 # many units may be tried for that in a slot, for each cell of a quick one.
 OUST_ROUNDS, OUST_GAP, OUST_TRIES = 4, 0.1, 40
+# How steeply levels count while parts are taken out and put in again, by turn, in units of STEEP: from a
+# state in which all stand level nothing leads on but by way of others.
+SOFT = np.array([0.15, 0.4, 1.0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ class Units:
                 break
         if quick:
             self._make_room(parts, units, list_, cost)
-            if remakes and remake(remakes, *parts, steps, self._feeder, cost, units, list_):
+            if remakes and remake(remakes, SOFT, *parts, steps, self._feeder, cost, units, list_):
                 self._make_room(parts, units, list_, cost)
         cap = np.empty(n)
         caps(*parts, steps, self._feeder, units, list_, cap)
