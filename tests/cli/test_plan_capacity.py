@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from skylift.adapters.packaged import packaged_text
 from skylift.cli.main import main
 from skylift.cli.plan_warnings import _cost
 from skylift.cli.plan_words import LIFTED, verdict
@@ -197,6 +198,23 @@ def test_poland_alone_against_three_gateways(plan: Run, shared_file: Callable[[s
     assert one["hours"][0]["satellites_tracked"] == 8
     assert three["served_bps"] > 1.5 * one["served_bps"]
     assert three["hours"][0]["satellites_tracked"] <= 24
+
+
+def test_later_satellites_have_the_arrays_of_their_generation(
+    plan: Run, shared_file: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """V2 mini serve more than with the beams of 2021, and it is said how many there are."""
+    text = packaged_text("radio/systems/starlink-2026.toml")
+    (tmp_path / "before.toml").write_text(text.replace("arrays = 3 ", "arrays = 1 "))
+    common = (
+        "capacity", "--region", "UA", "--resolution", 4, "--hours", 1, "--limits-every", 0, "--json",
+        "--catalogue", shared_file("catalogues/starlink_2026-05-30.tle"),
+        "--gateways", shared_file("gateways/ground-stations_2026-04.json"), "--gateway", THREE[0],
+    )  # fmt: skip
+    now, before = answer(plan(*common)), answer(plan(*common, "--system", tmp_path / "before.toml"))
+    assert now["rules"]["arrays"] == {"V2 mini": 3}
+    assert 1.2 * before["served_bps"] < now["served_bps"] <= 8 * 3 * 16 * 0.81e9
+    assert any("7,072 of 10,395 satellites are V2 mini" in note for note in now["notes"])
 
 
 @pytest.mark.parametrize(

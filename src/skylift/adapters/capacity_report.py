@@ -122,6 +122,7 @@ def _rules(result: CapacityResult) -> dict[str, Any]:
     rules = case.rules
     return {
         "beams_per_polarisation": list(case.radio.system.beams_per_polarisation),
+        "arrays": {one.name: one.arrays for one in case.radio.system.generations},
         "channels": rules.channels,
         "nco": rules.nco,
         "separation_deg": round(rules.separation_rad * DEG_PER_RAD, 6),

@@ -252,7 +252,11 @@ def _hours(axes: Any, curves: _Curves, tracked: bool) -> None:
     if tracked:
         other = axes.twinx()
         counts = [row["satellites_tracked"] for row in curves[0][0].summary["hours"]]
-        other.step(range(len(counts)), counts, where="mid", color=FAINT, lw=1.2, label="satellites tracked")
+        # One slot alone is no line: it gets a dash.
+        line = {"color": FAINT, "lw": 1.2} | (
+            {"marker": "_", "ms": 24, "mew": 1.2} if len(counts) == 1 else {}
+        )
+        other.step(range(len(counts)), counts, where="mid", label="satellites tracked", **line)
         other.set_ylim(0.0, 1.15 * max([*counts, 1]))
         other.set_ylabel("satellites tracked", color="#666666")
         other.spines[["top"]].set_visible(False)

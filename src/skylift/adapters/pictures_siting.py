@@ -25,7 +25,8 @@ from skylift.study.siting import SitingResult
 Floats = npt.NDArray[np.float64]
 Box = tuple[float, float, float, float]
 
-SEA, LAND, BORDER, REGION = "#E8F0F5", "#FAF8F2", "#B8B2A5", "#CFE3F1"
+# The region is neither land elsewhere nor water: a pale green.
+SEA, LAND, BORDER, REGION = "#E8F0F5", "#FAF8F2", "#B8B2A5", "#D6E6C3"
 INK, EXISTING, CANDIDATE, CHOSEN, LOST = "#1b2733", "#666666", "#0072B2", "#D55E00", "#9aa5ae"
 MOST_NAMED, MOST_LOST = 24, 9
 # No gateway further from the region's edge shares a satellite with it: two radii of 940 km (550 km up, seen
@@ -169,7 +170,7 @@ def _losses(axes: Any, result: SitingResult) -> None:
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(0.0, 1.15 * max(served for _, served, _ in rows) / 1e9 + 1e-9)
     axes.set_xlabel("served, Gbit/s, mean over the slots")
-    axes.set_title("and after, with one gateway lost", loc="left", fontsize=10, color=INK)
+    axes.set_title("before, after, and after with one gateway lost", loc="left", fontsize=10, color=INK)
     _bare(axes)
 
 
@@ -198,7 +199,9 @@ def _near(places: Floats, cells: Floats, squeeze: float) -> npt.NDArray[np.bool_
 def _box(points: Floats) -> Box:
     (west, south), (east, north) = points.min(axis=0), points.max(axis=0)
     margin = max(2.5, 0.06 * max(east - west, north - south))
-    return west - margin, max(-90.0, south - margin), east + margin, min(90.0, north + margin)
+    # Names stand above their places and reach to both sides.
+    beside = 1.5 * margin
+    return west - beside, max(-90.0, south - margin), east + beside, min(90.0, north + margin)
 
 
 def _land(box: Box) -> list[Floats]:

@@ -39,6 +39,7 @@ from skylift.base.places import (
 from skylift.base.units import US_PER_DAY, US_PER_S, WGS72_A_M, WGS72_MU_M3_PER_S2
 from skylift.sky.orbit.catalogue import Catalogue
 from skylift.sky.orbit.walker import generate
+from skylift.sky.radio.generations import generation_of
 from skylift.sky.radio.systems import RadioSystem
 from skylift.sky.routing.ground import Gateway
 from skylift.sky.schedule.problem import ScheduleRules
@@ -146,9 +147,22 @@ def load_plan(sources: PlanSources) -> PlanInputs:
         rules=_rules(sources, down.channels),
         ka_fraction=_amount("--ka-fraction", sources.ka_fraction, 0.0, 100.0),
     )
+    notes += later_generations(system, catalogue)
     notes.append(alone(region.name))
     case = disturbed(case, sources.rain, sources.jam)
     return PlanInputs(case, start_us, tuple(notes), name, outline, tuple(doubts))
+
+
+def later_generations(system: RadioSystem, catalogue: Catalogue) -> list[str]:
+    """A note on each generation that the catalogue's names tell, for its number of beams is a guess."""
+    of = generation_of(system.generations, catalogue.name)
+    counts = [(one, int((of == i).sum())) for i, one in enumerate(system.generations)]
+    return [
+        f"{count:,} of {len(catalogue):,} satellites are {one.name} by their names: {one.arrays} "
+        f"array{'s' if one.arrays > 1 else ''} of beams each, as {system.name} {system.year} has it"
+        for one, count in counts
+        if count
+    ]
 
 
 def alone(served: str) -> str:
