@@ -155,7 +155,8 @@ class Sender:
 
     async def _post(self, parts: httpx.URL, address: Address, message: Message) -> Told:
         if self._tls is None:
-            self._tls = httpx.create_ssl_context()
+            # Reading the system's certificates takes a while; others go on meanwhile.
+            self._tls = await asyncio.to_thread(httpx.create_ssl_context)
         headers = {
             "Host": parts.netloc.decode("ascii"),
             "Content-Type": "application/json",

@@ -126,7 +126,7 @@ def _said(found: dict[str, Any]) -> dict[str, str]:
         f"installs, {span}": f"{found['installs']:,}",
         f"active use, {span}, summed over days": f"{found['active']:,}",
         "share of the world's installs": "-" if found["share"] is None else f"{100 * found['share']:.1f} %",
-        "record": "-" if record is None else f"{record['installs']:,} installs on {record['day']}",
+        "most installs on a day": "-" if record is None else f"{record['installs']:,} on {record['day']}",
     }
     if grown is not None:
         ratio = "-" if grown["ratio"] is None else f"{grown['ratio']:.2f} times"

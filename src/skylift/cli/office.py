@@ -42,6 +42,8 @@ READS = {"terminal": ("usage",), "account": ("usage",), "webhook": ("deliveries"
 # What is looked at before it is done.
 LOOKS = frozenset({("allow-list", "look"), ("shipment", "check-scans")})
 
+TIMES = frozenset({"at", "next_at", "cycle_ends"})
+
 # `skylift plan` plans gateways and terminals.
 NAMES = {"plan": "service-plan"}
 
@@ -326,10 +328,17 @@ def _show_read(client: Client, path: str, given: dict[str, str], as_json: bool) 
         typer.echo(json.dumps(found))
         return
     lists = {name: rows for name, rows in found.items() if isinstance(rows, list)}
-    _show({name: value for name, value in found.items() if name not in lists}, as_json)
+    _show(_as_times({name: value for name, value in found.items() if name not in lists}), as_json)
     for rows in lists.values():
         if rows:
-            table(rows, tuple(rows[0]))
+            table([_as_times(row) for row in rows], tuple(rows[0]))
+
+
+def _as_times(row: dict[str, Any]) -> dict[str, Any]:
+    """Microseconds as people read them."""
+    from skylift.base.instants import format_instant
+
+    return {name: format_instant(value) if name in TIMES and value else value for name, value in row.items()}
 
 
 def _show(document: dict[str, Any], as_json: bool) -> None:

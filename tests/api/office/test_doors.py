@@ -30,7 +30,7 @@ def sample(kind: type) -> dict[str, Any]:
 
 
 def _value(hint: Any, name: str) -> Any:
-    if hint is InstantUs:
+    if hint is InstantUs or name == "at":
         return "2022-02-27T00:00:00Z"
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         return next(iter(hint)).value
