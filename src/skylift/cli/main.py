@@ -41,6 +41,7 @@ COMMAND_MODULES: tuple[str, ...] = (
     "link",
     "plan",
     "audit",
+    "backup",
     "office",
     "milestones",
     "office_stock",

@@ -15,15 +15,18 @@ from sqlalchemy.exc import DBAPIError
 from skylift.adapters.sql.checking import check
 from skylift.adapters.sql.engine import BUSY_TIMEOUT_S, WRITES, make_engine, sqlite_file
 from skylift.adapters.sql.erasing import erase_in_copies, has_traces, scrub
+from skylift.adapters.sql.erasures import Erased, add_to_list, carry_out, in_journal, list_beside
 from skylift.adapters.sql.faults import locked, told
 from skylift.adapters.sql.journal import read_history, read_journal
 from skylift.adapters.sql.migrating import make_ready
 from skylift.adapters.sql.reading import SqlReader, to_stored
 from skylift.adapters.sql.schema import JOURNAL_HEAD, THING_KEYS, THINGS
 from skylift.adapters.sql.writing import SqlTransaction
+from skylift.base.errors import Unavailable
 from skylift.base.events import EventTypes
 from skylift.base.things import Room
 from skylift.ports.store import Audit, JournalRow, Reader, Stored, Transaction
+from skylift.service import erasure
 
 T = TypeVar("T")
 
@@ -36,6 +39,7 @@ def open_store(
     migrate: bool = True,
     busy_timeout_s: float = BUSY_TIMEOUT_S,
     demo: bool | None = False,
+    erasures: Path | None = None,
 ) -> SqlStore:
     """The store at a URL (`sqlite_url`, or postgresql://...), ready for use.
 
@@ -43,6 +47,8 @@ def open_store(
     migrate  bring an older SQLite database up to date; PostgreSQL waits for `upgrade`
     demo     a demo's store; False for a real one, None for either. Which of them a store is, is written with
              its tables and never changes
+    erasures the list of erasures; beside SQLite's file by itself. What it says and the store does not know
+             of is erased again, as after a backup was put back
 
     Raises Refused for a database of another version of skylift or of the other kind, Unavailable where it
     cannot be opened.
@@ -50,6 +56,8 @@ def open_store(
     store = SqlStore(url, rooms, busy_timeout_s)
     try:
         store.is_demo = make_ready(store.engine, migrate, demo)
+        if migrate:
+            store.list_erasures(erasures)
         store.scrub()
     except BaseException:
         store.close()
@@ -81,6 +89,9 @@ class SqlStore:
         self._turn = threading.Lock()
         self._writing = self.engine.execution_options(**{WRITES: True})
         self._has_traces = True
+        # Where erasures are listed, and those that could not be yet.
+        self._list: Path | None = None
+        self._unlisted: list[Erased] = []
         # New things that PostgreSQL's planner was told of by this process, and those that it was not.
         self._known_things = self._unknown_things = 0
 
@@ -108,6 +119,7 @@ class SqlStore:
                     _roll_back(connection)
                     raise
                 _commit(connection)
+            self._note_erasures(transaction)
             self._has_traces |= transaction.erased
             if self._has_traces:
                 self._has_traces = not scrub(self.engine)
@@ -120,9 +132,7 @@ class SqlStore:
         with self._read() as connection:
             yield SqlReader(connection)
 
-    def journal(
-        self, after: int = 0, limit: int = 1000, names: Sequence[str] = ()
-    ) -> Sequence[JournalRow]:
+    def journal(self, after: int = 0, limit: int = 1000, names: Sequence[str] = ()) -> Sequence[JournalRow]:
         with self._read() as connection:
             return read_journal(connection, self.event_types, after, limit, names)
 
@@ -170,6 +180,23 @@ class SqlStore:
             if self._has_traces:
                 self._has_traces = not scrub(self.engine)
             return not self._has_traces
+
+    def list_erasures(self, path: Path | None) -> int:
+        """Keep the list of erasures there, and carry out what it says; how many were erased again."""
+        file = sqlite_file(self.engine)
+        if erasure.ROOM not in self.rooms or (path is None and file is None):
+            return 0
+        self._list = path or list_beside(file)  # type: ignore[arg-type]
+        return carry_out(self, self._list)
+
+    def _note_erasures(self, transaction: SqlTransaction) -> None:
+        self._unlisted += in_journal(transaction.written_rows)
+        if self._list is None or not self._unlisted:
+            return
+        # What cannot be listed now is with the next, or when the store is opened: the journal has it.
+        with contextlib.suppress(Unavailable):
+            add_to_list(self._list, self._unlisted)
+            self._unlisted = []
 
     def close(self) -> None:
         with told():

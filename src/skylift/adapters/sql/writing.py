@@ -109,6 +109,11 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
         self.erased = self.is_lost = False
         self.erased_subjects: list[str] = []
 
+    @property
+    def written_rows(self) -> Sequence[Mapping[str, Any]]:
+        """The rows of the journal that it adds."""
+        return self._journal
+
     def commit(self, room: Room[T], stored: Stored[T], events: Sequence[Event]) -> Stored[T]:
         return self.commit_all(room, [(stored, events)])[0]
 
