@@ -165,6 +165,8 @@ def test_a_demo_is_never_beside_real_data_nor_the_reverse(tmp_path: Path) -> Non
         (("--clock", "wall"), "--clock wall"),
         (("--scenario", "x.toml"), "--scenario"),
         (("--tls-cert", "c.pem", "--tls-key", "k.pem"), "--tls-cert, --tls-key"),
+        (("--serve", "scenario"), "--serve"),
+        (("--webhooks-allow", "10.0.0.0/8", "--public-url", "https://example.org"), "--public-url"),
         (("--speed", "0"), "speed"),
     ],
 )

@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
+    context: typer.Context,
     port: Annotated[
         int, typer.Option(min=0, max=65535, envvar="SKYLIFT_PORT", help="Port; 0 takes a free one.")
     ] = DEFAULT_PORT,
@@ -118,12 +119,10 @@ def run(
 ) -> None:
     """Run the service: the sky slot by slot, and the office, as an HTTP API, live streams and a page."""
     if demo:
-        from skylift.cli.run_demo import DemoRun, run_demo
+        from skylift.cli.run_demo import DemoRun, not_for_demo, run_demo
 
-        given = {"--scenario": scenario, "--at": at, "--tls-cert": tls_cert, "--tls-key": tls_key}
-        not_for_it = [name for name, value in given.items() if value is not None]
-        not_for_it += ["--clock wall"] if clock is ClockKind.WALL else []
-        run_demo(DemoRun(host, port, data_dir, store_url, catalogue, gateways, speed, tuple(not_for_it)))
+        strange = not_for_demo(context) + (("--clock wall",) if clock is ClockKind.WALL else ())
+        run_demo(DemoRun(host, port, data_dir, store_url, catalogue, gateways, speed, strange))
         return
     from skylift.adapters.clock import SimulatedClock, make_clock
     from skylift.adapters.sky_process import SkySettings

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 # A slot in a quarter of a second: something happens every few seconds, and the day lasts some minutes.
 SPEED = 60.0
 
+FOR_A_DEMO = frozenset(
+    {"demo", "port", "host", "data_dir", "store_url", "catalogue", "gateways", "speed", "clock"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class DemoRun:
@@ -31,12 +35,24 @@ class DemoRun:
     not_for_it: tuple[str, ...] = ()
 
 
+def not_for_demo(context: typer.Context) -> tuple[str, ...]:
+    """Options on the command line that mean nothing to a demo; those of the environment are passed over."""
+    return tuple(
+        f"--{name.replace('_', '-')}"
+        for name in context.params
+        if name not in FOR_A_DEMO
+        and (source := context.get_parameter_source(name)) is not None
+        and source.name == "COMMANDLINE"
+    )
+
+
 def run_demo(wanted: DemoRun) -> None:
     """Play it until it is stopped. Raises Refused where it would come near anything real."""
     from skylift.adapters.clock import SimulatedClock
     from skylift.adapters.demo import demo_folder, demo_url, last_instant_us, packaged_story, scenario_of
     from skylift.adapters.sky_process import SkySettings
     from skylift.adapters.sql.store import open_store
+    from skylift.api.office.desk import Public
     from skylift.api.server import Address, Service, listen, serve
     from skylift.base.units import US_PER_DAY
     from skylift.cli.run import address_of, end, prepare_data_dir, say_ready
@@ -65,7 +81,13 @@ def run_demo(wanted: DemoRun) -> None:
                 wanted.gateways,
                 Serve.OFFICE,
             )
-            service = Service(store, leap, lambda code: None, on_stage=partial(_say_stage, url, clock.speed))
+            service = Service(
+                store,
+                leap,
+                lambda code: None,
+                public=Public(url, "skylift (DEMO)"),
+                on_stage=partial(_say_stage, url, clock.speed),
+            )
             failed = serve(listening, settings, partial(say_ready, url), service)
     end(failed)
 
