@@ -150,11 +150,11 @@ def test_a_region_file_of_another_kind_says_which_it_must_be(option: str, tmp_pa
 def test_no_id_of_the_office_is_cut(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from skylift.cli.office import _table
+    from skylift.cli.office import table
 
     monkeypatch.setenv("COLUMNS", "60")
     one = "trm_01hzx4q7m8k2v9p3r5t6w7y8za"
-    _table([dict.fromkeys(("id", "region", "account"), one)], ("id", "region", "account"))
+    table([dict.fromkeys(("id", "region", "account"), one)], ("id", "region", "account"))
     shown = "".join(
         line.strip("│┃ \n").split("│")[0].strip() for line in capsys.readouterr().out.splitlines()
     )
