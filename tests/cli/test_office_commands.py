@@ -204,3 +204,46 @@ def test_stock_lists_and_scans_from_the_command_line(server: str, tmp_path: Path
     assert "taken: alw_" in run(*words, "--apply")
     list_id = run("allow-list", "list", "--json")["items"][0]["id"]
     assert run("allow-list", "look", list_id, "--json")["cut_off"] == []
+
+
+def test_detected_outages_are_recorded_once_and_told_in_words(server: str, tmp_path: Path) -> None:
+    run(
+        "setup",
+        f"{server}/setup?code=code",
+        "--email",
+        "a@example.org",
+        "--password",
+        "correct horse battery",
+    )
+    event = {
+        "id": "out_0123456789abcdef",
+        "entity": "AS64500",
+        "opened_at": "2022-02-26T03:10:00Z",
+        "confirmed_at": "2022-02-26T03:20:00Z",
+        "closed_at": None,
+        "min_fraction": 0.18,
+        "low": 0.15,
+        "high": 0.21,
+    }
+    file = tmp_path / "events.json"
+    file.write_text(json.dumps({"events": [event]}))
+    words = ("outages", "send", str(file), "--kind", "as", "--country", "UA", "--synthetic", "--json")
+    (first,) = run(*words)["sent"]
+    assert (first["new"], first["state"]) == (True, "open")
+    (again,) = run(*words)["sent"]
+    assert (again["id"], again["new"]) == (first["id"], False)
+    (shown,) = run("outages", "events", "--json")["outages"]
+    assert shown["text"] == (
+        "Connectivity of AS64500 fell to 18 % (15-21) of ordinary levels at 03:10 UTC on 2022-02-26 and is "
+        "still down. (Synthetic data.)"
+    )
+    assert not shown["confirmed"]
+    run("outage", "confirm", first["id"], "--json")
+    file.write_text(json.dumps({"events": [event | {"closed_at": "2022-02-26T05:00:00Z"}]}))
+    (closed,) = run(*words)["sent"]
+    assert (closed["id"], closed["state"]) == (first["id"], "closed")
+    (over,) = run("outages", "events", "--state", "closed", "--language", "uk", "--json")["outages"]
+    assert over["confirmed"]
+    assert "відновилася о 05:00 UTC" in over["text"]
+    file.write_text(json.dumps({"events": [{"id": 1}]}))
+    run(*words, fails=Refused)

@@ -37,7 +37,7 @@ CLAIM = Claim("Example News", "https://example.org/report", BEGAN)
 
 def opened(entity: Entity = AS, level: Level = LOW, **more: Any) -> Outage:
     empty = Outage("out_1")
-    (event,) = room.opened(empty, WHO, entity, (BEGAN, SURE), level, **more)
+    (event,) = room.opened(empty, WHO, entity, (BEGAN, SURE), level, (more.get("synthetic", False), ""))
     return room.apply(empty, event)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from skylift.study.outages import Detection
 
 # Each has `register(outages)`.
-QUESTIONS = ("outages_need",)
+QUESTIONS = ("outages_need", "outages_send")
 # A table longer than this is no longer read; --json has everything.
 _SHOWN = 40
 

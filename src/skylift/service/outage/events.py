@@ -78,7 +78,10 @@ class OutageEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class OutageOpened(OutageEvent):
-    """A detector was sure. began_at: the first bin below; confirmed_at: the bin that made it sure."""
+    """A detector was sure. began_at: the first bin below; confirmed_at: the bin that made it sure.
+
+    detection  what the detector calls it, the same on every reading of the same samples
+    """
 
     NAME: ClassVar[str] = "outage.opened/1"
 
@@ -87,6 +90,7 @@ class OutageOpened(OutageEvent):
     confirmed_at: InstantUs
     level: Level
     synthetic: bool = False
+    detection: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ class Outage:
     held: bool = False
     into: str = ""
     synthetic: bool = False
+    detection: str = ""
 
 
 _S = OutageState
@@ -113,6 +114,7 @@ def apply(outage: Outage, event: Event) -> Outage:
                 level=event.level,
                 worst=event.level,
                 synthetic=event.synthetic,
+                detection=event.detection,
             )
         case OutageUpdated():
             worst = event.level if event.level.fraction < outage.worst.fraction else outage.worst
@@ -136,9 +138,9 @@ def opened(
     entity: Entity,
     times: tuple[InstantUs, InstantUs],
     level: Level,
-    synthetic: bool = False,
+    marks: tuple[bool, str] = (False, ""),
 ) -> tuple[OutageEvent, ...]:
-    """times: (the first bin below, the bin that made it sure)."""
+    """times: (the first bin below, the bin that made it sure); marks: (synthetic, detection)."""
     CYCLE.after(outage.id, outage.state, OutageOpened)
     began_at, confirmed_at = times
     if not entity.code or not began_at <= confirmed_at <= who.at:
@@ -150,9 +152,7 @@ def opened(
         )
     _refuse_levels(level)
     return (
-        OutageOpened(
-            who.at, who.by, outage.id, who.cause_id, entity, began_at, confirmed_at, level, synthetic
-        ),
+        OutageOpened(who.at, who.by, outage.id, who.cause_id, entity, began_at, confirmed_at, level, *marks),
     )
 
 
@@ -265,7 +265,11 @@ def facets(outage: Outage) -> Facets:
         entity.title_uk,
         outage.cause.value,
     )
-    return Facets(status=outage.state.value, words=tuple(word for word in words if word))
+    return Facets(
+        status=outage.state.value,
+        keys={"detection": outage.detection} if outage.detection else {},
+        words=tuple(word for word in (*words, outage.detection) if word),
+    )
 
 
 def _refuse_levels(level: Level) -> None:

@@ -16,13 +16,17 @@ from skylift.twin.office.verbs import Because, Moment, Nothing, Verb
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """began_at: the first bin below; confirmed_at: the bin that made it sure. synthetic: made-up data."""
+    """began_at: the first bin below; confirmed_at: the bin that made it sure. synthetic: made-up data.
+
+    detection: what the detector calls it; the same one is recorded once
+    """
 
     entity: Entity
     began_at: InstantUs
     confirmed_at: InstantUs
     level: Level
     synthetic: bool = False
+    detection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,9 @@ VERBS = (
         "outage.create",
         ROOM,
         Open,
-        lambda t, m, a: decide.opened(t, m.who, a.entity, (a.began_at, a.confirmed_at), a.level, a.synthetic),
+        lambda t, m, a: decide.opened(
+            t, m.who, a.entity, (a.began_at, a.confirmed_at), a.level, (a.synthetic, a.detection)
+        ),
         "Record an outage that a detector is sure of.",
         creates=True,
     ),

@@ -1,0 +1,148 @@
+"""skylift outages send and events: detections into the service's record, and what the record holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from skylift.cli.office import AS_JSON, HERE, SERVER, TOKEN
+
+
+def register(outages: typer.Typer) -> None:
+    outages.command("send")(send)
+    outages.command("events")(events)
+
+
+def send(
+    file: Annotated[Path, typer.Argument(help="What `skylift outages detect --json` wrote.")],
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="What its entities are: country, region, as, as-with-customer-cone, city, cell, polygon."
+        ),
+    ],
+    country: Annotated[str, typer.Option(help="Where they are, ISO 3166.")] = "",
+    signal: Annotated[str, typer.Option(help="Which signal it was, such as ping-slash24.")] = "",
+    baseline: Annotated[str, typer.Option(help="What ordinary means: ordinary, or pre-war.")] = "ordinary",
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="The data are made up; it is said everywhere.")
+    ] = False,
+    server: SERVER = HERE,
+    token: TOKEN = "",
+    as_json: AS_JSON = False,
+) -> None:
+    """Record detected outages in the service, each once, however often they are sent.
+
+    Those that are over are closed. Nobody has confirmed them yet, and the public sees nothing for a while:
+    `skylift outage confirm ID`, `hold ID reason=...`, `explain ID cause=power`.
+    """
+    from skylift.cli.office import client_of
+    from skylift.cli.progress import slot_progress
+
+    found = _read(file)
+    client = client_of(server, token)
+    shared = {"kind": kind, "country": country}
+    how = {"signals": [signal] if signal else [], "baseline": baseline}
+    sent: list[dict[str, Any]] = []
+    with slot_progress("sending", "outages") as progress:
+        for number, event in enumerate(found, 1):
+            sent.append(_send(client, event, shared, how, synthetic))
+            progress(number, len(found))
+    if as_json:
+        typer.echo(json.dumps({"sent": sent}))
+    else:
+        new = sum(one["new"] for one in sent)
+        typer.echo(f"{len(sent)} outages are on record, {new} of them new")
+
+
+def _send(
+    client: Any, event: dict[str, Any], shared: dict[str, str], how: dict[str, Any], synthetic: bool
+) -> dict[str, Any]:
+    known = client.ask("GET", f"outages?q={event['id']}&limit=1")["items"]
+    if known:
+        stored, new = known[0], False
+    else:
+        body = {
+            "entity": {**shared, "code": event["entity"], "title": event["entity"]},
+            "began_at": event["opened_at"],
+            "confirmed_at": event["confirmed_at"],
+            "level": {"fraction": event["min_fraction"], "low": event["low"], "high": event["high"], **how},
+            "synthetic": synthetic,
+            "detection": event["id"],
+        }
+        stored, new = client.ask("POST", "outages", body, {"Idempotency-Key": f"{event['id']}-opened"}), True
+    if event["closed_at"] is not None and stored["status"] == "open":
+        path = f"outages/{stored['id']}/close"
+        stored = client.ask(
+            "POST", path, {"ended_at": event["closed_at"]}, {"Idempotency-Key": f"{event['id']}-closed"}
+        )
+    return {"id": stored["id"], "detection": event["id"], "state": stored["status"], "new": new}
+
+
+def events(
+    state: Annotated[str, typer.Option(help="open, closed, merged or dismissed; all by default.")] = "",
+    language: Annotated[str, typer.Option(help="en or uk.")] = "en",
+    server: SERVER = HERE,
+    token: TOKEN = "",
+    as_json: AS_JSON = False,
+) -> None:
+    """Outages on record, in plain words, the latest first."""
+    from urllib.parse import urlencode
+
+    from skylift.base.errors import Refused
+    from skylift.cli.office import client_of
+    from skylift.service.outage.state import ROOM
+    from skylift.service.outage.words import LANGUAGES, sentence
+
+    if language not in LANGUAGES:
+        raise Refused("outages.language", f"--language {language[:20]!r}", "en or uk", "take one of them")
+    client = client_of(server, token)
+    rows: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        asked = {"limit": "100", "status": state, "cursor": cursor}
+        page = client.ask("GET", "outages?" + urlencode({name: text for name, text in asked.items() if text}))
+        rows += page["items"]
+        cursor = page.get("next") or ""
+        if not cursor:
+            break
+    found = [ROOM.from_plain(row) for row in rows]
+    found.sort(key=lambda outage: -(outage.began_at or 0))
+    if as_json:
+        said = [
+            {
+                "id": one.id,
+                "state": one.state.value,
+                "confirmed": bool(one.confirmed_by),
+                "text": sentence(one, language),
+            }
+            for one in found
+        ]
+        typer.echo(json.dumps({"outages": said}, ensure_ascii=False))
+        return
+    for one in found:
+        mark = "" if one.confirmed_by else " [not confirmed]"
+        typer.echo(f"{one.id}  {sentence(one, language)}{mark}")
+    if not found:
+        typer.echo("none", err=True)
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    from skylift.base.errors import Refused
+
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))["events"]
+        needed = {"id", "entity", "opened_at", "confirmed_at", "closed_at", "min_fraction", "low", "high"}
+        if not all(needed <= event.keys() for event in found):
+            raise KeyError
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise Refused(
+            "outages.events",
+            file.name,
+            "it is not what `skylift outages detect --json` prints",
+            "write its output into a file, and give that",
+        ) from None
+    return list(found)
