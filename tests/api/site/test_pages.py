@@ -243,3 +243,12 @@ def test_nothing_is_there_in_words(filled: tuple[House, Filled]) -> None:
         page = house.operator.open(path)
         assert (page.status, page.title) == (404, "There is nothing here")
         assert "<script" not in page.html
+
+
+def test_history_tells_instants_as_times_and_codes_as_words(filled: tuple[House, Filled]) -> None:
+    house, things = filled
+    for name, plural in PATHS.items():
+        text = house.operator.open(f"/{plural}/{things.ids[name]}").text
+        # Microseconds since 1970 of these years, with or without commas.
+        assert not re.search(r"1,?6[0-9]{2},?[0-9]{3},?[0-9]{3},?[0-9]{3},?[0-9]{3}", text), name
+        assert "{'" not in text, name

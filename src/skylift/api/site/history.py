@@ -27,25 +27,29 @@ from skylift.api.site.values import (
 from skylift.api.site.visit import Visit
 from skylift.api.site.words import choice_label, field_label, plain, verb_label
 from skylift.base.events import Event, to_payload
+from skylift.base.instants import InstantUs
 from skylift.base.life_cycle import verb
 from skylift.ports.store import JournalRow, Reader
 from skylift.service.account.person import ROOM as PERSONS
 from skylift.service.account.roles import Subject
 from skylift.service.rooms import ROOMS
+from skylift.twin.office.table import TABLE
 from skylift.twin.office.verbs import Actor
 
 AT_ONCE = 40
 MOST_OF_A_LIST = 6
-# Looks like an instant: whole microseconds of this century.
-_INSTANTS = ("_at", "valid_from", "valid_until", "lapses_at", "needed_by", "until")
+_HINTS = [
+    (name, without_none(hint)[0])
+    for kind in (*(e for room in ROOMS for e in room.events), *(v.arguments for v in TABLE.verbs.values()))
+    for name, hint in get_type_hints(kind).items()
+]
+INSTANTS = frozenset(name for name, hint in _HINTS if hint is InstantUs)
 # Words that are picked from a list, as against those that somebody typed.
 CHOSEN = frozenset(
     str(one.value)
-    for room in ROOMS
-    for event in room.events
-    for hint in get_type_hints(event).values()
-    if isinstance(kind := without_none(hint)[0], type) and issubclass(kind, enum.Enum)
-    for one in kind
+    for _, hint in _HINTS
+    if isinstance(hint, type) and issubclass(hint, enum.Enum)
+    for one in hint
 )
 NOTHING: tuple[Any, ...] = ("", None, [], (), {})
 _HASHES = ("change", "hash", "seen")
@@ -136,7 +140,7 @@ def shown(name: str, value: Any, now: int) -> Value:
     match value:
         case bool():
             return "yes" if value else "no"
-        case int() if name.endswith(_INSTANTS):
+        case int() if name in INSTANTS:
             return time_of(value, now)
         case int() | float():
             return rate(value) if name.endswith("_bps") else f"{value:,}"

@@ -93,7 +93,7 @@ HELP: Mapping[str, str] = {
     "authority": "Its name or code, as the service knows it: no person.",
     "carrier": "Its code, such as NP-1.",
     "cell": "H3 index of resolution 5, such as 851e5227fffffff.",
-    "cells": "H3 indices of resolution 5, apart by spaces or lines; `skylift cells` lists a country's.",
+    "cells": "H3 indices of resolution 5, apart by spaces or lines; “skylift cells” lists a country’s.",
     "codes": "One on each line, as a scanner types them.",
     "contact": "A telephone number or an e-mail address; it can be erased.",
     "country": "Two capitals, such as UA.",
