@@ -14,13 +14,13 @@ from starlette.responses import Response
 from skylift.api.office.documents import agreement, document, etag, plural, readable, thing_name
 from skylift.api.office.door import Call, Door, Parameter, answer, instant, read_object
 from skylift.api.office.listing import LIST_PARAMETERS, page_schema, read_list, read_one
-from skylift.api.office.problems import missing, said
+from skylift.api.office.problems import missing, said, status_of
 from skylift.api.office.proposals import keep_proposal
 from skylift.api.office.shapes import Agreement
 from skylift.base.errors import Refused
 from skylift.base.instants import InstantUs
 from skylift.base.labels import personal_number
-from skylift.ports.store import Conflict, Reader, Reply, Stored, Transaction
+from skylift.ports.store import Reader, Reply, Stored, Transaction
 from skylift.twin.office.office import Asked, Done, Forbidden, Office
 from skylift.twin.office.verbs import Actor, Verb, VerbTable
 
@@ -142,8 +142,9 @@ def _do(
 
         try:
             return await once(call, text, work, keeps=more is None)
-        except Conflict as error:
-            return said(error, await _now(call, verb))
+        except Refused as error:
+            # Whatever is not as its caller thought: they are told what it is by now.
+            return said(error, await _now(call, verb) if status_of(error) == 409 else None)
         finally:
             if verb.kind == "person":
                 call.desk.forget()
