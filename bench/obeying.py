@@ -147,6 +147,7 @@ def cases(seed: int) -> list[Case]:
 
     return [
         case("obeying-nothing-new", decide_nothing, office, 0.05),
-        case("obeying-all-anew", decide_all, office, LEAD_S / 2),
-        case("obeying-slot", one_slot, sky, LEAD_S / 2),
+        # Together they must fit into the lead.
+        case("obeying-all-anew", decide_all, office, LEAD_S - 1.0),
+        case("obeying-slot", one_slot, sky, 1.0),
     ]
