@@ -1,7 +1,8 @@
 """The office over HTTP: writes with login, journal and synchronous=FULL; lists; permission.
 
-Server and clients share one core; the server is a process of its own. No peer: none of the usual ones keeps a
-journal that is hash-chained.
+Server and clients share one core; the server is a process of its own. BENCH_STORE_URL and
+BENCH_STORE_URL_FULL name empty, up-to-date databases of PostgreSQL to measure instead. No peer: none of
+the usual ones keeps a journal that is hash-chained.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import atexit
 import json
 import multiprocessing
+import os
 import random
 import shutil
 import socket
@@ -22,10 +24,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bench.filled import SHIPMENTS, TERMINALS
 from bench.harness import Case, Result
 
 WRITERS, WRITES = 32, 1500
-TERMINALS, LISTS = 100_000, 120
+LISTS = 120
 QUESTIONS = 1500
 LEAST_WRITES_PER_S = 300
 MOST_LIST_S = 0.100
@@ -34,49 +37,35 @@ CELL = "851e5227fffffff"
 
 @dataclass(frozen=True)
 class Server:
-    """A service in a process of its own, with this many terminals, and the token of its operator."""
+    """A service in a process of its own, and the token of its operator."""
 
     port: int
     token: str
 
 
-def _fill(folder: Path, terminals: int) -> None:
-    from skylift.adapters.sql.store import open_store, sqlite_url
-    from skylift.base.events import Who
-    from skylift.base.instants import InstantUs
-    from skylift.ports.store import Stored
+def _fill(url: str, full: bool) -> None:
+    from bench.filled import fill
+    from skylift.adapters.sql.store import open_store
     from skylift.service.rooms import ROOMS
-    from skylift.service.terminal import decide
-    from skylift.service.terminal.state import ROOM
 
-    store = open_store(sqlite_url(folder), ROOMS)
-    who = Who(InstantUs(1_600_000_000_000_000), "per_bench")
-    for start in range(0, terminals, 5_000):
-        changes = []
-        for i in range(start, min(start + 5_000, terminals)):
-            empty = ROOM.empty(f"trm_{i:06d}")
-            events = decide.manufactured(empty, who, decide.Names(serial=f"KIT-{i:06d}"), "STD-V2")
-            thing = empty
-            for event in events:
-                thing = ROOM.apply(thing, event)
-            changes.append((Stored(empty.id, thing, 0), events))
-        with store.transaction() as transaction:
-            transaction.commit_all(ROOM, changes)
+    store = open_store(url, ROOMS)
+    if full:
+        fill(store)
     store.close()
 
 
-def _serve(folder: str, port: int, code: str) -> None:
+def _serve(url: str, port: int, code: str) -> None:
     import uvicorn
 
     from skylift.adapters.clock import WallClock
-    from skylift.adapters.sql.store import open_store, sqlite_url
+    from skylift.adapters.sql.store import open_store
     from skylift.api.app import create_app
     from skylift.api.office.desk import Desk
     from skylift.api.state import LiveState
     from skylift.service.rooms import ROOMS
 
     async def go() -> None:
-        desk = Desk(open_store(sqlite_url(Path(folder)), ROOMS), WallClock())
+        desk = Desk(open_store(url, ROOMS), WallClock())
         desk.setup_code = code
         app = create_app(LiveState(WallClock()), desk)
         config = uvicorn.Config(app, port=port, log_config=None, access_log=False, lifespan="off", ws="none")
@@ -91,14 +80,17 @@ def _free_port() -> int:
 
 
 @cache
-def server(terminals: int) -> Server:
+def server(full: bool) -> Server:
     """Begun once in a measuring process, and ended with it."""
+    from skylift.adapters.sql.store import sqlite_url
+
     folder = tempfile.mkdtemp(prefix="skylift-bench-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _fill(Path(folder), terminals)
+    url = os.environ.get("BENCH_STORE_URL_FULL" if full else "BENCH_STORE_URL", sqlite_url(Path(folder)))
+    _fill(url, full)
     port, code = _free_port(), "bench-setup-code"
     context = multiprocessing.get_context("spawn")
-    context.Process(target=_serve, args=(folder, port, code), daemon=True).start()
+    context.Process(target=_serve, args=(url, port, code), daemon=True).start()
     for _ in range(300):
         time.sleep(0.1)
         try:
@@ -140,32 +132,38 @@ async def _connection(port: int, token: str, asked: Sequence[Asked]) -> list[tup
 
 def writes() -> list[tuple[float, int, bytes]]:
     """WRITES calls for help by 32 clients, each acknowledged only once it is on the disk."""
-    running = server(0)
+    running = server(False)
     body = json.dumps({"channel": "phone", "site_kind": "hospital", "cell": CELL, "asker": "somebody"})
     asked = [[("POST", "/api/v1/requests", body)] * (WRITES // WRITERS) for _ in range(WRITERS)]
     return asyncio.run(_ask(running.port, running.token, asked))
 
 
 def lists(seed: int) -> list[tuple[float, int, bytes]]:
-    """Pages and searches among 100,000 terminals, one after the other."""
-    running = server(TERMINALS)
+    """Pages and searches among all that a large service has, one after the other."""
+    running = server(True)
     chosen = random.Random(seed)
     asked: list[Asked] = []
     for i in range(LISTS):
         n = chosen.randrange(TERMINALS)
         query = (
-            f"q=KIT-{n:06d}",
-            f"q={n % 1000:03d}&limit=50",
-            "status=manufactured&limit=100",
-            "q=nothing-such",
+            f"terminals?q=KIT{n:08d}",
+            f"terminals?q={n % 1000:03d}&limit=50",
+            "terminals?status=manufactured&limit=100",
+            "terminals?q=nothing-such",
+            "terminals?q=q&limit=50",
+            f"terminals?owner=acc_{n % 100}&q=std",
+            f"requests?q=hospital&region=rgn_{n % 4}",
+            "requests?q=zz",
+            f"shipments?q=SL-{n % SHIPMENTS:06d}",
+            f"shipments?q=BOX{n:08d}",
         )
-        asked.append(("GET", f"/api/v1/terminals?{query[i % 4]}", ""))
+        asked.append(("GET", f"/api/v1/{query[i % len(query)]}", ""))
     return asyncio.run(_ask(running.port, running.token, [asked]))
 
 
 def questions() -> list[tuple[float, int, bytes]]:
     """Questions to may-serve, by eight clients."""
-    running = server(TERMINALS)
+    running = server(True)
     asked = [
         [("POST", "/api/v1/may-serve", json.dumps({"terminal": f"trm_{i:06d}", "cell": CELL}))]
         * (QUESTIONS // 8)

@@ -1,0 +1,95 @@
+"""That tests of all doors are of all doors; names given at any of them stand in rows of their own alone."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from skylift.twin.office.table import TABLE
+from tests.api.office.conftest import CELLS, Person, Town
+from tests.api.office.test_doors import every_door, path_of, sample
+
+# What the sky says; it has no tenants and no roles, and tests of its own.
+OF_SKY = {"sky", "service", "health", "weather"}
+# Whatever of it is kept is kept there, and goes with an erasure.
+ERASABLE = {"personal"}
+
+
+def test_every_path_that_is_described_is_a_door_that_tests_walk_or_the_skys(town: Town) -> None:
+    document = town.client.get("/openapi.json").json()
+    described = {
+        (method.upper(), path): set(operation.get("tags", ()))
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    walked = {(door.method, door.path) for door in every_door(town)}
+    assert walked <= set(described), walked - set(described)
+    others = {at: tags for at, tags in described.items() if at not in walked}
+    # The feeds are for everybody, and have tests of their own.
+    unknown = {at for at, tags in others.items() if not tags or not tags <= OF_SKY}
+    assert {path for _, path in unknown if not path.startswith("/feeds/")} == set()
+
+
+def test_whatever_is_served_is_described(town: Town) -> None:
+    """A route that the document does not name would be walked by no test at all."""
+    described = set(town.client.get("/openapi.json").json()["paths"])
+    app = town.client.app
+    while not hasattr(app, "routes"):
+        app = app.app  # type: ignore[attr-defined]
+    served = {route.path for route in app.routes if route.path.startswith("/api/")}
+    assert served <= described, served - described
+
+
+@pytest.fixture
+def things(town: Town, staff: dict[str, Person]) -> dict[str, str]:
+    operator = staff["operator"]
+    return {
+        "request": operator.made("requests", channel="phone", site_kind="hospital")["id"],
+        "person": operator.made("persons")["id"],
+        "region": operator.made("regions", country="UA", title="Ukraine", cells=CELLS)["id"],
+        "account": operator.made("accounts", holder="company", country="UA")["id"],
+        "terminal": operator.made("terminals", hardware="STD-V2", serial="KIT-0001", origin="gift")["id"],
+    }
+
+
+def test_names_given_at_any_door_stand_in_no_table_but_theirs(
+    town: Town,
+    staff: dict[str, Person],
+    things: dict[str, str],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Every verb of the table that takes something personal, with a name in each such field."""
+    caplog.set_level(logging.DEBUG)
+    tried: set[str] = set()
+    for door in every_door(town):
+        verb = TABLE.verbs.get(_verb_of(door.path))
+        if verb is None or door.method != "POST" or not verb.personal:
+            continue
+        texts = {name: f"CANARY-{verb.name}-{name}" for name in verb.personal if not name.endswith("_deg")}
+        body = {**sample(verb.arguments), **texts}
+        response = staff["operator"].ask(door.method, path_of(door, things), body, Idempotency_Key=verb.name)
+        assert response.status_code < 500
+        assert "CANARY" not in response.text, response.text
+        tried.add(verb.name)
+    assert tried == {verb.name for verb in TABLE.verbs.values() if verb.personal}
+    assert "CANARY" not in caplog.text
+    for row in town.desk.store.journal(limit=100_000):
+        assert "CANARY" not in repr(row.event)
+    with closing(sqlite3.connect(tmp_path / "skylift.sqlite")) as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        assert len(tables) > 6
+        for table in set(tables) - ERASABLE:
+            for row in database.execute(f'SELECT * FROM "{table}"'):
+                assert "CANARY" not in repr(row), table
+        kept = database.execute("SELECT count(*) FROM personal WHERE value LIKE '%CANARY%'").fetchone()[0]
+    assert kept >= len(tried)
+
+
+def _verb_of(path: str) -> str:
+    parts = path.removeprefix("/api/v1/").split("/")
+    return f"{parts[0].removesuffix('s')}.{'create' if len(parts) == 1 else parts[-1]}"
