@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
-import enum
 import re
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from skylift.cli.run_options import (
+    ALONE_HOURS,
+    ALONE_MOST,
+    AT,
+    CATALOGUE,
+    CLOCK,
+    CONTEXT,
+    DATA_DIR,
+    DEMO,
+    GATEWAYS,
+    HOST,
+    PORT,
+    PUBLIC_AUTHOR,
+    PUBLIC_URL,
+    SCENARIO,
+    SERVE,
+    SPEED,
+    STORE_URL,
+    TLS_CERT,
+    TLS_KEY,
+    WEBHOOKS_ALLOW,
+    ClockKind,
+)
 from skylift.twin.permit import Serve
 
 if TYPE_CHECKING:
@@ -23,99 +45,31 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 8480
 
 
-class ClockKind(enum.StrEnum):
-    """Whose time the service runs on."""
-
-    WALL = "wall"
-    SIMULATED = "simulated"
-
-
 def register(app: typer.Typer) -> None:
     app.command("run")(run)
 
 
 def run(
-    context: typer.Context,
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, envvar="SKYLIFT_PORT", help="Port; 0 takes a free one.")
-    ] = DEFAULT_PORT,
-    host: Annotated[
-        str, typer.Option(help="Address to bind to; without a login and TLS it must be loopback.")
-    ] = "127.0.0.1",
-    scenario: Annotated[
-        Path | None, typer.Option(help="Scenario (TOML) instead of the packaged one.")
-    ] = None,
-    catalogue: Annotated[
-        Path | None, typer.Option(help="Catalogue (TLE, OMM) instead of the scenario's own.")
-    ] = None,
-    gateways: Annotated[
-        Path | None, typer.Option(help="Gateways (JSON, CSV, GeoJSON) instead of the scenario's own.")
-    ] = None,
-    serve: Annotated[Serve, typer.Option(help="Whose terminals are served.")] = Serve.BOTH,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="SKYLIFT_DATA_DIR", help="Folder for what the service keeps.", show_default="per user"
-        ),
-    ] = None,
-    store_url: Annotated[
-        str | None,
-        typer.Option(
-            envvar="SKYLIFT_STORE__URL",
-            help="PostgreSQL database instead of the file in the data folder.",
-        ),
-    ] = None,
-    tls_cert: Annotated[Path | None, typer.Option(help="Certificate (PEM), for TLS; with --tls-key.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Its key (PEM).")] = None,
-    webhooks_allow: Annotated[
-        str,
-        typer.Option(
-            envvar="SKYLIFT_WEBHOOKS__ALLOW",
-            help="Private networks that webhooks may reach, such as 10.1.2.0/24,127.0.0.1.",
-            show_default="none",
-        ),
-    ] = "",
-    public_url: Annotated[
-        str | None,
-        typer.Option(
-            envvar="SKYLIFT_PUBLIC__URL",
-            help="Where the public reads its feeds and pages, as they name themselves.",
-            show_default="where it listens",
-        ),
-    ] = None,
-    public_author: Annotated[
-        str, typer.Option(envvar="SKYLIFT_PUBLIC__AUTHOR", help="Who speaks in its feeds.")
-    ] = "skylift",
-    alone_most: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=2000,
-            envvar="SKYLIFT_ALONE__MOST",
-            help="So many terminals one person may switch without another.",
-        ),
-    ] = 50,
-    alone_hours: Annotated[
-        float,
-        typer.Option(
-            min=1.0, max=168.0, envvar="SKYLIFT_ALONE__HOURS", help="In so many hours, however split up."
-        ),
-    ] = 24.0,
-    clock: Annotated[
-        ClockKind | None, typer.Option(help="Whose time to run on.", show_default="wall")
-    ] = None,
-    at: Annotated[str | None, typer.Option(help="Where the simulated clock begins, ISO 8601.")] = None,
-    speed: Annotated[
-        float | None, typer.Option(help="Simulated seconds in one second.", show_default="1, of a demo 60")
-    ] = None,
-    demo: Annotated[
-        bool,
-        typer.Option(
-            "--demo",
-            help="Play a day of help, invented, in a store of its own. It is gone afterwards, unless "
-            "--data-dir or --store-url says where to keep it.",
-        ),
-    ] = False,
+    context: CONTEXT,
+    port: PORT = DEFAULT_PORT,
+    host: HOST = "127.0.0.1",
+    scenario: SCENARIO = None,
+    catalogue: CATALOGUE = None,
+    gateways: GATEWAYS = None,
+    serve: SERVE = Serve.BOTH,
+    data_dir: DATA_DIR = None,
+    store_url: STORE_URL = None,
+    tls_cert: TLS_CERT = None,
+    tls_key: TLS_KEY = None,
+    webhooks_allow: WEBHOOKS_ALLOW = "",
+    public_url: PUBLIC_URL = None,
+    public_author: PUBLIC_AUTHOR = "skylift",
+    alone_most: ALONE_MOST = 50,
+    alone_hours: ALONE_HOURS = 24.0,
+    clock: CLOCK = None,
+    at: AT = None,
+    speed: SPEED = None,
+    demo: DEMO = False,
 ) -> None:
     """Run the service: the sky slot by slot, and the office, as an HTTP API, live streams and a page."""
     if demo:
