@@ -137,10 +137,10 @@ class Units:
             )
             if moved == 0:
                 break
-        if quick:
-            self._make_room(parts, units, list_, cost)
-            if remakes and remake(remakes, SOFT, *parts, steps, self._feeder, cost, units, list_):
-                self._make_room(parts, units, list_, cost)
+        self._make_room(parts, units, list_, cost, quick)
+        again = remakes if quick else 0
+        if again and remake(again, SOFT, *parts, steps, self._feeder, cost, units, list_):
+            self._make_room(parts, units, list_, cost, quick)
         cap = np.empty(n)
         caps(*parts, steps, self._feeder, units, list_, cap)
         unit = np.append(self._satellite, 0)[parts[2]] * np.int64(f) + parts[3]
@@ -152,14 +152,16 @@ class Units:
         rows[:, 0] = self._satellites[rows[:, 0]]
         return rows, shares[:count], rates[:count]
 
-    def _make_room(self, parts: Any, units: Any, list_: Any, cost: float) -> None:
-        """Moves others off units for cells that stand low, for as long as that helps."""
+    def _make_room(self, parts: Any, units: Any, list_: Any, cost: float, quick: bool) -> None:
+        """Moves others off units for cells that stand low, for as long as that helps; in a slot that is not
+        quick only for those that have nothing."""
         steps, level = self._asked.steps, np.empty(len(self._asked.steps))
         tries = np.array([OUST_TRIES * len(steps)], dtype=np.int64)
         for _ in range(OUST_ROUNDS):
             standing(*parts, steps, units, list_, level)
             asks = np.diff(self._offset) > 0
-            low = asks & (level < np.median(level[asks]) - OUST_GAP) if asks.any() else asks
+            least = np.median(level[asks]) - OUST_GAP if quick and asks.any() else 1e-9
+            low = asks & (level < least)
             mine = np.flatnonzero(low[parts[0]])
             order = mine[np.argsort(level[parts[0][mine]], kind="stable")]
             if not len(order) or not oust(
