@@ -155,7 +155,10 @@ def test_duplicates_are_found_with_reasons_that_tell_nothing_personal() -> None:
     same = Told(through(RECEIVED, id="req_2"), "380440000001", "міська лікарня №1", "")
     near = Told(through(RECEIVED, id="req_3"), "", "Міська лікарня N 1", "We need 2 dishes for surgery!")
     other = Told(
-        through((decide.received, replace(CALL, cell="x")), id="req_4"), "else@example.org", "School 5", ""
+        through((decide.received, replace(CALL, cell="851e5237fffffff")), id="req_4"),
+        "else@example.org",
+        "School 5",
+        "",
     )
     found = alike(ours, [other, near, same, ours])
     assert [like.request_id for like in found] == ["req_2", "req_3"]
@@ -163,3 +166,14 @@ def test_duplicates_are_found_with_reasons_that_tell_nothing_personal() -> None:
     told = " ".join(reason for like in found for reason in like.reasons)
     assert "380" not in told
     assert "лікарня" not in told
+
+
+@pytest.mark.parametrize("cell", ["8f1e52274a6d8c3", "871e52274ffffff", "not-a-cell", "10.0,20.0"])
+def test_a_cell_as_fine_as_a_place_is_refused_and_not_repeated(cell: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        decide.received(Request("req_9"), WHO, replace(CALL, cell=cell))
+    assert refusal.value.code == "request.cell"
+    assert cell not in str(refusal.value)
+    placed = through((decide.received, replace(CALL, cell="")), id="req_9")
+    with pytest.raises(Refused):
+        decide.placed(placed, WHO, cell, "")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import h3
+
 from skylift.base.errors import Refused
 from skylift.base.events import Who
 from skylift.base.instants import InstantUs
@@ -27,6 +29,8 @@ from skylift.service.request.events import (
 from skylift.service.request.state import CYCLE, Request
 
 MOST_TERMINALS = 100_000
+# A cell of resolution 5 has about 250 km2; a finer one would lead to the house, and the journal keeps it.
+FINEST_CELL = 5
 MOST_PEOPLE = 100_000_000
 
 
@@ -56,6 +60,7 @@ def received(request: Request, who: Who, call: Call) -> tuple[RequestEvent, ...]
         raise Refused(
             "request.needed-by", "needed_by", "it is before the call itself", "give a later time, or none"
         )
+    _coarse(call.cell)
     return (
         RequestReceived(
             who.at, who.by, request.id, who.cause_id, call.channel, call.site_kind, call.asked_at,
@@ -71,6 +76,7 @@ def acknowledged(request: Request, who: Who) -> tuple[RequestEvent, ...]:
 
 def placed(request: Request, who: Who, cell: str, region: str) -> tuple[RequestEvent, ...]:
     CYCLE.after(request.id, request.state, RequestPlaced)
+    _coarse(cell)
     return (RequestPlaced(who.at, who.by, request.id, who.cause_id, cell, region),)
 
 
@@ -146,4 +152,15 @@ def _counted(name: str, number: int, least: int, most: int) -> None:
     if not least <= number <= most:
         raise Refused(
             "request.number", name, f"it is a whole number from {least} to {most:,}", "correct the number"
+        )
+
+
+def _coarse(cell: str) -> None:
+    """Raises Refused for what is no cell, or one so fine that it is an exact place. It is not repeated."""
+    if cell and (not h3.is_valid_cell(cell) or h3.get_resolution(cell) > FINEST_CELL):
+        raise Refused(
+            "request.cell",
+            "cell",
+            f"it is an H3 cell no finer than resolution {FINEST_CELL}",
+            "give its parent cell; exact places are kept apart",
         )
