@@ -126,6 +126,7 @@ class Known:
     shown: dict[str, dict[str, Any]] = field(default_factory=dict)
     waiting: dict[str, Command] = field(default_factory=dict)
     changes: dict[str, str] = field(default_factory=dict)
+    canaries: dict[str, str] = field(default_factory=dict)
     count: int = 0
 
     def learn(self, kind: str, document: Mapping[str, Any]) -> None:
@@ -245,14 +246,14 @@ class Clients:
         # Mostly those that came last: what is personal about them is known.
         about = self.draw.choice(self.known.ids[kind][-3:])
         by = self._by(TABLE.verbs["request.close"])
-        match self.draw.randrange(5):
+        match self.draw.randrange(7):
             case 0:
                 somebody = self.draw.choice(self.personas).person
                 action = self.draw.choice(("lock", "lock", "unlock"))
                 return self.of_verb(TABLE.verbs[f"person.{action}"], somebody, by)
             case 1:
                 return self.made(by, "GET", f"{plural(kind)}/{about}/personal")
-            case 2:
+            case 2 | 4 | 5:
                 key = (("idempotency-key", f"key-{self.known.number()}"),)
                 path = f"{plural(kind)}/{about}/personal"
                 return self.made(by, "DELETE", path, {}, key, "erase", about)

@@ -44,7 +44,7 @@ from tests.faults.sim_service import (
     simulated,
 )
 
-STEPS = 100
+STEPS = 90
 MOST_UNDER_WAY = 6
 # On a disk of memory where there is one: what is tested is order, not the disk.
 ROOT = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
@@ -66,6 +66,7 @@ class Template:
     personas: tuple[Persona, ...]
     ids: dict[str, list[str]]
     shown: dict[str, dict[str, Any]]
+    canaries: dict[str, str]
 
 
 @cache
@@ -114,7 +115,7 @@ OTHERS = (
 
 async def _make_town(
     service: Service,
-) -> tuple[tuple[Persona, ...], dict[str, list[str]], dict[str, dict[str, Any]]]:
+) -> tuple[tuple[Persona, ...], dict[str, list[str]], dict[str, dict[str, Any]], dict[str, str]]:
     staff = _make_people(service, STAFF, (), ())
     known = Known()
     town = _Town(service, Clients(staff, known, random.Random(0)), staff)
@@ -140,8 +141,9 @@ async def _make_town(
     for i in range(5):
         await _make_terminal(town, i, ua, accounts[i % 2])
     call = {"channel": "phone", "site_kind": "hospital", "people": 0, "cell": CELLS[0]}
-    for _ in range(2):
-        await town.made("operator", "request.create", **call)
+    for number in range(2):
+        canary = f"CANARY-T{number}-"
+        known.canaries[await town.made("operator", "request.create", asker=canary, **call)] = canary
     await town.made(
         "logistics", "shipment.create", reference="TRK-1", origin="WAW-1", destination="KBP-1",
         recipient=accounts[0], region="", request="", lines=[],
@@ -150,7 +152,7 @@ async def _make_town(
         listed = await town.ask(town.who("viewer"), "GET", f"{plural(kind)}?limit=100")
         for document in listed.document["items"]:
             known.learn(kind, document)
-    return town.personas, dict(known.ids), known.shown
+    return town.personas, dict(known.ids), known.shown, known.canaries
 
 
 async def _make_terminal(town: _Town, i: int, region: str, owner: str) -> None:
@@ -282,7 +284,7 @@ class Simulation:
         self.acknowledged: list[Acknowledged] = []
         self.replies: dict[tuple[str, str], Answer] = {}
         self.erased: set[str] = set()
-        self.canary_of: dict[str, str] = {}
+        self.canary_of = dict(town.canaries)
         # Calls for help that came with a key, by a number that no other has.
         self.numbered: set[int] = set()
         self.lives = 0

@@ -23,7 +23,7 @@ from skylift.twin.office.office import Office
 from skylift.twin.office.verbs import Verb
 from tests.faults.simulation import FoundError, run
 
-MOST_SEEDS = 120
+MOST_SEEDS = 400
 
 Broken = Callable[[], AbstractContextManager[Any]]
 
