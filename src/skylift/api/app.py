@@ -24,6 +24,7 @@ from skylift.api.office import (
     feeds,
     milestones,
     personal,
+    public_outages,
     serving,
     things,
     tokens,
@@ -34,6 +35,7 @@ from skylift.api.office.desk import Desk
 from skylift.api.office.door import Door
 from skylift.api.office.gate import Gate
 from skylift.api.office.imports import Imports
+from skylift.api.office.ioda_doors import IodaDoors
 from skylift.api.office.links import Links
 from skylift.api.office.logins import Logins
 from skylift.api.office.looking import Looking
@@ -135,6 +137,7 @@ def office_doors(desk: Desk) -> list[Door]:
         *webhooks.doors(desk.sender, desk.store.head),
         *usage.doors(),
         *milestones.doors(),
+        *IodaDoors(public_outages.PublicOutages(desk)).doors(),
         *appstats.AppStats(desk).doors(),
     ]
 
@@ -150,12 +153,13 @@ def _add_office(app: FastAPI, desk: Desk, state: LiveState, open_sky: bool) -> N
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            document = add_doors(of_sky(), [*doors, *feeds.described()], TABLE)
+            document = add_doors(of_sky(), [*doors, *feeds.described(), *public_outages.described()], TABLE)
             app.openapi_schema = describe(document) if app.state.demo else document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
     feeds.Feeds(desk).add_to(app)
+    public_outages.PublicOutages(desk).add_to(app)
     add_site(app, desk, doors)
 
 

@@ -102,7 +102,7 @@ class Feeds:
                 if form == "json"
                 else atom(feed, shown.statements, shown.changed_at)
             )
-            return _response(text, MEDIA_TYPES[form], shown.changed_at)
+            return response_of(text, MEDIA_TYPES[form], shown.changed_at)
 
         return work
 
@@ -157,10 +157,11 @@ def _html(language: str, title: str, body: str, changed_at: InstantUs) -> Respon
         for form in MEDIA_TYPES
     )
     text = _PAGE.format(language=language, title=escape(title), body=body, links=links)
-    return _response(text, "text/html; charset=utf-8", changed_at)
+    return response_of(text, "text/html; charset=utf-8", changed_at)
 
 
-def _response(text: str, media_type: str, changed_at: InstantUs) -> Response:
+def response_of(text: str, media_type: str, changed_at: InstantUs) -> Response:
+    """Text for anybody, with what a reader needs in order not to have it sent again."""
     body = text.encode()
     headers = {
         "ETag": weak_etag(body),

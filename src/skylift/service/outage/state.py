@@ -234,7 +234,8 @@ def is_public(outage: Outage, at: InstantUs) -> bool:
     if outage.confirmed_at is None or at < outage.confirmed_at + PUBLIC_DELAY_US:
         return False
     if outage.entity.kind is EntityKind.TERMINALS:
-        return outage.worst.targets >= LEAST_TERMINALS
+        # The level now is told as well, so its crowd counts too.
+        return min(outage.worst.targets, outage.level.targets) >= LEAST_TERMINALS
     return outage.entity.kind in _PUBLIC
 
 
