@@ -59,7 +59,7 @@ def restore(
     """
     from skylift.adapters.sql.backing_up import restore as put_back
     from skylift.adapters.sql.store import sqlite_file_in
-    from skylift.cli.run import prepare_data_dir
+    from skylift.cli.run_common import prepare_data_dir
     from skylift.service.rooms import ROOMS
 
     _refuse_server(store_url, "pg_restore; the next `skylift run` erases again what its list says")

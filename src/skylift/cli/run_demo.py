@@ -55,7 +55,7 @@ def run_demo(wanted: DemoRun) -> None:
     from skylift.api.office.desk import Public
     from skylift.api.server import Address, Service, listen, serve
     from skylift.base.units import US_PER_DAY
-    from skylift.cli.run import address_of, end, prepare_data_dir, say_ready
+    from skylift.cli.run_common import address_of, end, prepare_data_dir, say_ready
     from skylift.service.rooms import ROOMS
     from skylift.twin.permit import Serve
 

@@ -7,15 +7,12 @@ A door that is made later needs no line here if its path says what it is (`/impo
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from skylift.adapters.webhooks import Address, Sender, read_networks
 from skylift.api.guard import loopback_address
 from skylift.ports.store import Conflict
-
-if TYPE_CHECKING:
-    from skylift.api.office.door import Door
 
 _AGENTS = re.compile(r"/(agents?|enrol|enroll|dishes|telemetry)(/|$)")
 _IMPORTS = re.compile(r"/([a-z]+-)*imports?(-[a-z]+)*(/|$)")
@@ -23,7 +20,17 @@ _IMPORTS = re.compile(r"/([a-z]+-)*imports?(-[a-z]+)*(/|$)")
 _LISTS = frozenset({"/api/v1/allow-lists"})
 
 
-def brings_in(door: Door) -> str:
+class _Door(Protocol):
+    """Of a door, what is looked at here."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
+
+
+def brings_in(door: _Door) -> str:
     """What of the real world a door lets in: "an import", "an agent"; "" for nothing."""
     if door.method == "GET":
         return ""
@@ -34,7 +41,7 @@ def brings_in(door: Door) -> str:
     return ""
 
 
-def refuse_real(door: Door) -> None:
+def refuse_real(door: _Door) -> None:
     """Raises Conflict at a door that lets in what is real. Called where the store is a demo's."""
     found = brings_in(door)
     if found:
