@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from skylift.cli.outputs import check_picture
+
 if TYPE_CHECKING:
     from skylift.adapters.outage_files import Recording
     from skylift.study.outages import Detection
+    from skylift.watch.detector import Rules
+    from skylift.watch.recording import PinnedRule, SeasonalRule
 
 # Each has `register(outages)`.
-QUESTIONS = ("outages_need", "outages_send")
+QUESTIONS = ("outages_need", "outages_report", "outages_send")
 # A table longer than this is no longer read; --json has everything.
 _SHOWN = 40
 
@@ -41,6 +45,9 @@ def detect(
     targets_column: str = typer.Option("", help="Column that says how many were asked for each sample."),
     time_unit: str = typer.Option("s", help="Unit of epochs: s, ms or us."),
     step_s: int | None = typer.Option(None, min=1, help="Width of a bin; the samples' own by default."),
+    plot: Path | None = typer.Option(
+        None, help="Draw those that lost most beside what was ordinary: .png, .svg or .pdf."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print {events, rejected, insufficient, ...}."),
 ) -> None:
     """Find outages in a recording of connectivity.
@@ -55,6 +62,7 @@ def detect(
     from skylift.watch.detector import Rules
     from skylift.watch.recording import Declared, baseline_rule
 
+    check_picture(plot)
     rule = baseline_rule(baseline)
     columns = tuple(name.strip() for name in entity_columns.split(",") if name.strip())
     declared = Declared(time_column, time_zone, value_column, columns, scale_max, time_unit, targets_column)
@@ -63,12 +71,30 @@ def detect(
         found = detect_outages(
             recording.grid, recording.entities, rule, Rules(full_scale=scale_max), progress
         )
+    if plot is not None:
+        _draw(found, rule, Rules(full_scale=scale_max), f"{value_column} (0 to {scale_max:g})", plot)
     if as_json:
         rejected = [{"row": one.row, "reason": one.reason} for one in recording.rejected]
         document = {**found.as_dict(), "rejected": rejected, "warnings": list(recording.warnings)}
         typer.echo(json.dumps(document, ensure_ascii=False))
     else:
         _print(recording, found)
+
+
+def _draw(found: Detection, rule: SeasonalRule | PinnedRule, rules: Rules, unit: str, plot: Path) -> None:
+    from skylift.adapters.pictures_outages import MOST_PANELS, draw_series
+    from skylift.base.errors import Refused
+    from skylift.study.outages import traced, worst_series
+
+    series = worst_series(found, MOST_PANELS)
+    if not series:
+        raise Refused(
+            "outages.nothing-to-draw",
+            "--plot",
+            "no series fell below ordinary",
+            "`skylift outages report --entity NAME` draws any",
+        )
+    draw_series(found, traced(found, rule, series, rules), "What fell below ordinary", unit, plot)
 
 
 def _print(recording: Recording, found: Detection) -> None:

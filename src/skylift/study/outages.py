@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from skylift.base.errors import Refused
 from skylift.base.instants import format_instant
 from skylift.watch.baseline import Baseline, Pinned, Seasonal, periods_fit
-from skylift.watch.detector import Outage, Rules, detect
+from skylift.watch.detector import Outage, Recorder, Rules, detect
 from skylift.watch.recording import PinnedRule, SeasonalRule
 from skylift.watch.samples import Grid
 
@@ -58,6 +58,56 @@ class Detection:
             "high": round(outage.high, 4),
             "band": outage.band,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """Some series beside what was ordinary for them, for pictures; columns are as in `series`.
+
+    series     rows of the detection's entities;  recorder  what was ordinary, bin by bin
+    learnt_us  of a pinned baseline: the window that it is the median of
+    """
+
+    series: tuple[int, ...]
+    recorder: Recorder
+    learnt_us: tuple[int, int] | None = None
+
+
+def worst_series(found: Detection, most: int, named: Sequence[str] = ()) -> tuple[int, ...]:
+    """Those named; else those that lost the most: depth times the bins that it lasted, the worst first.
+
+    Raises Refused for a name that the recording does not have.
+    """
+    places = {name: series for series, name in enumerate(found.entities)}
+    unknown = [name for name in named if name not in places]
+    if unknown:
+        raise Refused(
+            "outages.entity",
+            f"entity {unknown[0][:60]!r}",
+            "the recording has none of this name",
+            f"names are written like {found.entities[0]!r}",
+        )
+    if named:
+        return tuple(dict.fromkeys(places[name] for name in named))
+    lost: dict[int, float] = {}
+    for outage in found.outages:
+        until = found.grid.bins if outage.closed_row is None else outage.closed_row
+        drop = max(0.0, 1.0 - outage.min_fraction) * (until - outage.opened_row)
+        lost[outage.series] = lost.get(outage.series, 0.0) + drop
+    return tuple(sorted(lost, key=lambda series: (-lost[series], series))[:most])
+
+
+def traced(
+    found: Detection, rule: SeasonalRule | PinnedRule, series: Sequence[int], rules: Rules | None = None
+) -> Traces:
+    """Detect once more for these series alone, and keep what was ordinary: series do not touch each other."""
+    grid, columns = found.grid, list(series)
+    targets = None if grid.targets is None else grid.targets[:, columns]
+    part = Grid(grid.start_us, grid.step_us, grid.values[:, columns], targets)
+    recorder = Recorder(part.bins, part.series)
+    detect(part, _baseline(part, rule), rules or Rules(), recorder=recorder)
+    learnt_us = (rule.from_us, rule.to_us) if isinstance(rule, PinnedRule) else None
+    return Traces(tuple(columns), recorder, learnt_us)
 
 
 def event_id(entity: str, opened_at: str) -> str:

@@ -58,13 +58,14 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One bin of all series, (S,) each; nan where it cannot be judged."""
+    """One bin of all series, (S,) each; nan where it cannot be judged. expected: what it was judged by."""
 
     fraction: Floats
     low: Floats
     high: Floats
     judged: Bools
     turns: Turns
+    expected: Expected
 
 
 class Detector:
@@ -96,9 +97,8 @@ class Detector:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             bounds = bottom / expected.high, top / expected.low
         fraction = np.where(judged, fraction, np.nan)
-        return Verdict(
-            fraction, np.where(judged, bounds[0], np.nan), np.where(judged, bounds[1], np.nan), judged, turns
-        )
+        low_end, high_end = (np.where(judged, bound, np.nan) for bound in bounds)
+        return Verdict(fraction, low_end, high_end, judged, turns, expected)
 
     def _against_chance(
         self, values: Floats, targets: Floats, expected: Expected, low: Bools
@@ -150,8 +150,29 @@ class Events:
         return float(fraction), float(min(low, fraction)), float(max(high, fraction))
 
 
+class Recorder:
+    """Keeps what was ordinary, bin by bin, for pictures: (T, S) each, nan where nobody could say.
+
+    level, low, high  the median of the baseline, and what is about 90 % sure to hold it
+    fraction          of ordinary, where it was judged
+    """
+
+    def __init__(self, bins: int, series: int) -> None:
+        self.level, self.low, self.high, self.fraction = (np.full((bins, series), np.nan) for _ in range(4))
+
+    def take(self, row: int, verdict: Verdict) -> None:
+        expected = verdict.expected
+        for kept, now in ((self.level, expected.level), (self.low, expected.low), (self.high, expected.high)):
+            kept[row] = np.where(expected.enough, now, np.nan)
+        self.fraction[row] = verdict.fraction
+
+
 def detect(
-    grid: Grid, baseline: Baseline, rules: Rules, progress: Callable[[int, int], None] | None = None
+    grid: Grid,
+    baseline: Baseline,
+    rules: Rules,
+    progress: Callable[[int, int], None] | None = None,
+    recorder: Recorder | None = None,
 ) -> tuple[list[Outage], Bools]:
     """Every outage of a recording, by opening time, and which series were never judged, (S,)."""
     detector, events = Detector(grid.series, baseline, rules), Events(grid.series)
@@ -160,6 +181,8 @@ def detect(
         asked = None if grid.targets is None else grid.targets[row]
         verdict = detector.step(row, grid.values[row], asked)
         events.take(row, verdict)
+        if recorder is not None:
+            recorder.take(row, verdict)
         events.forget(~detector.open & (verdict.judged & (verdict.fraction >= rules.patience.open_below)))
         unjudged &= ~verdict.judged
         if progress is not None:
