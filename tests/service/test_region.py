@@ -155,3 +155,17 @@ def test_no_region_is_switched_on_without_papers_and_replay_gives_the_same(
 def test_an_event_of_a_later_version_is_refused() -> None:
     with pytest.raises(Refused, match="a later one"):
         EventTypes([CellsSet]).read("region.cells-set/2", {}, {})
+
+
+@pytest.mark.parametrize(
+    "cell", ["zzz", "Olena Petrenko, at home", "", "841e639ffffffff", "861e63877ffffff", "8a1e63870007fff"]
+)
+def test_a_region_has_whole_cells_of_one_resolution(cell: str) -> None:
+    for act in (
+        lambda: decide.opened(Region("rgn_2"), WHO, "UA", "Ukraine", [*CELLS, cell]),
+        lambda: decide.cells_set(through(OPENED), WHO, [cell], CellMode.ENABLED, None, "apr_1"),
+    ):
+        with pytest.raises(Refused, match="resolution 5") as refusal:
+            act()
+        assert refusal.value.code == "region.cell"
+        assert not cell or cell not in str(refusal.value)

@@ -8,6 +8,7 @@ import pytest
 
 from skylift.service.shipment.receive import listed
 from tests.api.office.conftest import PASSWORD, Person, Town, agreed
+from tests.api.office.test_story import CELLS, activated_region, active_terminal, asked
 
 DAY_S = 86_400
 
@@ -91,3 +92,22 @@ def test_on_the_first_day_the_first_approver_counts_at_once(town: Town, staff: d
 )
 def test_what_lacks_is_said_as_people_say_it(parts: list[str], said: str) -> None:
     assert listed(parts) == said
+
+
+def test_no_service_is_ended_by_a_second_region_over_the_same_cells(
+    town: Town, staff: dict[str, Person]
+) -> None:
+    """Every region that holds a cell has to allow it, so one more is a change of where service is."""
+    operator, approver = staff["operator"], staff["approver"]
+    region, _ = activated_region(town, operator, approver)
+    terminal = active_terminal(operator, region)
+    over = {"country": "UA", "title": "The same again", "cells": CELLS}
+    waiting = operator.post("regions", **over)
+    assert waiting.status_code == 202, waiting.text
+    assert asked(operator, terminal, CELLS[0])["allowed"]
+    assert operator.post("regions", **over, approval=waiting.json()["approval"]).status_code == 409
+    agreed(approver, waiting)
+    assert operator.post("regions", **over, approval=waiting.json()["approval"]).status_code == 201
+    assert not asked(operator, terminal, CELLS[0])["allowed"], "two people knew what they did"
+    elsewhere = {"country": "MD", "title": "Moldova", "cells": ["851e4b67fffffff"]}
+    assert operator.post("regions", **elsewhere).status_code == 201

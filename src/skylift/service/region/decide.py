@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import h3
+
 from skylift.base.errors import Refused
 from skylift.base.events import Who
 from skylift.base.instants import InstantUs, format_instant, parse_instant
@@ -31,6 +33,8 @@ from skylift.service.region.events import (
 from skylift.service.region.state import CYCLE, Region
 
 LATEST_US = int(parse_instant("2200-01-01"))
+# About 250 km2; homes of terminals and the sky's own cells are matched with it.
+CELL_RESOLUTION = 5
 # An emergency authorisation ends by itself: what is needed for longer is an ordinary licence.
 LONGEST_TEMPORARY_US = 180 * 86_400 * 1_000_000
 
@@ -47,6 +51,7 @@ def opened(
         raise Refused(
             "region.no-cells", "cells", "a region has at least one", "name its cells, or its country"
         )
+    _cells(cells)
     return (RegionOpened(who.at, who.by, region.id, who.cause_id, country, title, tuple(sorted(set(cells)))),)
 
 
@@ -137,6 +142,7 @@ def cells_set(
     CYCLE.after(region.id, region.state, CellsSet)
     if not cells:
         raise Refused("region.no-cells", "cells", "at least one is named", "name the cells")
+    _cells(cells)
     if limits is not None and mode is not CellMode.RESTRICTED:
         raise Refused(
             "region.limits", "limits", "only restricted cells have them", "set the mode to restricted"
@@ -161,3 +167,19 @@ def cells_removed(region: Region, who: Who, cells: Sequence[str], approval: str)
             "list the region's cells",
         )
     return (CellsRemoved(who.at, who.by, region.id, who.cause_id, tuple(sorted(set(cells))), approval),)
+
+
+def _cells(cells: Sequence[str]) -> None:
+    """Raises Refused for what is no cell of the one resolution that service is decided in.
+
+    Coarser ones would hold nobody, finer ones are exact places, and other texts may name people: the journal
+    keeps them for ever. None is repeated.
+    """
+    for cell in cells:
+        if not h3.is_valid_cell(cell) or h3.get_resolution(cell) != CELL_RESOLUTION:
+            raise Refused(
+                "region.cell",
+                "cells",
+                f"each is an H3 cell of resolution {CELL_RESOLUTION}, such as 851e6387fffffff",
+                "give its parent cell, or all its children, of that resolution",
+            )

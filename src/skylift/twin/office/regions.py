@@ -8,10 +8,12 @@ from typing import Any
 
 from skylift.base.events import Event
 from skylift.base.instants import InstantUs
+from skylift.ports.store import Reader
 from skylift.service.account.roles import Subject
 from skylift.service.region import decide
 from skylift.service.region.events import CellMode, Limits, Paper
 from skylift.service.region.state import ROOM, Region
+from skylift.twin.office.pages import every
 from skylift.twin.office.verbs import Actor, Because, Moment, Nothing, Verb
 
 TWO = 2
@@ -80,9 +82,26 @@ def _nowhere_yet(given: Any, actor: Actor) -> Subject:
     return Subject()
 
 
+def _people_to_open(region: Region, given: Open, reader: Reader) -> int:
+    """Every region that holds a cell has to allow it: a new one ends service in the cells of another."""
+    cells = set(given.cells)
+    for other in every(reader, ROOM):
+        theirs = other.thing.cells
+        if any(theirs[name].mode is not CellMode.DISABLED for name in cells & theirs.keys()):
+            return TWO
+    return 1
+
+
 VERBS = (
     Verb(
-        "region.create", ROOM, Open, _open, "Begin to know a region.", creates=True, subject_of=_nowhere_yet
+        "region.create",
+        ROOM,
+        Open,
+        _open,
+        "Begin to know a region.",
+        creates=True,
+        subject_of=_nowhere_yet,
+        people_for=_people_to_open,
     ),
     Verb(
         "region.request",
