@@ -12,6 +12,7 @@ from skylift.api.site.given import discrepancy_words
 from skylift.api.site.history import shown as shown_value
 from skylift.api.site.inside import Answer
 from skylift.api.site.kinds import KINDS, approval_badge
+from skylift.api.site.outage_facts import bars
 from skylift.api.site.score import score_of
 from skylift.api.site.times import Step, steps_of
 from skylift.api.site.values import DAY_US, NONE, Badge, Link, Mono, Value, kind_of, named, path_of, time_of
@@ -22,6 +23,9 @@ from skylift.ports.store import Reader, Stored
 from skylift.service.account.person import Person, PersonState
 from skylift.service.account.roles import Subject
 from skylift.service.approval.state import Approval, ApprovalState
+from skylift.service.outage.public import told_at
+from skylift.service.outage.state import Outage
+from skylift.service.outage.words import sentence
 from skylift.service.permission.decision import allowed_spans
 from skylift.service.region.events import CHAIN, Paper
 from skylift.service.region.state import Region
@@ -311,12 +315,25 @@ async def _person(visit: Visit, stored: Stored[Person]) -> dict[str, Any]:
     }
 
 
+# --- outages
+
+
+async def _outage(visit: Visit, stored: Stored[Outage]) -> dict[str, Any]:
+    outage, at = stored.thing, visit.desk.clock.now()
+    return {
+        "bars": bars(outage),
+        "texts": [(code, language, sentence(outage, code)) for code, language in LANGUAGES.items()],
+        "is_public": bool(told_at([(outage, at)], at)),
+    }
+
+
 DETAILS: Mapping[str, Extra] = {
     "request": _request,
     "region": _region,
     "terminal": _terminal,
     "shipment": _shipment,
     "statement": _statement,
+    "outage": _outage,
     "approval": _approval,
     "person": _person,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -10,7 +11,9 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
 from skylift.api.site.words import choice_label, field_help, field_label
-from skylift.base.instants import InstantUs, format_instant
+from skylift.base.errors import Refused
+from skylift.base.instants import InstantUs, format_instant, parse_instant
+from skylift.service.outage.events import Claim
 from skylift.service.shipment.events import Line
 from skylift.twin.office.verbs import Verb
 
@@ -270,8 +273,30 @@ def time_input(at_us: int) -> str:
 def _tuple(of: Any, text: str) -> list[Any]:
     if of is Line:
         return [_line(row, number) for number, row in enumerate(text.splitlines(), 1) if row.strip()]
+    if of is Claim:
+        return [_claim(row, number) for number, row in enumerate(text.splitlines(), 1) if row.strip()]
     words = text.replace(",", " ").replace(";", " ").split()
     return [_whole(word) for word in words] if of is int else words
+
+
+_CLAIM = re.compile(r"\s*(.+?)[,;\s]+(https://\S+?)[,;\s]+(\d{4}-\S+?)\s*", re.ASCII)
+
+
+def _claim(row: str, number: int) -> dict[str, Any]:
+    """ "publisher, https address, time"."""
+    found = _CLAIM.fullmatch(row)
+    try:
+        if found is None:
+            raise ValueError
+        at_us = int(parse_instant(found[3]))
+    except (Refused, ValueError):
+        raise ValueError(f"row {number} is not “publisher, https address, time”") from None
+    return {"publisher": found[1], "url": found[2], "published_at": at_us}
+
+
+def claim_line(claim: Claim) -> str:
+    """A source as it is typed."""
+    return f"{claim.publisher}, {claim.url}, {format_instant(claim.published_at)}"
 
 
 def _line(row: str, number: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from skylift.adapters.outlines import country_outline
-from skylift.api.site.fields import Field, FieldError, Form, Options, time_input, typed
+from skylift.api.site.fields import Field, FieldError, Form, Options, claim_line, time_input, typed
 from skylift.api.site.values import DAY_US
 from skylift.api.site.words import choice_label
 from skylift.base.errors import Refused
@@ -57,6 +57,12 @@ _PREFILLED: Mapping[str, Callable[[Any, int], dict[str, str]]] = {
     "region.grant": _paper,
     "approval.agree": lambda a, _: {"change": a.change},
     "shipment.plan-leg": _next_leg,
+    "outage.explain": lambda o, _: {
+        "cause": o.cause.value,
+        "claims": "\n".join(claim_line(claim) for claim in o.claims),
+    },
+    "outage.update": lambda _, now_us: {"measured_at": time_input(now_us)},
+    "outage.close": lambda _, now_us: {"ended_at": time_input(now_us)},
 }
 
 

@@ -27,7 +27,7 @@ from skylift.api.site.values import (
 from skylift.api.site.visit import Visit
 from skylift.api.site.words import choice_label, field_label, plain, verb_label
 from skylift.base.events import Event, to_payload
-from skylift.base.instants import InstantUs
+from skylift.base.instants import InstantUs, format_instant
 from skylift.base.life_cycle import verb
 from skylift.ports.store import JournalRow, Reader
 from skylift.service.account.person import ROOM as PERSONS
@@ -190,6 +190,8 @@ def _flat(name: str, value: Any) -> str:
             return "yes" if value else "no"
         case int() | float() if name.endswith("_bps"):
             return rate(value)
+        case int() if name in INSTANTS:
+            return format_instant(value)
         case str():
             return choice_label(value) if value in CHOSEN else short(value) if kind_of(value) else value
         case list() | tuple():

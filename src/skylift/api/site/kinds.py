@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from skylift.api.site import outage_facts
 from skylift.api.site.values import (
     NONE,
     Badge,
@@ -26,6 +27,7 @@ from skylift.base.things import Room
 from skylift.service.account import account, person, plan
 from skylift.service.account.plan import Plan
 from skylift.service.approval import state as approval
+from skylift.service.outage import state as outage
 from skylift.service.region import state as region
 from skylift.service.region.events import CellMode
 from skylift.service.request import state as request
@@ -387,6 +389,12 @@ KINDS: Mapping[str, KindPage] = {
             ("From", "To", "Pieces", "Region", "Open"), lambda t: t.reference or t.id, _shipment_row,
             _shipment_facts, lambda t: shipment.label(t.state),
             _states(shipment.ShipmentState, shipment.label), _MOVING["shipment"], ("region", "owner"),
+        ),
+        KindPage(
+            outage.ROOM, "outage", "What fell below ordinary, how far, and what the public sees of it.",
+            ("What", "Lowest", "Began", "The public"), outage_facts.heading, outage_facts.row,
+            outage_facts.facts, lambda t: outage.label(t.state), _states(outage.OutageState, outage.label),
+            {"open": "bad", "closed": "good"}, (),
         ),
         KindPage(
             account.ROOM, "account", "Organisations and households. Names are shown to few.",

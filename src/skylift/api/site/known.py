@@ -32,15 +32,22 @@ _NAMES: Mapping[str, tuple[str, str]] = {
 }
 
 
+# Where a kind's own field means another kind than the same name does elsewhere.
+_OF_KIND: Mapping[tuple[str, str], tuple[str, str]] = {("outage", "into"): ("outage", "open")}
+
+
 async def known_for(visit: Visit, verbs: Iterable[Verb]) -> Mapping[str, Options]:
     """By field of any of these verbs, what could be chosen: (id, words)."""
-    fields = {spec.name for verb in verbs for spec in specs_of(verb.arguments)} & set(_NAMES)
+    named = {spec.name: verb.kind for verb in verbs for spec in specs_of(verb.arguments)}
+    fields = {
+        name: _OF_KIND.get((kind, name)) or _NAMES[name] for name, kind in named.items() if name in _NAMES
+    }
     if not fields:
         return {}
 
     def read(reader: Reader) -> Mapping[str, Options]:
-        found = {what: _options(visit, reader, *what) for what in {_NAMES[name] for name in fields}}
-        return {name: found[_NAMES[name]] for name in fields}
+        found = {what: _options(visit, reader, *what) for what in set(fields.values())}
+        return {name: found[what] for name, what in fields.items()}
 
     return await visit.desk.read(read)
 

@@ -9,6 +9,8 @@ from skylift.base.events import Event
 from skylift.base.life_cycle import LifeCycle
 from skylift.service.account import account, person, plan
 from skylift.service.approval import state as approval
+from skylift.service.outage import events as outage_events
+from skylift.service.outage import state as outage
 from skylift.service.region import events as region_events
 from skylift.service.region import state as region
 from skylift.service.request import events as request_events
@@ -28,6 +30,7 @@ _CYCLES: Mapping[str, LifeCycle[Any]] = {
     "plan": plan.CYCLE,
     "terminal": terminal.CYCLE,
     "shipment": shipment.CYCLE,
+    "outage": outage.CYCLE,
     "statement": statement.CYCLE,
     "approval": approval.CYCLE,
 }
@@ -121,6 +124,14 @@ _EVENTS: Mapping[str, tuple[type[Event], ...]] = {
     "shipment.prove": (s.ProofGiven,),
     "shipment.confirm": (s.ReceiptConfirmed,),
     "shipment.close": (s.ShipmentClosed,),
+    "outage.update": (outage_events.OutageUpdated,),
+    "outage.close": (outage_events.OutageClosed,),
+    "outage.merge": (outage_events.OutageMerged,),
+    "outage.explain": (outage_events.OutageExplained,),
+    "outage.confirm": (outage_events.OutageConfirmed,),
+    "outage.dismiss": (outage_events.OutageDismissed,),
+    "outage.hold": (outage_events.OutageHeld,),
+    "outage.release": (outage_events.OutageReleased,),
 }
 
 
@@ -150,6 +161,9 @@ _ALSO: Mapping[str, Any] = {
     "shipment.remove-lines": lambda thing: len(thing.goods) > 0,
     "shipment.receive": lambda thing: len(thing.awaited) > 0,
     "shipment.swap": lambda thing: len(thing.awaited.serials) > 0,
+    "outage.confirm": lambda thing: not thing.confirmed_by,
+    "outage.hold": lambda thing: not thing.held,
+    "outage.release": lambda thing: thing.held,
 }
 
 
@@ -189,6 +203,8 @@ NEXT: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("shipment", "received"): ("confirm", "resolve", "close"),
     ("shipment", "lost"): ("find",),
     ("statement", "drafted"): ("publish",),
+    ("outage", "open"): ("confirm", "hold", "release"),
+    ("outage", "closed"): ("confirm", "explain"),
     ("approval", "open"): ("agree",),
 }
 
@@ -199,6 +215,6 @@ GRAVE = frozenset(
         "account.close", "account.suspend", "account.sanction", "person.lock", "person.leave",
         "terminal.block", "terminal.report-lost", "terminal.report-stolen", "terminal.retire",
         "terminal.unregister", "shipment.cancel", "shipment.lose", "shipment.turn-back",
-        "approval.decline", "statement.withdraw", "plan.withdraw",
+        "approval.decline", "statement.withdraw", "plan.withdraw", "outage.dismiss", "outage.merge",
     }
 )  # fmt: skip

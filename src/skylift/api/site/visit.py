@@ -118,6 +118,7 @@ NAMES = {
     "region": "Regions",
     "terminal": "Terminals",
     "shipment": "Shipments",
+    "outage": "Outages",
     "account": "Accounts",
     "statement": "Statements",
     "approval": "Approvals",
