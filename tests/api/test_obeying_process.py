@@ -170,6 +170,18 @@ def test_without_a_token_nobody_sees_the_offices_terminals(town: tuple[Any, Offi
     none = operator.ask("GET", "links?limit=0")
     assert dish not in [link["terminal"] for link in none["links"]]
     assert dish not in none["reasons"]
+    for query, status in (
+        ("at=2001-01-01", 404),
+        ("at=never", 400),
+        ("limit=x", 400),
+        ("terminal=trm_none", 404),
+    ):
+        answer = httpx.get(
+            f"{service.url}/api/v1/links?{query}",
+            headers={"Authorization": f"Bearer {operator.token}"},
+            timeout=30,
+        )
+        assert answer.status_code == status, answer.text
     stream_url = f"{service.url}/api/v1/live"
     headers = {"Authorization": f"Bearer {operator.token}"}
     with httpx.stream("GET", stream_url, headers=headers, timeout=30) as stream:

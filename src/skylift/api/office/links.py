@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from skylift.api.errors import problem
 from skylift.api.office.desk import holder_of
 from skylift.api.office.door import Call, Door, Parameter, answer
-from skylift.api.office.problems import missing
+from skylift.api.office.problems import Missing, missing
 from skylift.api.office_slot import Ground, OfficeSlot
 from skylift.api.slots import event_id, slot_of
 from skylift.api.state import Kept, LiveState
@@ -68,7 +69,11 @@ class Links:
 
     async def links(self, call: Call) -> Response:
         asked = call.request.query_params
-        kept = slot_of(self._state, asked.get("at"))
+        try:
+            kept = slot_of(self._state, asked.get("at"))
+        except Refused as refused:
+            # As it is without a token.
+            return problem(refused)
         actor, limit = call.asker(), _limit(asked.get("limit"))
         if "terminal" in asked:
             return answer(self._one(call, kept, actor, asked["terminal"]))
@@ -82,7 +87,10 @@ class Links:
                 "stream.too_many", "the live stream", f"{MOST_STREAMS} streams are open", "close some of them"
             )
         limit = _limit(call.request.query_params.get("limit"))
-        last_us = event_id(call.request.headers.get("last-event-id"))
+        try:
+            last_us = event_id(call.request.headers.get("last-event-id"))
+        except Refused as refused:
+            return problem(refused)
 
         def make(kept: Kept) -> bytes:
             # Whose token has ended meanwhile is told no more: the stream breaks off, and is refused anew.
@@ -100,7 +108,7 @@ class Links:
         document = _header(kept)
         row = slot.row.get(terminal)
         if row is None:
-            raise Refused(
+            raise Missing(
                 "terminal.not-in-sky",
                 f"terminal {terminal}",
                 "this sky does not have it: it has no home, or is on another network",

@@ -211,6 +211,7 @@ def _either(sky: dict[str, Any], office: dict[str, Any]) -> dict[str, Any]:
     if content[kind]["schema"] != schema:
         content[kind]["schema"] = {"anyOf": [content[kind]["schema"], schema]}
     office["summary"] = f"With a token: {office['summary']} Without one: {sky['summary']}"
+    office["responses"] = sky["responses"] | office["responses"]
     office["security"] = [{"token": []}, {}]
     office["tags"] = list(dict.fromkeys([*sky["tags"], *office["tags"]]))
     return office
