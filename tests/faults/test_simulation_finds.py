@@ -180,7 +180,7 @@ MUTATIONS: dict[str, tuple[Broken, str]] = {
     ),
     "what is refused is not undone": (
         what_is_refused_is_not_undone,
-        "audit|missing|skips|lost|is no|ended with",
+        "audit|missing|skips|lost|is no|ended with|served",
     ),
     "erasing forgets the rows": (erasing_forgets_the_rows, "still in a file"),
     "a stale edit is taken": (

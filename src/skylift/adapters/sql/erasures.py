@@ -9,20 +9,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from skylift.base.errors import Unavailable
 from skylift.base.events import Who
 from skylift.base.instants import InstantUs
+from skylift.base.things import Room
 from skylift.ports.store import Stored, Transaction
 from skylift.service import erasure
 from skylift.service.erasure import Ground
-
-if TYPE_CHECKING:
-    from skylift.adapters.sql.store import SqlStore
 
 # Whose word an erasure is that is carried out again.
 AGAIN_BY = "restore"
@@ -88,7 +86,15 @@ def in_journal(rows: Sequence[Mapping[str, Any]]) -> list[Erased]:
     ]
 
 
-def carry_out(store: SqlStore, path: Path) -> int:
+class _Store(Protocol):
+    """Of a store, what is needed here."""
+
+    def things(self, room: Room[Any]) -> Iterable[Stored[Any]]: ...
+
+    def transaction(self) -> AbstractContextManager[Transaction]: ...
+
+
+def carry_out(store: _Store, path: Path) -> int:
     """Bring store and list together: what either has not heard of, it is told. How many were erased again."""
     listed = read_list(path)
     known = {
