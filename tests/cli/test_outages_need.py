@@ -71,7 +71,8 @@ def test_an_area_a_share_own_people_and_sites(tmp_path: Path) -> None:
     out = tmp_path / "need.json"
     done = run(
         str(events(tmp_path, {"entity": "North/Square"}, {"entity": "Elsewhere"})),
-        "--at", "2022-02-26T06:00:00Z", "--areas", str(square(tmp_path)), "--area-properties", "name_1,name_2",
+        "--at", "2022-02-26T06:00:00Z",
+        "--areas", str(square(tmp_path)), "--area-properties", "name_1,name_2",
         "--people", str(people), "--sites", str(sites), "--online", "1", "-o", str(out), "--json",
     )  # fmt: skip
     assert done.exit_code == 0, done.output

@@ -297,7 +297,13 @@ def test_an_erased_address_is_told_nothing(town: Town, staff: dict[str, Person],
 
 def test_what_the_doors_refuse(town: Town, staff: dict[str, Person]) -> None:
     operator = staff["operator"]
-    for url in ("http://example.org/", "https://127.0.0.1/", "https://192.0.2.1/x", "https://localhost/", "x"):
+    for url in (
+        "http://example.org/",
+        "https://127.0.0.1/",
+        "https://192.0.2.1/x",
+        "https://localhost/",
+        "x",
+    ):
         response = operator.post("webhooks", url=url)
         assert (response.status_code, response.json()["error"]["code"]) == (422, "webhook.url")
     assert operator.get("webhooks").json()["items"] == [], "a refused one is not there"
