@@ -41,7 +41,7 @@ MOST_ROWS = 60
 
 def draw_series(found: Detection, traces: Traces, title: str, unit: str, path: Path) -> None:
     """One panel for each series: measured, ordinary with its band, and what was called an outage."""
-    shown = traces.series[:MOST_PANELS]
+    shown = traces.series
     height = 1.5 + 1.75 * len(shown)
     figure, panels = plt.subplots(
         len(shown), 1, figsize=(11, height), sharex=True, squeeze=False, layout="constrained"

@@ -2,7 +2,7 @@
 
 Pure. What IODA has and we do not is null, never made up: our levels are fractions of ordinary, so `value` is
 one and `historyValue` is 1.0; the score is the drop at the lowest level, in percent, times the minutes that
-the outage lasted, which is at most what IODA's own sum over alerts gives for a drop that stays as deep.
+the outage lasted: IODA's own sum over alerts where a drop stays as deep, and more than that where it varies.
 """
 
 from __future__ import annotations
