@@ -69,7 +69,7 @@ def test_the_sentence_that_a_monitor_must_be_able_to_say() -> None:
         "2022-02-26 and is still down."
     )
     assert sentence(outage, "uk") == (
-        "Зв'язність Приклад Телеком (AS64500) впала до 18 % (15-21) звичайного рівня о 03:10 UTC 2022-02-26 "
+        "Приклад Телеком (AS64500): зв'язність впала до 18 % (15-21) звичайного рівня о 03:10 UTC 2022-02-26 "
         "і досі не відновилася."
     )
     better = after(outage, room.updated(outage, WHO, NOW, Level(0.5, 0.5, 0.5)))

@@ -56,7 +56,7 @@ def named(code: str, kind: str, title: str = "") -> dict[str, str]:
 def test_everybody_reads_the_sentence_in_both_languages(town: Town, staff: dict[str, Person]) -> None:
     id = record(staff["operator"])
     english = "Connectivity of Example Telecom (AS64500) fell to 18 % (15-21) of ordinary levels at 03:10 UTC"
-    ukrainian = "Зв&#x27;язність Приклад (AS64500) впала до 18 % (15-21) звичайного рівня о 03:10 UTC"
+    ukrainian = "Приклад (AS64500): зв&#x27;язність впала до 18 % (15-21) звичайного рівня о 03:10 UTC"
     assert english in get(town, "/public/outages").text
     assert ukrainian in get(town, "/public/outages/uk").text
     one = get(town, f"/public/outages/{id}").text

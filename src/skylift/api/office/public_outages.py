@@ -212,8 +212,8 @@ def _article(told: Told, language: str) -> str:
     confirmed = words["confirmed"] if outage.confirmed_by else words["unconfirmed"]
     return (
         f'<section><h2><a href="{HOME}/{escape(outage.id)}">{escape(_name(outage, ukrainian))}</a>'
-        f" · {kind} · {state}</h2><p>{escape(sentence(outage, language))}</p>{synthetic}<ul>{listed}</ul>"
-        f"<p>{escape(confirmed)}</p></section>"
+        f' · {kind} · {state}</h2>{synthetic}<p class="told">{escape(sentence(outage, language))}</p>'
+        f"<ul>{listed}</ul><p>{escape(confirmed)}</p></section>"
     )
 
 

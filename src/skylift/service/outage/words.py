@@ -43,7 +43,8 @@ def _fell(outage: Outage, name: str, moment: tuple[str, str], ukrainian: bool) -
     level, (day, clock) = percent(outage.worst), moment
     words = _BASELINE.get(outage.worst.baseline, (outage.worst.baseline,) * 2)
     if ukrainian:
-        return f"Зв'язність {name} впала до {level} {words[1]} рівня о {clock} UTC {day}"
+        # A name stands first, in the nominative: nobody has to decline it.
+        return f"{name}: зв'язність впала до {level} {words[1]} рівня о {clock} UTC {day}"
     return f"Connectivity of {name} fell to {level} of {words[0]} levels at {clock} UTC on {day}"
 
 
