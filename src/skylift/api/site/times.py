@@ -65,8 +65,9 @@ def _tile(found: Sequence[Milestones], attribute: str, name: str, now: int) -> T
     gaps = [max(at - one.asked_at, 0) for one in found if (at := getattr(one, attribute)) is not None]
     waiting = len(found) - len(gaps)
     if not gaps:
-        return Tile(name, NONE, "no call has come so far", "calm")
+        came = f"{waiting:,} {'waits' if waiting == 1 else 'wait'}" if waiting else "no call has come so far"
+        return Tile(name, NONE, came, "calm")
     middle = int(median(gaps))
     tone = "good" if middle <= BENCHMARK_US else "warn"
-    rest = f"{waiting:,} still wait" if waiting else "none waits"
+    rest = f"{waiting:,} still {'waits' if waiting == 1 else 'wait'}" if waiting else "none waits"
     return Tile(name, length(middle), f"median of {len(gaps):,}; {rest}", tone)
