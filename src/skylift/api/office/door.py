@@ -16,6 +16,7 @@ from skylift.api.office.desk import Desk
 from skylift.api.office.problems import TooLarge
 from skylift.base.errors import Refused
 from skylift.base.instants import InstantUs
+from skylift.twin.office.given import Strange, convert
 from skylift.twin.office.verbs import Actor
 
 # A region with every cell of the largest country at resolution 5 is about 1.5 MB.
@@ -160,11 +161,9 @@ def read_object(text: bytes) -> dict[str, Any]:
 def read_as(kind: type[Any], text: bytes) -> Any:
     """A body as a type of ours. Raises Refused that names the field."""
     try:
-        return msgspec.convert(read_object(text), kind, strict=True)
-    except msgspec.ValidationError as error:
-        # What was given instead of one of a few words is not repeated.
-        said = re.sub(r"'.*'", "that was given", str(error), flags=re.DOTALL)
-        raise Refused("body.argument", "a field of the body", said, "see /docs") from None
+        return convert(kind, read_object(text), "see /docs")
+    except Strange as strange:
+        raise Refused("body.argument", "a field of the body", strange.rule, strange.way_out) from None
 
 
 def answer(document: Any, status: int = 200, **headers: str) -> Response:

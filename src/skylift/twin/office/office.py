@@ -26,10 +26,10 @@ from skylift.service.terminal.allow_list.rules import Rules
 from skylift.twin.handle import begin, change, load, unknown
 from skylift.twin.office.alone import USUAL, Limits, counted, remember, too_many
 from skylift.twin.office.asides import asides, commit_asides, rehearse
+from skylift.twin.office.given import Strange, convert
 from skylift.twin.office.verbs import Actor, Moment, Verb, VerbTable
 
 _FIELD = re.compile(r"[a-z][a-z_]{0,39}", re.ASCII)
-_GIVEN = re.compile(r"'.*'", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +161,10 @@ class Office:
                 f"it takes: {', '.join(sorted(known)) or 'nothing'}",
             )
         try:
-            return msgspec.convert(given, verb.arguments, strict=True)
-        except msgspec.ValidationError as error:
+            return convert(verb.arguments, given, "see the API's documentation")
+        except Strange as found:
             raise Refused(
-                f"{verb.kind}.argument",
-                f"a field of {verb.name}",
-                # What was given in place of one of a few words is not repeated.
-                _GIVEN.sub("that was given", str(error)),
-                "see the API's documentation",
+                f"{verb.kind}.argument", f"a field of {verb.name}", found.rule, found.way_out
             ) from None
 
     def _begin(self, transaction: Transaction, asked: Asked, verb: Verb, arguments: Any, who: Who) -> Done:
