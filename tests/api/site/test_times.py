@@ -1,4 +1,4 @@
-"""The four tiles of the start page say how many calls still wait, and never that there is none where there is."""
+"""The tiles of the start page say how many calls wait, and never that there is none where there is."""
 
 from __future__ import annotations
 
