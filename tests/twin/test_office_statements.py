@@ -150,6 +150,19 @@ def test_the_whole_day_from_a_public_call_to_the_public_word(bureau: Any, capsys
         with bureau.store.transaction() as transaction:
             change(TERMINALS, transaction, terminal.id, lambda t, sky=sky: decide.served(t, sky, sky.at))
     do(operator, "request.answer", call, terminals=3, shipment=second)
+    # A terminal that was confirmed to be on is not online where it may not be served any more.
+    online = {"kind": "terminals-online", "about": "rgn_ua"}
+    too_late = do(operator, "statement.create", **online)
+    for stop, go, more in (
+        (("region.suspend", "rgn_ua"), ("region.activate", "rgn_ua"), {"reason": "storm"}),
+        (("account.suspend", "acc_ministry"), ("account.resume", "acc_ministry"), {"reason": "a mistake"}),
+    ):
+        do(operator, *stop, **more)
+        with pytest.raises(Refused, match="no terminal"):
+            do(operator, "statement.create", **online)
+        with pytest.raises(Refused, match="0 terminals are online"):
+            do(operator, "statement.publish", too_late.id)
+        do(operator, *go)
     said = []
     for kind, ship in (
         ("service-active", ""),
@@ -291,7 +304,7 @@ def test_a_feed_has_what_was_said_and_what_was_taken_back_the_newest_first() -> 
     for name in ("id", "title", "updated", "author"):
         assert root.find(f"{{{ATOM}}}{name}") is not None
     found = entries(text)
-    assert [entry["id"] for entry in found] == [f"{HOME}/statements/sta_2", f"{HOME}/statements/sta_1"]
+    assert [entry["id"] for entry in found] == [f"urn:skylift:statement:sta_{n}" for n in (2, 1)]
     assert found[0]["title"] == "Withdrawn: Batch 1 is there"
     assert found[0]["content"].startswith("Withdrawn: the count was wrong")
     assert found[0]["updated"] == "2022-02-26T14:06:00Z" == root.findtext(f"{{{ATOM}}}updated")

@@ -10,7 +10,10 @@ from skylift.base.errors import Refused
 from skylift.base.events import Event
 from skylift.base.instants import InstantUs
 from skylift.ports.store import Reader, Wanted
+from skylift.service.account import account as accounts
+from skylift.service.account import plan as plans
 from skylift.service.account.roles import Subject
+from skylift.service.account.usage import cycle_of
 from skylift.service.region import state as regions
 from skylift.service.region.events import CellMode
 from skylift.service.region.state import Region, RegionState
@@ -21,9 +24,11 @@ from skylift.service.statement import state as decide
 from skylift.service.statement.drafting import BatchFact, Claims, Kind, RecordedFacts, RegionFact, drafted
 from skylift.service.statement.state import ROOM, Statement
 from skylift.service.terminal import state as terminals
+from skylift.service.terminal.allow_list import state as allow_lists
 from skylift.service.terminal.events import CommandKind
 from skylift.service.terminal.state import TerminalState
 from skylift.twin.office.pages import every
+from skylift.twin.office.permits import permissions_of
 from skylift.twin.office.verbs import Because, Moment, Nothing, Verb
 
 _PLACE_UK = re.compile(r"[А-ЩЬЮЯҐЄІЇа-щьюяґєії'’ -]{2,60}")
@@ -98,11 +103,25 @@ def _terminals_in(reader: Reader, goods: Goods) -> int:
 
 
 def _online(reader: Reader, about: str, at: InstantUs) -> int:
-    """Those whose activation an enforcer has confirmed; what was only asked is not online."""
+    """Those whose activation an enforcer has confirmed, and that may be served at home now: what was only
+    asked for is not online, nor what was on when its region was suspended, its cell or its account."""
     wanted = Wanted(status=TerminalState.ACTIVE.value, region=about)
-    return sum(
-        stored.thing.in_force(at) is CommandKind.ACTIVATE for stored in every(reader, terminals.ROOM, wanted)
+    on = [
+        stored.thing
+        for stored in every(reader, terminals.ROOM, wanted)
+        if stored.thing.in_force(at) is CommandKind.ACTIVATE
+    ]
+    owners = sorted({one.owner for one in on})
+    whose = [stored.thing for owner in owners if (stored := reader.get(accounts.ROOM, owner)) is not None]
+    permits = permissions_of(
+        on,
+        whose,
+        {stored.id: stored.thing for stored in every(reader, plans.ROOM)} if on else {},
+        [stored.thing for stored in every(reader, regions.ROOM)] if on else (),
+        {owner: reader.used_bytes(owner, cycle_of(at)) for owner in owners},
+        [stored.thing for stored in every(reader, allow_lists.ROOM)] if on else (),
     )
+    return sum(permits.may_serve(one.id, one.cell, at).allowed for one in on)
 
 
 def _claims(moment: Moment, given: Create) -> tuple[Claims, RecordedFacts]:
@@ -119,8 +138,8 @@ def _claims(moment: Moment, given: Create) -> tuple[Claims, RecordedFacts]:
         raise Refused(
             "statement.none",
             f"statement {given.kind.value}",
-            "the record knows of no terminal there",
-            "record the terminals first, by their serials",
+            "the record knows of no terminal there that it could be said of",
+            "record the terminals first, by their serials; online are those that may be served and are confirmed",
         )
     return claims, facts
 
