@@ -139,7 +139,7 @@ def _claims(moment: Moment, given: Create) -> tuple[Claims, RecordedFacts]:
             "statement.none",
             f"statement {given.kind.value}",
             "the record knows of no terminal there that it could be said of",
-            "record the terminals first, by their serials; online are those that may be served and are confirmed",
+            "record them first, by their serials; online are those that may be served and are confirmed",
         )
     return claims, facts
 
