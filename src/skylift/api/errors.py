@@ -61,9 +61,19 @@ async def _http(request: Request, error: Exception) -> Response:
         )
     else:
         refused = Refused("request.refused", "the request", http.HTTPStatus(status).phrase, "see /docs")
-    response = problem(refused, status)
+    response = await _page(request, refused, status) or problem(refused, status)
     response.headers.update(error.headers or {})
     return response
+
+
+async def _page(request: Request, error: SkyliftError, status: int) -> Response | None:
+    """For a browser that looks for a page; None for programs, and where there are no pages."""
+    show = getattr(request.app.state, "show_problem", None)
+    looks = request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", "")
+    if show is None or not looks or request.url.path.startswith("/api/"):
+        return None
+    found: Response = await show(request, error, status)
+    return found
 
 
 async def _validation(request: Request, error: Exception) -> Response:

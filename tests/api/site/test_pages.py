@@ -245,6 +245,33 @@ def test_nothing_is_there_in_words(filled: tuple[House, Filled]) -> None:
         assert "<script" not in page.html
 
 
+def test_the_address_of_a_form_leads_to_its_thing(filled: tuple[House, Filled]) -> None:
+    """After a refusal it stands in the browser's address bar, and somebody reads it again."""
+    house, things = filled
+    region = f"/regions/{things.ids['region']}"
+    for action in ("cells", "personal", "erase"):
+        page = house.operator.open(f"{region}/{action}", follow=False)
+        assert (page.status, page.headers["location"]) == (303, region)
+    assert house.operator.open(f"{region}/nonsense").status == 404
+    assert (
+        Browser(house.town)
+        .open(f"{region}/cells")
+        .url.endswith(f"/login?next={region.replace('/', '%2F')}%2Fcells")
+    )
+
+
+def test_a_browser_that_is_lost_sees_a_page(filled: tuple[House, Filled]) -> None:
+    house, _ = filled
+    for visitor in (house.operator, Browser(house.town)):
+        page = visitor.open("/people", accept="text/html,application/xhtml+xml,*/*;q=0.8")
+        assert (page.status, page.title) == (404, "There is nothing here")
+        assert "problem+json" not in page.headers["content-type"]
+    said = house.operator.open("/people", accept="*/*")
+    assert "problem+json" in said.headers["content-type"]
+    said = house.operator.open("/api/v1/nothing", accept="text/html")
+    assert "problem+json" in said.headers["content-type"]
+
+
 def test_history_tells_instants_as_times_and_codes_as_words(filled: tuple[House, Filled]) -> None:
     house, things = filled
     for name, plural in PATHS.items():

@@ -17,9 +17,17 @@ from skylift.api.site import alike, session, start
 from skylift.api.site.inside import Inside
 from skylift.api.site.kinds import KINDS
 from skylift.api.site.lists import list_page
-from skylift.api.site.things import create_page, erase_page, personal_page, thing_page, verb_page
+from skylift.api.site.things import (
+    create_page,
+    erase_page,
+    personal_page,
+    thing_page,
+    verb_address,
+    verb_page,
+)
 from skylift.api.site.values import path_of
-from skylift.api.site.visit import Site, Work, handler
+from skylift.api.site.visit import Site, Visit, Work, handler
+from skylift.base.errors import SkyliftError
 
 GET, POST = ["GET", "HEAD"], ["POST"]
 
@@ -49,7 +57,16 @@ def add_site(app: FastAPI, desk: Desk, doors: list[Door]) -> None:
         add(f"{base}/{{id}}", thing_page(kind), GET)
         add(f"{base}/{{id}}/personal", personal_page(kind), POST)
         add(f"{base}/{{id}}/erase", erase_page(kind), POST)
+        add(f"{base}/{{id}}/{{action}}", verb_address(kind), GET)
         add(f"{base}/{{id}}/{{action}}", verb_page(kind), POST)
+
+    async def show_problem(request: Request, error: SkyliftError, status: int) -> Response:
+        async def say(visit: Visit) -> Response:
+            return visit.refuse(error, status)
+
+        return await handler(site, say, True)(request)
+
+    app.state.show_problem = show_problem
     sheet = (files("skylift.api.site") / "site.css").read_bytes()
 
     async def style(request: Request) -> Response:

@@ -76,6 +76,23 @@ def thing_page(kind: KindPage) -> Work:
     return show
 
 
+# Besides verbs, what a thing's page sends forms to.
+OWN_ACTIONS = frozenset({"personal", "erase", "carry-out", "invite"})
+
+
+def verb_address(kind: KindPage) -> Work:
+    """Whoever reads an address that a form was sent to, such as after a refusal, is told of the thing."""
+
+    async def go(visit: Visit) -> Response:
+        id, action = visit.request.path_params["id"], visit.request.path_params["action"]
+        verb = visit.desk.office.table.verbs.get(f"{kind.kind}.{action}")
+        if action not in OWN_ACTIONS and (verb is None or verb.creates):
+            raise missing("page")
+        return see(path_of(kind.kind, id))
+
+    return go
+
+
 def verb_page(kind: KindPage) -> Work:
     """Where a verb's form is sent."""
 

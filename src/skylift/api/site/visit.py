@@ -131,6 +131,7 @@ TITLES = {
     400: "That cannot be read",
     403: "Not allowed",
     404: "There is nothing here",
+    405: "That does not work here",
     409: "It is not as you expected",
     413: "Too much at a time",
     429: "Too often",
