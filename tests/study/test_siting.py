@@ -180,6 +180,23 @@ def test_no_site_ever_seems_to_do_harm(
     assert all(one.served_bps <= result.after.served_bps for one in result.lost_one)
 
 
+@pytest.mark.parametrize("by", ["capacity", "availability"])
+def test_no_alternative_seems_to_do_harm(
+    case: CapacityCase, starts: list[int], monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """All that was valued is told by what is known at the end: never less than there is, and in order."""
+    study = SitingStudy(case, EXISTING, starts[:1])
+    # Of as good sites a search cannot tell beforehand which are worse: each of them is scheduled.
+    monkeypatch.setattr(study, "served_limit_bps", lambda working: 2e9)
+    monkeypatch.setattr(study, "_scheduled", lambda slot, working: 1e9 - 1e6 * sum(working))
+    result = study.choose(2, by)
+    least = {"capacity": result.before.served_bps, "availability": result.before.availability}[by]
+    values = [value for _, value in result.alternatives]
+    assert values == sorted(values, reverse=True)
+    assert all(least <= value <= result.value for value in values)
+    assert by == "availability" or values
+
+
 def test_a_region_without_any_gateway_gets_its_first(case: CapacityCase, starts: list[int]) -> None:
     study = SitingStudy(case, 0, starts[:1])
     result = study.choose(1)

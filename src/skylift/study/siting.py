@@ -19,7 +19,7 @@ from skylift.sky.routing.ground import Gateway
 from skylift.sky.schedule.supply import Offer
 from skylift.study.capacity import CapacityCase, CapacityStudy
 from skylift.study.siting_reach import slot_reach
-from skylift.study.siting_search import Chosen, Limits, choose, submodular_bound
+from skylift.study.siting_search import Chosen, Found, Limits, best_first, choose, submodular_bound
 
 GOALS = ("availability", "capacity", "robustness")
 # So many further sets are told of beside the best.
@@ -141,11 +141,12 @@ class SitingStudy:
     def choose(self, add: int, by: str = "capacity", limits: Limits | None = None) -> SitingResult:
         """The best `add` of the candidates for a goal. Raises Refused for an unknown goal or too many."""
         _check(add, len(self.candidates), by)
-        score = _Score(self, by)
-        found = choose(score, len(self.candidates), add, limits)
-        bound = min(found.bound, self._bound(add, by)) if found.method == "greedy" else found.bound
-        before, after = self.working(()), self.working(found.chosen)
+        # First what there is: it counts for every set with candidates, so that none seems to do harm.
+        before = self.working(())
         before_figures = self.figures(before)
+        found = self._again(choose(_Score(self, by), len(self.candidates), add, limits), by)
+        bound = min(found.bound, self._bound(add, by)) if found.method == "greedy" else found.bound
+        after = self.working(found.chosen)
         told = (after & self._relevant) | (after - before)
         lost = tuple(self._lost(after, g) for g in sorted(told))
         # After the sets within it, so that it is not told to do less than they do.
@@ -181,6 +182,17 @@ class SitingStudy:
                 for chosen, value in found.others[:MOST_ALTERNATIVES]
             ),
         )
+
+    def _again(self, found: Found, by: str) -> Found:
+        """The same sets by what is known at the end of the search, best first: schedules that were made for
+        some of a set after the set was valued count for it as well. Of robustness nothing is made anew."""
+        if by == "robustness":
+            return found
+        score = _Score(self, by)
+        ranked = best_first([(chosen, score.value(chosen)) for chosen in (found.chosen, *dict(found.others))])
+        (chosen, value), *others = ranked
+        bound = max(found.bound, value)
+        return replace(found, chosen=chosen, value=value, bound=bound, others=tuple(others))
 
     def working(self, chosen: Chosen) -> Working:
         """The existing gateways with these candidates."""

@@ -118,8 +118,12 @@ def _valued(
         value = score.value(chosen, best)
         valued.append((chosen, value))
         best = max(best, value)
-    # Stable: among equals the one that came first, which is preferred.
-    return sorted(valued, key=lambda pair: -_even(pair[1])), left
+    return best_first(valued), left
+
+
+def best_first(valued: Iterable[tuple[Chosen, float]]) -> list[tuple[Chosen, float]]:
+    """Stable: among equals the one that came first, which is preferred."""
+    return sorted(valued, key=lambda pair: -_even(pair[1]))
 
 
 def _even(value: float) -> float:
