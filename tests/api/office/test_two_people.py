@@ -111,3 +111,14 @@ def test_no_service_is_ended_by_a_second_region_over_the_same_cells(
     assert not asked(operator, terminal, CELLS[0])["allowed"], "two people knew what they did"
     elsewhere = {"country": "MD", "title": "Moldova", "cells": ["851e4b67fffffff"]}
     assert operator.post("regions", **elsewhere).status_code == 201
+
+
+def test_whoever_is_asked_to_agree_is_told_to_what(town: Town, staff: dict[str, Person]) -> None:
+    operator, approver = staff["operator"], staff["approver"]
+    region = operator.made("regions", country="UA", title="Ukraine", cells=CELLS)["id"]
+    waiting = operator.post(
+        f"regions/{region}/cells", cells=CELLS[:1], mode="restricted", limits={"roaming": False}
+    )
+    shown = approver.get(f"approvals/{waiting.json()['approval']}").json()
+    assert shown["proposed"] == {"cells": CELLS[:1], "mode": "restricted", "limits": {"roaming": False}}
+    assert shown["proposed_version"] == 1

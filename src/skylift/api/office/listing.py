@@ -14,10 +14,12 @@ from skylift.api.office.documents import document, etag, readable
 from skylift.api.office.door import Call, Parameter, answer
 from skylift.api.office.exports import csv_list
 from skylift.api.office.problems import missing
+from skylift.api.office.proposals import proposal_of
 from skylift.base.errors import Refused
 from skylift.base.things import Room
 from skylift.ports.store import Reader, Stored, Wanted
 from skylift.service.account.roles import REACHES, Reach, Subject
+from skylift.service.approval.state import ROOM as APPROVALS
 from skylift.twin.office.office import Office
 from skylift.twin.office.verbs import Actor
 
@@ -42,13 +44,25 @@ LIST_PARAMETERS = (
 
 
 def read_one(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:
+    def look(reader: Reader, id: str) -> tuple[Stored[Any] | None, dict[str, Any]]:
+        stored = reader.get(room, id)
+        return stored, {} if stored is None or room is not APPROVALS else _words(reader, stored)
+
     async def handle(call: Call) -> Response:
-        stored = await call.desk.read(lambda reader: reader.get(room, call.id))
+        stored, more = await call.desk.read(lambda reader: look(reader, call.id))
         if stored is None or not readable(call.desk.office, call.asker(), room, stored.thing):
             raise missing(room.kind)
-        return answer(document(room, stored), ETag=etag(stored.version))
+        return answer({**document(room, stored), **more}, ETag=etag(stored.version))
 
     return handle
+
+
+def _words(reader: Reader, stored: Stored[Any]) -> dict[str, Any]:
+    """What somebody is asked to agree to, word for word; null once it is not kept any more."""
+    proposed = proposal_of(reader, stored)
+    if proposed is None:
+        return {"proposed": None, "proposed_version": None}
+    return {"proposed": proposed.arguments, "proposed_version": proposed.version}
 
 
 def read_list(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:
