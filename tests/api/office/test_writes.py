@@ -232,6 +232,7 @@ def test_what_the_store_cannot_do_is_a_503_and_leaves_nothing(
         (b'{"channel":"\\ud800","site_kind":"hospital"}', 400), (b"x" * (4 * 1024 * 1024 + 1), 413),
         (b'{"channel":"phone","site_kind":"hospital","people":123456789012345678901234567890}', 422),
         (b'{"channel":"phone","site_kind":"hospital","cell":"a\\u0000b"}', 422),
+        (b'{"channel":"phone","site_kind":"hospital","region":"' + b"x" * 4001 + b'"}', 422),
     ],
 )  # fmt: skip
 def test_bodies_that_are_none(staff: dict[str, Person], body: bytes, status: int) -> None:
@@ -248,3 +249,20 @@ def test_the_journal_is_whole_after_all_that(town: Town, staff: dict[str, Person
     assert store.verify().valid
     store.close()
     assert isinstance(town.desk, Desk)
+
+
+@pytest.mark.parametrize("place", [(150.45, 1.0), (-90.1, 1.0), (1.0, 180.5), (50.4, None)])
+def test_a_call_is_from_somewhere_on_earth(
+    staff: dict[str, Person], place: tuple[float | None, float | None]
+) -> None:
+    named = {
+        name: x for name, x in zip(("latitude_deg", "longitude_deg"), place, strict=True) if x is not None
+    }
+    refused = staff["operator"].post("requests", channel="phone", site_kind="school", **named)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "request.place")
+
+
+@pytest.mark.parametrize("cell", ["zzz", "", "841e639ffffffff", "8a1e63870007fff"])
+def test_service_is_asked_for_in_a_cell(staff: dict[str, Person], cell: str) -> None:
+    refused = staff["operator"].post("may-serve", terminal="trm_1", cell=cell)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "may-serve.cell")

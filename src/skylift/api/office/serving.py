@@ -22,6 +22,7 @@ from skylift.base.things import Room
 from skylift.base.units import US_PER_S
 from skylift.ports.store import JournalRow, Reader
 from skylift.service.account.roles import Subject
+from skylift.service.region.decide import CELL_RESOLUTION, is_cell
 from skylift.service.rooms import ROOMS
 from skylift.twin.office.verbs import Actor
 
@@ -84,6 +85,13 @@ async def may_serve(call: Call) -> Response:
     given: Question = read_as(Question, await call.body())
     desk, actor = call.desk, call.asker()
     at = desk.clock.now() if given.at is None else instant(given.at, "field 'at'")
+    if not is_cell(given.cell):
+        raise Refused(
+            "may-serve.cell",
+            "field 'cell'",
+            f"it is an H3 cell of resolution {CELL_RESOLUTION}, such as 851e6387fffffff",
+            "give the cell, or its parent, of that resolution",
+        )
     permissions = await desk.facts.permissions()
     subject = desk.facts.subject(given.terminal)
     if not _somewhere(desk, actor):

@@ -169,6 +169,11 @@ def cells_removed(region: Region, who: Who, cells: Sequence[str], approval: str)
     return (CellsRemoved(who.at, who.by, region.id, who.cause_id, tuple(sorted(set(cells))), approval),)
 
 
+def is_cell(text: str) -> bool:
+    """Whether it is an H3 cell of the one resolution that service is decided in."""
+    return h3.is_valid_cell(text) and h3.get_resolution(text) == CELL_RESOLUTION
+
+
 def _cells(cells: Sequence[str]) -> None:
     """Raises Refused for what is no cell of the one resolution that service is decided in.
 
@@ -176,7 +181,7 @@ def _cells(cells: Sequence[str]) -> None:
     keeps them for ever. None is repeated.
     """
     for cell in cells:
-        if not h3.is_valid_cell(cell) or h3.get_resolution(cell) != CELL_RESOLUTION:
+        if not is_cell(cell):
             raise Refused(
                 "region.cell",
                 "cells",

@@ -81,6 +81,14 @@ class Answer:
 def _received(request: Request, moment: Moment, given: Receive) -> Sequence[Event]:
     if (given.latitude_deg is None) != (given.longitude_deg is None):
         raise Refused("request.place", "the place", "it has a latitude and a longitude", "give both, or none")
+    for angle_deg, most_deg in ((given.latitude_deg, 90.0), (given.longitude_deg, 180.0)):
+        if angle_deg is not None and not -most_deg <= angle_deg <= most_deg:
+            raise Refused(
+                "request.place",
+                "the place",
+                "latitudes are from -90 to 90 degrees, longitudes from -180 to 180",
+                "check whether they were swapped",
+            )
     if given.channel is Channel.PUBLIC_POST and not given.link:
         raise Refused("request.no-link", "link", "a public post has one", "give the post's link")
     call = decide.Call(
