@@ -221,8 +221,9 @@ def test_a_refusal_stands_at_its_field_with_what_was_typed(house: House) -> None
         ("asked_at", "2030-01-01T00:00", "nobody asks after they were heard"),
         ("latitude_deg", "north", "it is a number"),
         ("cell", "a@b", "looks like a mail address"),
+        ("cell", "8" * 4001, "more than 4,000 characters"),
         ("site_kind", "", "it is needed"),
-        ("site_kind", "castle", "nvalid enum value"),
+        ("site_kind", "castle", "none of a few words"),
     ):
         fields = {"channel": "phone", "site_kind": "school", field: typed}
         page = begun(operator, "/requests", **fields)

@@ -132,6 +132,8 @@ REFUSALS = [
     ("field 'asked_at'", "", "body.instant", ["asked_at", "cell"], "asked_at"),
     ("a field of x", "Expected `int` - at `$.people`", "x.argument", ["people"], "people"),
     ("a field", "Expected `str` - at `$.lines[0].serial`", "x.argument", ["lines"], "lines"),
+    ("a field of x", "site_kind is none of a few words", "x.argument", ["people", "site_kind"], "site_kind"),
+    ("a field", "lines[...].kind is none of a few words", "x.argument", ["lines"], "lines"),
     ("serial KIT", "", "shipment.serial", ["lines", "serial"], "serial"),
     ("validity", "", "region.validity", ["valid_until"], "valid_until"),
     ("account acc_1", "", "account.unknown", ["recipient", "origin"], "recipient"),

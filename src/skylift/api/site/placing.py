@@ -24,6 +24,7 @@ _BY_CODE: Mapping[str, str] = {
     "shipment.bad-rows": "lines",
 }
 _PATH = re.compile(r"`?\$\.?([a-z_.]+)")
+_WORDS = re.compile(r"([a-z_.]+)(?:\[\.\.\.\][a-z_.]*)? is none of a few words")
 _NAMED = re.compile(r"field '([a-z_.]+)'")
 
 
@@ -43,7 +44,7 @@ def _guesses(error: Mapping[str, str]) -> list[str]:
     thing, rule, code = error.get("thing", ""), error.get("rule", ""), error.get("code", "")
     found = [_BY_CODE.get(code, ""), thing]
     found += _NAMED.findall(thing)
-    found += [path.strip(".") for path in _PATH.findall(rule)]
+    found += [path.strip(".") for path in (*_PATH.findall(rule), *_WORDS.findall(rule))]
     if match := re.search(r"missing required field `(\w+)`", rule):
         found.append(match[1])
     found.append(code.partition(".")[2].replace("-", "_"))
