@@ -21,6 +21,7 @@ from skylift.base.errors import Refused
 from skylift.base.instants import InstantUs
 from skylift.base.labels import personal_number
 from skylift.ports.store import Reader, Reply, Stored, Transaction
+from skylift.twin.office.imports_table import MOST_CELL
 from skylift.twin.office.office import Asked, Done, Forbidden, Office
 from skylift.twin.office.verbs import Actor, Verb, VerbTable
 
@@ -170,6 +171,8 @@ def _arguments(verb: Verb, given: dict[str, Any], instants: tuple[str, ...]) -> 
     for name, value in given.items():
         if name not in verb.personal:
             for text in _texts(value):
+                if name not in TABLES:
+                    _refuse_long(verb, name, text)
                 _refuse_personal(verb, name, text)
     return given
 
@@ -187,15 +190,33 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(part)
 
 
+# A list in one text: each of its rows is read by itself.
+TABLES = frozenset({"csv", "codes", "damaged_codes"})
+
+
+def _refuse_long(verb: Verb, name: str, value: str) -> None:
+    """What the journal keeps for ever, and pages show, is no longer than a cell of an imported table."""
+    if len(value) > MOST_CELL:
+        raise Refused(
+            f"{verb.kind}.too-long-a-text",
+            _named(verb, name),
+            f"it is kept for ever, and has more than {MOST_CELL:,} characters",
+            "shorten it",
+        )
+
+
+def _named(verb: Verb, name: str) -> str:
+    return f"field '{name}'" if name in {field.name for field in fields(verb.arguments)} else "a field"
+
+
 def _refuse_personal(verb: Verb, name: str, value: str) -> None:
     """What other fields say is kept for ever: no exact place, mail address or person's number is taken."""
     found = "an exact place" if _PLACE.search(value) else "a mail address" if _MAIL.search(value) else ""
     found = found or personal_number(value)
     if found:
-        known = {field.name for field in fields(verb.arguments)}
         raise Refused(
             f"{verb.kind}.personal",
-            f"field '{name}'" if name in known else "a field",
+            _named(verb, name),
             f"it is kept for ever, and looks like {found}",
             f"put what is personal into: {', '.join(verb.personal)}" if verb.personal else "leave that out",
         )
