@@ -135,6 +135,19 @@ def test_at_no_width_does_anything_stick_out(browser: Browser, served: tuple[str
             assert wide <= width, f"{path} is {wide} wide at {width}"
 
 
+def test_what_somebody_wrote_turns_no_other_words(browser: Browser, served: tuple[str, Town, Filled]) -> None:
+    """A title may hold U+202E, which lets all that follows run from right to left: within itself alone."""
+    url, _, things = served
+    opened(browser, f"{url}/login")
+    typed(browser, "#email", "first@example.org")
+    typed(browser, "#password", PASSWORD)
+    pressed(browser, "main form button")
+    browser.wait_for("location.pathname === '/start'")
+    opened(browser, f"{url}/regions")
+    link = f"document.querySelector('a[href=\"/regions/{things.ids['region']}\"]')"
+    assert browser.value(f"getComputedStyle({link}).unicodeBidi") == "isolate"
+
+
 def test_words_stand_out_from_their_ground(browser: Browser, served: tuple[str, Town, Filled]) -> None:
     """WCAG 2.2, 1.4.3: a contrast of 4.5 to 1 at least, in the light and in the dark."""
     url, _, things = served
