@@ -233,6 +233,14 @@ def test_a_refusal_stands_at_its_field_with_what_was_typed(house: House) -> None
         assert "castle" not in error
 
 
+def test_a_region_without_cells_says_that_all_can_be_ticked(house: House) -> None:
+    page = begun(house.operator, "/regions", country="UA", title="Ukraine")
+    assert page.status == 422
+    error = page.html.partition('id="region-create-cells-error"')[2].partition("</p>")[0]
+    assert "none is named" in error
+    assert "All cells of the country" in error
+
+
 def test_a_form_sent_twice_is_done_once(house: House) -> None:
     operator = house.operator
     page = operator.open("/requests/new")

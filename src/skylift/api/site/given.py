@@ -117,6 +117,9 @@ def filled_in(
     """Add what a page asks for in its own way: all cells of a region, boxes ticked at the lines that came."""
     if verb.name in _ALL_CELLS and form.get("all_cells"):
         _all_cells(thing, arguments, errors)
+    elif verb.name in _ALL_CELLS and "cells" in errors and not form.get("cells", [""])[-1].strip():
+        way_out = f"name some, or tick “{_ALL_CELLS[verb.name]}”"
+        errors["cells"] = replace(errors["cells"], rule="none is named", way_out=way_out)
     if verb.name == "shipment.receive" and form.get("by_line"):
         _ticked(thing, form, arguments, errors)
 
