@@ -38,6 +38,7 @@ class SkySettings:
     start_us  where a scenario without a start begins, and its satellites with it: the day's first second, so
               that the same comes out again after a restart
     serve     whose terminals are served
+    has_story whether a demo's story sets the clock, which may go on after the scenario's own time
     """
 
     clock: AnyClock
@@ -46,6 +47,7 @@ class SkySettings:
     catalogue: Path | None = None
     gateways: Path | None = None
     serve: Serve = Serve.BOTH
+    has_story: bool = False
 
 
 Message = Hello | SlotReport | MapReady | PermitsWanted | Failed
@@ -72,6 +74,14 @@ def sky_main(pipe: Connection, settings: SkySettings) -> None:
         os._exit(1)
 
 
+def outside(settings: SkySettings, start_us: int, end_us: int) -> list[str]:
+    """What to warn of where the clock is not within a scenario's own time, and somebody may set it."""
+    if settings.has_story or start_us == settings.start_us or start_us <= settings.clock.now() < end_us:
+        return []
+    first, last = format_instant(start_us), format_instant(end_us)
+    return [f"the clock is outside the scenario's own time ({first} to {last}): `--at {first}` begins there"]
+
+
 def _compute(pipe: Connection, settings: SkySettings) -> None:
     # NumPy, Numba and Arrow are loaded here, in this process alone.
     from skylift.adapters.antennas import packaged_antenna, packaged_antennas
@@ -85,15 +95,7 @@ def _compute(pipe: Connection, settings: SkySettings) -> None:
     sources = Sources(settings.scenario, settings.catalogue, settings.gateways)
     loaded = load_world(sources, settings.start_us)
     scenario = loaded.scenario
-    warnings = list(loaded.warnings)
-    if (
-        not scenario.start_us <= settings.clock.now() < scenario.end_us
-        and scenario.start_us != settings.start_us
-    ):
-        first, last = format_instant(scenario.start_us), format_instant(scenario.end_us)
-        warnings.append(
-            f"the clock is outside the scenario's own time ({first} to {last}): `--at {first}` begins there"
-        )
+    warnings = [*loaded.warnings, *outside(settings, scenario.start_us, scenario.end_us)]
     origin = {
         "scenario": scenario.title,
         "scenario_start_us": scenario.start_us,

@@ -80,6 +80,7 @@ def run_demo(wanted: DemoRun) -> None:
                 wanted.catalogue,
                 wanted.gateways,
                 Serve.OFFICE,
+                has_story=True,
             )
             service = Service(
                 store,
