@@ -83,6 +83,8 @@ def test_gateways_by_name_and_without() -> None:
         (PlanSources("nowhere.geojson"), "area.no_file", "check the path"),
         (PlanSources(SMALL, only=("Wola Krobovska",)), "plan.unknown-gateway", "did you mean"),
         (PlanSources(SMALL, without=("zzzzzzzz",)), "plan.unknown-gateway", "skylift gateways"),
+        (PlanSources(SMALL, without=("Wola",)), "plan.unknown-gateway", "did you mean wola-krobowska or"),
+        (PlanSources(SMALL, without=("Turkey",)), "plan.unknown-gateway", "did you mean muallim-turkey?"),
         (PlanSources(SMALL, system="starlink-2025"), "radio.unknown-system", "did you mean"),
         (PlanSources(SMALL, resolution=1), "plan.no-cells", "finer"),
         (PlanSources(SMALL, resolution=16), "cells.resolution", "0 to 15"),

@@ -119,6 +119,8 @@ def test_the_rate_is_efficiency_times_bandwidth_times_duty(budget: Any) -> None:
         (("--system", "starlink-2022", "--set", "receive_gain_dbi=50"), "--set: receive_gain_dbi", "lower"),
         (("--system", "starlink-2022", "--set", "eirp_dbw"), "--set", "eirp_dbw=37.7"),
         (("--system", "starlink-2022", "--set", "eirp_dbw=nan"), "--set: eirp_dbw", "decibels"),
+        (("--system", "starlink-2022", "--lat", "50"), "--lat and --lon", "both"),
+        (("--system", "starlink-2022", "--azimuth-deg", "10", "--lat", "99"), "latitude", "swapped"),
         (("--system", "starlink-2022", "--set", "eirp_dbw=5 dBW"), "--set: eirp_dbw", "without"),
         (("--system", "starlink-2022", "--direction", "gateway-upp"), "--direction", "gateway-up"),
         (("--system", "starlink-2022", "--set", 'modulations=["8QAM"]'), "--set: modulations", "4QAM"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -354,7 +354,7 @@ def resolve_gateways(
     for name in names:
         key = slug(name)
         if key not in index:
-            near = difflib.get_close_matches(key, index, n=3, cutoff=0.5)
+            near = _near(key, index)
             raise Refused(
                 "plan.unknown-gateway",
                 f"{option} {name!r}" if len(name) <= 60 else option,
@@ -363,3 +363,9 @@ def resolve_gateways(
             )
         found.add(index[key])
     return found
+
+
+def _near(key: str, index: Mapping[str, int]) -> list[str]:
+    """At most three names like this: those it is a part of come before those that are spelled like it."""
+    holding = sorted((name for name in index if key and key in name), key=lambda name: (len(name), name))
+    return list(dict.fromkeys(holding + difflib.get_close_matches(key, index, n=3, cutoff=0.5)))[:3]

@@ -64,12 +64,12 @@ def budget(
     from skylift.cli.outputs import check_picture
     from skylift.sky.radio.systems import overridden
 
-    _check_angles(elevation_deg, azimuth_deg)
+    _check_angles(elevation_deg, azimuth_deg, latitude)
     check_picture(plot)
     found = read_system(system)
     link = overridden(_direction(found, direction), _settings(setting), "--set")
     check_antenna(link, "--set")
-    air = _air(link, (latitude, longitude), exceeded_fraction)
+    air = _air(link, (latitude, longitude), exceeded_fraction, azimuth_deg is not None)
     off_rad = 0.0 if azimuth_deg is None else _off_boresight_rad(link, (elevation_deg, azimuth_deg), latitude)
     row = {
         "system": found.name,
@@ -93,13 +93,16 @@ def budget(
         _table(row)
 
 
-def _check_angles(elevation_deg: float, azimuth_deg: float | None) -> None:
+def _check_angles(elevation_deg: float, azimuth_deg: float | None, latitude_deg: float | None) -> None:
     from skylift.base.errors import Refused
+    from skylift.base.geodesy import Place
 
     if not 0.0 <= elevation_deg <= 90.0:
         raise Refused("link.elevation", "--elevation-deg", "an elevation is 0 to 90 degrees", "give degrees")
     if azimuth_deg is not None and not -360.0 <= azimuth_deg <= 360.0:
         raise Refused("link.azimuth", "--azimuth-deg", "an azimuth is -360 to 360 degrees", "give degrees")
+    if latitude_deg is not None:
+        Place(latitude_deg, 0.0)  # refuses what is no latitude
 
 
 def _warn(found: RadioSystem, row: dict[str, Any]) -> None:
@@ -210,7 +213,9 @@ def _finite(value: float) -> float | None:
     return value if abs(value) < float("inf") else None
 
 
-def _air(link: Link, place_deg: tuple[float | None, float | None], exceeded_fraction: float | None) -> Air:
+def _air(
+    link: Link, place_deg: tuple[float | None, float | None], exceeded_fraction: float | None, leans: bool
+) -> Air:
     """What the air over a place takes from the link at any elevation; nothing where no place is given."""
     import numpy as np
 
@@ -222,7 +227,9 @@ def _air(link: Link, place_deg: tuple[float | None, float | None], exceeded_frac
 
     latitude, longitude = place_deg
     if latitude is None or longitude is None:
-        if exceeded_fraction is not None or longitude is not None:
+        # With an azimuth, a latitude alone says where the dish leans.
+        wanted = exceeded_fraction is not None or longitude is not None
+        if wanted or (latitude is not None and not leans):
             raise Refused("link.place", "--lat and --lon", "air is that of a place", "give both of them")
         return lambda elevation_rad: Surroundings()
     where = Place(latitude, longitude)
