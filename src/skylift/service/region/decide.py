@@ -171,7 +171,7 @@ def cells_removed(region: Region, who: Who, cells: Sequence[str], approval: str)
 
 def is_cell(text: str) -> bool:
     """Whether it is an H3 cell of the one resolution that service is decided in."""
-    return h3.is_valid_cell(text) and h3.get_resolution(text) == CELL_RESOLUTION
+    return bool(h3.is_valid_cell(text) and h3.get_resolution(text) == CELL_RESOLUTION)
 
 
 def _cells(cells: Sequence[str]) -> None:
