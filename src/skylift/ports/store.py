@@ -179,9 +179,7 @@ class Store(Protocol):
         """To read only: waits for no writer, and no writer waits for it."""
         ...
 
-    def journal(
-        self, after: int = 0, limit: int = 1000, names: Sequence[str] = ()
-    ) -> Sequence[JournalRow]:
+    def journal(self, after: int = 0, limit: int = 1000, names: Sequence[str] = ()) -> Sequence[JournalRow]:
         """Rows after a sequence number; who wants to know reads here, so that nothing is lost.
 
         names  only events that are stored under these, such as "region.activated/1"; () for all
