@@ -28,6 +28,7 @@ from skylift.api.office import (
     serving,
     things,
     tokens,
+    triage,
     usage,
     webhooks,
 )
@@ -137,6 +138,7 @@ def office_doors(desk: Desk) -> list[Door]:
         *webhooks.doors(desk.sender, desk.store.head),
         *usage.doors(),
         *milestones.doors(),
+        *triage.doors(),
         *IodaDoors(public_outages.PublicOutages(desk)).doors(),
         *appstats.AppStats(desk).doors(),
     ]

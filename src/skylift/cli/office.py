@@ -37,7 +37,12 @@ KINDS = (
 IMPORTED = frozenset({"terminal", "request", "account", "plan", "shipment", "allow-list"})
 
 # What can be read of one of them beside itself.
-READS = {"terminal": ("usage",), "account": ("usage",), "webhook": ("deliveries",)}
+READS = {
+    "terminal": ("usage",),
+    "account": ("usage",),
+    "webhook": ("deliveries",),
+    "request": ("score", "duplicates"),
+}
 
 # What is looked at before it is done.
 LOOKS = frozenset({("allow-list", "look"), ("shipment", "check-scans")})
@@ -76,7 +81,8 @@ there is one, shows what a table (CSV, XLSX) would do, and does it with --apply.
 
 
 def _reads(kind: str, name: str) -> str:
-    return "".join(f", and so does `skylift {name} {what} ID`" for what in READS.get(kind, ()))
+    also = "".join(f", and so does `skylift {name} {what} ID`" for what in READS.get(kind, ()))
+    return f"{also}, and `skylift request triage`" if kind == "request" else also
 
 
 def setup(
@@ -189,6 +195,8 @@ def _shown(client: Client, kind: str, what: str, told: tuple[str, dict[str, str]
         from skylift.cli.office_import import look
 
         look(client, what, _needed(kind, id), given, as_json)
+    elif (kind, what) == ("request", "triage"):
+        _show_read(client, "triage", given, as_json)
     elif what in READS.get(kind, ()):
         _show_read(client, f"{kind}s/{_needed(kind, id)}/{what}", given, as_json)
     else:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from skylift.api.office.proposals import Proposed, proposal_of
+from skylift.api.office.score import score_of
 from skylift.api.site.alike import duplicates_of
 from skylift.api.site.cells_picture import picture_of
 from skylift.api.site.given import discrepancy_words
@@ -13,7 +14,6 @@ from skylift.api.site.history import shown as shown_value
 from skylift.api.site.inside import Answer
 from skylift.api.site.kinds import KINDS, approval_badge
 from skylift.api.site.outage_facts import bars
-from skylift.api.site.score import score_of
 from skylift.api.site.times import Step, steps_of
 from skylift.api.site.values import DAY_US, NONE, Badge, Link, Mono, Value, kind_of, named, path_of, time_of
 from skylift.api.site.visit import Visit

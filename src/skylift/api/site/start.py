@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from skylift.api.office.documents import readable
 from skylift.api.office.problems import missing
+from skylift.api.office.score import Shown, score_of
 from skylift.api.site.details import carry_out
 from skylift.api.site.inside import Answer
 from skylift.api.site.kinds import KINDS, approval_heading, link_to
-from skylift.api.site.score import Shown, score_of
 from skylift.api.site.things import Tried, came_of, shown, the_thing
 from skylift.api.site.times import steps_of, tiles
 from skylift.api.site.titles import render
