@@ -135,6 +135,7 @@ REFUSALS = [
     ("a field of x", "site_kind is none of a few words", "x.argument", ["people", "site_kind"], "site_kind"),
     ("a field", "lines[...].kind is none of a few words", "x.argument", ["lines"], "lines"),
     ("serial KIT", "", "shipment.serial", ["lines", "serial"], "serial"),
+    ("product", "it is a code", "shipment.text", ["reference", "lines"], "lines"),
     ("validity", "", "region.validity", ["valid_until"], "valid_until"),
     ("account acc_1", "", "account.unknown", ["recipient", "origin"], "recipient"),
     ("came", "", "shipment.swap", ["came.product"], "came.product"),

@@ -50,6 +50,8 @@ def _guesses(error: Mapping[str, str]) -> list[str]:
     found.append(code.partition(".")[2].replace("-", "_"))
     # "serial KIT-1" names the field first, then what was given.
     found.append(thing.partition(" ")[0])
+    # What is wrong with a line stands at the lines.
+    found += ["lines"] if thing.partition(" ")[0] in ("product", "serial", "quantity") else []
     if code == "shipment.bad-rows":
         found += ["csv", "codes"]
     # "account acc_1 is not known" may be the recipient.
