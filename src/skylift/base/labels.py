@@ -27,6 +27,13 @@ _DIGITS = re.compile(r"\d{9,13}")
 _REGISTER = re.compile(r"\d{8}-\d{5}|\d{3}-\d{2}-\d{4}")
 _PASSPORT = re.compile(r"[^\W\d_]{2}(?:№|N|No)?\d{6,7}", re.IGNORECASE)
 
+# A word that says whose number follows, in Ukrainian, Russian and English, and six digits or more.
+_SAID = re.compile(
+    r"\b(?:passport|паспорт\w*|tax(?:payer)? (?:id|number|no)|identity (?:card|number|no)|id card|national id"
+    r"|ssn|pesel|рнокпп|іпн|инн|унзр|unzr|rnokpp)\W{0,4}(?:\w{1,3}\W{0,2})?\d{6}",
+    re.IGNORECASE,
+)
+
 
 def personal_number(text: str) -> str:
     """What sort of person's number a text looks like, in words; "" for none."""
@@ -37,6 +44,8 @@ def personal_number(text: str) -> str:
         return "a number of a register of persons"
     if _PASSPORT.fullmatch(dense):
         return "a passport number (two letters and digits)"
+    if _SAID.search(text):
+        return "an identity number, with its name before it"
     return ""
 
 
