@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from skylift.adapters.sql.schema import REVISION
 from skylift.adapters.sql.store import SqlStore, open_store, sqlite_file_in, sqlite_url
 from skylift.base.events import Who
 from skylift.base.instants import InstantUs
@@ -97,4 +98,4 @@ def test_half_a_head_is_the_callers_error(folder: Path) -> None:
 
 def test_upgrade_says_what_it_did(folder: Path) -> None:
     done = run("upgrade", "--json", folder=folder)
-    assert json.loads(done.stdout) == {"before": "0001", "after": "0001"}
+    assert json.loads(done.stdout) == {"before": REVISION, "after": REVISION}

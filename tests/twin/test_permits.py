@@ -16,10 +16,11 @@ from skylift.service.account.plan import ROOM as PLANS
 from skylift.service.account.roles import Grant, Role
 from skylift.service.permission.reasons import Code, Decision
 from skylift.service.region.state import ROOM as REGIONS
+from skylift.service.rooms import ROOMS
 from skylift.service.terminal.state import ROOM as TERMINALS
 from skylift.twin.office.office import Asked, Done, Forbidden, Office
 from skylift.twin.office.permits import permissions_of
-from skylift.twin.office.table import ROOMS, TABLE
+from skylift.twin.office.table import TABLE
 from skylift.twin.office.verbs import Actor
 
 CELL, ELSEWHERE = "851e5227fffffff", "851e5237fffffff"
@@ -73,7 +74,7 @@ def day(tmp_path: Path) -> Iterator[Day]:
 
 
 def test_a_home_lies_in_the_region_that_is_named(day: Day) -> None:
-    account = day.do(OPERATOR, "account.create", holder="organisation", country="UA").stored.id
+    account = day.do(OPERATOR, "account.create", holder="company", country="UA").stored.id
     dish = day.do(OPERATOR, "terminal.create", hardware="ROUND-2021", serial="KIT-0001").stored.id
     day.do(OPERATOR, "terminal.deliver", dish, place="LVIV-1")
     home = {"owner": account, "cell": CELL, "region": "rgn_ua"}
