@@ -151,6 +151,14 @@ def test_a_day_by_forms(house: House) -> None:
     page = logistics.send(page, "/resolve", number="1", resolution="repaired", document="repair 7")
     assert "resolved" in page.text
     assert "Received" in page.text
+    # Only who belongs to its recipient is offered what nobody else may do.
+    assert not page.has_form("/confirm")
+    people = house.people
+    recipient = house.town.person(
+        "subscriber", by=people["operator"], approver=people["approver"], account=account_id
+    )
+    hospital = log_in(house.town, f"{recipient.id}@example.org")
+    made(hospital.send(hospital.open(shipment), "/confirm"))
 
     # The terminal is at the hospital, is registered, verified and on.
     page = operator.open(terminal)

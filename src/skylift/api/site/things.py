@@ -279,6 +279,8 @@ def _form(
 
 
 def _allowed(visit: Visit, verb: Verb, thing: Any) -> bool:
+    if verb.name == "shipment.confirm" and visit.who.account != thing.recipient:
+        return False
     if verb.name in _BY_THING or verb.whose is None:
         return visit.allows(verb.name, verb.subject(thing, None))
     return visit.allows(verb.name)
