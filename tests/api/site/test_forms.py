@@ -43,6 +43,16 @@ def test_words_and_steps_name_verbs_that_there_are() -> None:
         assert kind.room in TABLE.rooms()
 
 
+@pytest.mark.parametrize(
+    ("verb", "field"),
+    [("terminal.verify", "authority"), ("shipment.create", "origin"), ("terminal.block", "authority")],
+)
+def test_what_takes_a_code_says_so_beforehand(verb: str, field: str) -> None:
+    """Names are taken elsewhere: of regions and accounts."""
+    assert "code" in words.field_help(verb, field)
+    assert "name" not in words.field_help(verb, field)
+
+
 def open_verbs(kind: str, thing: object) -> set[str]:
     return {v.action for v in TABLE.of_kind(kind) if not v.creates and steps.is_open(v, thing)}
 
