@@ -143,7 +143,7 @@ HELP: Mapping[str, str] = {
     "terminal.block.authority": "Its code in Latin capitals, such as NCEC: no person.",
     "shipment.create.origin": "A depot's code such as WAW-1.",
     "shipment.create.destination": "A depot's code such as LWO-1, or an account's id.",
-    "shipment.create.lines": "May stay empty: lines can be added later. One on each line: product, serial, such as STD-V2, KIT0001A.",
+    "shipment.create.lines": "May stay empty. One on each line: product, serial, such as STD-V2, KIT0001A.",
     "shipment.create.reference": "As the carrier knows it, in Latin letters.",
     "region.create.title": "What people call it.",
     "bulk-change.create.region": "Where all of them are.",
