@@ -126,6 +126,7 @@ def test_antennas_serve_as_many_satellites_as_can_be(seed: int, satellites: int,
     assign_feeders(
         *by_satellite, antennas, np.arange(satellites + 1), own,
         np.full(satellites, 1e-8), np.full((satellites, 5), 1e7), np.ones(satellites, dtype=np.int32),
+        np.ones(satellites, dtype=np.int32),
         np.full(satellites, -1, dtype=np.int32), 0.0, gateway_of,
     )  # fmt: skip
     seats = np.repeat(reach, antennas, axis=0)
@@ -134,6 +135,26 @@ def test_antennas_serve_as_many_satellites_as_can_be(seed: int, satellites: int,
     for s, g in enumerate(gateway_of):
         assert g < 0 or reach[g, s]
     assert (np.bincount(gateway_of[gateway_of >= 0], minlength=gateways) <= antennas).all()
+
+
+@pytest.mark.parametrize("wanted_bps", [1e9, 1e10, 1e11])
+def test_the_only_antenna_tracks_the_satellite_with_more_arrays(wanted_bps: float) -> None:
+    """Two in one place, one of them with three arrays of as many beams: it can do all that the other can.
+
+    Once the higher level that it reaches counted against all it brings: a country that wanted much got the
+    lesser satellite and a third of what there was.
+    """
+    cells = 20
+    gateway_of = np.empty(2, dtype=np.int32)
+    reach = np.array([0, 0], dtype=np.int32)
+    assign_feeders(
+        np.array([0, 1, 2]), reach, np.full(2, 1e11), np.array([1], dtype=np.int32),
+        np.array([0, cells, 2 * cells]), np.tile(np.arange(cells, dtype=np.int32), 2),
+        np.full(2 * cells, 1 / 600e6), np.full((cells, 5), wanted_bps / 5),
+        np.array([16, 48], dtype=np.int32), np.array([1, 3], dtype=np.int32),
+        np.full(2, -1, dtype=np.int32), 0.0, gateway_of,
+    )  # fmt: skip
+    assert gateway_of.tolist() == [-1, 0]
 
 
 @settings(max_examples=40)

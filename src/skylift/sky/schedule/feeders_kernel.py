@@ -55,12 +55,14 @@ def feeders_of_satellites(reach_offset, reach, reach_bps, gateway_of, out):
 
 @njit(cache=True)
 def assign_feeders(
-    reach_offset, reach, reach_bps, antennas, cell_offset, cells, slowness, steps, beams, previous,
+    reach_offset, reach, reach_bps, antennas, cell_offset, cells, slowness, steps, beams, arrays, previous,
     keep_level, gateway_of,
 ):  # fmt: skip
     """Fills gateway_of (N,); -1 for satellites without an antenna or without use.
 
     reach_offset, reach, reach_bps  gateways by satellite; cell_offset, cells, slowness  cells by satellite
+    beams, arrays           (N,) of all arrays; how many these are: each array's part is worth what it adds at
+                            the level that it reaches, so that no satellite is worth less for having more
     previous                (N,) gateways of the slot before, -1 for none
 
     Where all can have one there is nothing to choose: what a satellite adds is not looked at then. Otherwise
@@ -108,8 +110,12 @@ def assign_feeders(
             open_ = open_ or not closed[reach[j]]
         if not open_:
             continue
-        level, poured = pour(cells[a:b], slowness[a:b], height, got, float(beams[s]), best_feeder[s])
-        worth = -urgency(poured, level) * (bonus if previous[s] >= 0 else 1.0)
+        level, poured, worth = 0.0, 0.0, 0.0
+        for array in range(1, arrays[s] + 1):
+            before, share = poured, float(beams[s]) * array / arrays[s]
+            level, poured = pour(cells[a:b], slowness[a:b], height, got, share, best_feeder[s])
+            worth -= urgency(poured - before, level)
+        worth *= bonus if previous[s] >= 0 else 1.0
         if stale == -np.inf or (worth > stale and len(heap) > 0 and (worth, s) > heap[0]):
             heapq.heappush(heap, (worth, s))
             continue

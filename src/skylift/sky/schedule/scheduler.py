@@ -265,6 +265,7 @@ def _ask(slot: Slot, previous: Schedule | None) -> tuple[Asked, Ints]:
         *cells_of_satellites(pairs.offset, pairs.satellite, full_rate, steps, n),
         steps,
         slot.satellites.all_beams(),
+        slot.satellites.arrays_each(),
         gateway_before,
         rules.keep_level,
         gateway_of,
