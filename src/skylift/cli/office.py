@@ -369,9 +369,10 @@ def table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
     from rich.text import Text
 
     table = Table(*columns)
-    for column in table.columns:
-        # An id that is cut is of no use: it goes on in the next line.
+    for column, name in zip(table.columns, columns, strict=True):
+        # An id that is cut is of no use: it goes on in the next line, and the first one stays whole.
         column.overflow = "fold"
+        column.no_wrap = name in ("id", "of")
     for row in rows:
         table.add_row(*(Text(_cell(row.get(name))) for name in columns))
     Console().print(table)
