@@ -15,6 +15,7 @@ import h3
 from skylift.adapters.outlines import country_outline
 from skylift.adapters.packaged import packaged_bytes
 from skylift.adapters.sites_file import read_sites
+from skylift.base.cells import is_cell
 from skylift.base.errors import Refused
 from skylift.base.instants import parse_instant
 from skylift.base.places import cells_of, outline_of_geojson
@@ -113,7 +114,7 @@ def _people_row(row: Mapping[str, str], name: str, line: int) -> tuple[str, int]
         )
     except (ValueError, TypeError, KeyError):
         raise wrong from None
-    if not h3.is_valid_cell(cell):
+    if not is_cell(cell):
         raise wrong
     if h3.get_resolution(cell) > RESOLUTION:
         cell = h3.cell_to_parent(cell, RESOLUTION)

@@ -13,6 +13,7 @@ import h3
 import numpy as np
 import numpy.typing as npt
 
+from skylift.base.cells import is_cell
 from skylift.base.errors import Refused
 from skylift.study.capacity import CLASS_NAMES, Demand, Region
 
@@ -142,7 +143,7 @@ def _cells(row: Mapping[str, str], resolution: int, where: str) -> list[str]:
         return [
             h3.latlng_to_cell(latitude, _number(row, "longitude_deg", where, (-180.0, 180.0)), resolution)
         ]
-    if not h3.is_valid_cell(cell):
+    if not is_cell(cell):
         raise Refused(
             "plan.demand", f"{where}: cell", "it is no H3 cell", "skylift cells lists those of a country"
         )

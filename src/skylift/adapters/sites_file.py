@@ -23,6 +23,7 @@ import numpy as np
 from skylift.adapters.plan_disturbances import disturbed
 from skylift.adapters.plan_sources import PlanInputs, PlanSources, alone, load_plan
 from skylift.adapters.sites_cells import with_cells
+from skylift.base.cells import is_cell
 from skylift.base.errors import Refused
 from skylift.study.capacity import CLASS_NAMES
 from skylift.study.terminals import Site
@@ -265,7 +266,7 @@ class _Row:
             return str(h3.latlng_to_cell(latitude, longitude, resolution))
         if self._text("latitude") or self._text("longitude"):
             raise _WrongError("give a cell, or latitude and longitude, not both")
-        if not h3.is_valid_cell(cell):
+        if not is_cell(cell):
             raise _WrongError("cell is no H3 cell")
         if h3.get_resolution(cell) < resolution:
             raise _WrongError(f"cell is coarser than resolution {resolution}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from skylift.base.cells import is_cell
 from skylift.service.region.events import CellMode
 from skylift.service.region.state import Region
 
@@ -30,7 +31,7 @@ def picture_of(region: Region) -> Picture | None:
         return None
     rings: list[tuple[CellMode, list[tuple[float, float]]]] = []
     for name, cell in region.cells.items():
-        if not h3.is_valid_cell(name):
+        if not is_cell(name):
             continue
         rings.append((cell.mode, [(lon, lat) for lat, lon in h3.cell_to_boundary(name)]))
     if not rings:

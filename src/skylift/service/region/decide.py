@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import h3
 
+from skylift.base import cells as h3_cells
 from skylift.base.errors import Refused
 from skylift.base.events import Who
 from skylift.base.instants import InstantUs, format_instant, parse_instant
@@ -171,7 +172,7 @@ def cells_removed(region: Region, who: Who, cells: Sequence[str], approval: str)
 
 def is_cell(text: str) -> bool:
     """Whether it is an H3 cell of the one resolution that service is decided in."""
-    return bool(h3.is_valid_cell(text) and h3.get_resolution(text) == CELL_RESOLUTION)
+    return bool(h3_cells.is_cell(text) and h3.get_resolution(text) == CELL_RESOLUTION)
 
 
 def _cells(cells: Sequence[str]) -> None:

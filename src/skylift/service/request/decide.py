@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import h3
-
+from skylift.base.cells import is_cell
 from skylift.base.errors import Refused
 from skylift.base.events import Who
 from skylift.base.instants import InstantUs
@@ -157,7 +156,7 @@ def _counted(name: str, number: int, least: int, most: int) -> None:
 
 def _coarse(cell: str) -> None:
     """Raises Refused for what is no cell, or one so fine that it is an exact place. It is not repeated."""
-    if cell and (not h3.is_valid_cell(cell) or h3.get_resolution(cell) > FINEST_CELL):
+    if cell and not is_cell(cell, FINEST_CELL):
         raise Refused(
             "request.cell",
             "cell",

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import h3
-
 from skylift.base import labels
+from skylift.base.cells import is_cell
 from skylift.base.errors import Refused
 from skylift.base.events import Who
 from skylift.base.instants import InstantUs, format_instant
@@ -358,7 +357,7 @@ def _read(names: Names) -> Names:
 
 
 def _home(home: Home) -> Home:
-    if not h3.is_valid_cell(home.cell) or h3.get_resolution(home.cell) > FINEST_HOME:
+    if not is_cell(home.cell, FINEST_HOME):
         raise Refused(
             "terminal.cell",
             "cell",

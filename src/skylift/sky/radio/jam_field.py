@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import h3
 import numpy as np
 
+from skylift.base.cells import is_cell
 from skylift.base.errors import Refused
 from skylift.base.geodesy import Place
 from skylift.base.instants import InstantUs
@@ -244,7 +245,7 @@ def _cell(table: StrictTable) -> int | None:
     text = table.text("cell")
     if text == "any":
         return None
-    if not h3.is_valid_cell(text):
+    if not is_cell(text):
         raise table.refused(
             "cell", "cell is the index of an H3 cell, 15 hexadecimal digits, or 'any'", "copy it from a table"
         )

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import h3
-
 from skylift.base import labels
+from skylift.base.cells import is_cell
 from skylift.base.errors import Refused
 from skylift.base.instants import InstantUs, format_instant, parse_instant
 from skylift.twin.office.imports_table import FIXED, Column, Oddity
@@ -128,7 +127,7 @@ def cell_column(fixed: str = FIXED) -> Column:
 
 def _cell(text: str) -> str:
     cell = text.lower()
-    if not h3.is_valid_cell(cell) or h3.get_resolution(cell) > FINEST:
+    if not is_cell(cell, FINEST):
         raise fails(
             f"it is an H3 cell no finer than resolution {FINEST}",
             "give its parent cell; exact places are kept apart",
