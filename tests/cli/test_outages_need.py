@@ -119,3 +119,17 @@ def test_bad_input_is_refused_by_name(tmp_path: Path) -> None:
         done = run(*words)
         assert done.exit_code != 0
         assert names in str(done.exception)
+
+
+def test_cells_in_capitals_count_and_coarser_ones_are_refused(tmp_path: Path) -> None:
+    inside = h3.latlng_to_cell(49.5, 30.5, 5)
+    people = tmp_path / "people.csv"
+    words = (
+        str(events(tmp_path, {"entity": "North/Square"})), "--at", "2022-02-26T06:00:00Z", "--online", "1",
+        "--areas", str(square(tmp_path)), "--area-properties", "name_1,name_2",
+        "--people", str(people), "--json",
+    )  # fmt: skip
+    people.write_text(f"cell,people\n{inside.upper()},1000\n", encoding="utf-8")
+    assert json.loads(run(*words).stdout)["people_cut_off"]["about"] == 800
+    people.write_text(f"cell,people\n{h3.cell_to_parent(inside, 3)},1000\n", encoding="utf-8")
+    assert run(*words).exit_code != 0

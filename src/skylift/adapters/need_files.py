@@ -109,12 +109,13 @@ def _people_row(row: Mapping[str, str], name: str, line: int) -> tuple[str, int]
         count = float(row["people"])
         if not 0 <= count < 1e9:
             raise wrong
-        cell = row.get("cell") or h3.latlng_to_cell(
+        cell = (row.get("cell") or "").lower() or h3.latlng_to_cell(
             float(row["latitude"]), float(row["longitude"]), RESOLUTION
         )
     except (ValueError, TypeError, KeyError):
         raise wrong from None
-    if not is_cell(cell):
+    # Of a coarser cell nobody knows in which of its parts the people live.
+    if not is_cell(cell) or h3.get_resolution(cell) < RESOLUTION:
         raise wrong
     if h3.get_resolution(cell) > RESOLUTION:
         cell = h3.cell_to_parent(cell, RESOLUTION)

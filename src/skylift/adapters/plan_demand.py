@@ -135,7 +135,7 @@ def _class(row: Mapping[str, str], where: str) -> int:
 
 def _cells(row: Mapping[str, str], resolution: int, where: str) -> list[str]:
     """The cells of the study's resolution that a line is about."""
-    cell = row.get("cell", "")
+    cell = row.get("cell", "").lower()
     if not cell:
         if "latitude_deg" not in row or "longitude_deg" not in row:
             raise Refused("plan.demand", f"{where}: cell", "it is empty", "name a cell")

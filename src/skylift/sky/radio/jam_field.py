@@ -242,7 +242,8 @@ def _row(table: StrictTable) -> JamRow:
 
 
 def _cell(table: StrictTable) -> int | None:
-    text = table.text("cell")
+    # Some tools write hexadecimal in capitals.
+    text = table.text("cell").lower()
     if text == "any":
         return None
     if not is_cell(text):
