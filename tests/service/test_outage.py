@@ -138,13 +138,23 @@ def test_the_public_sees_countries_regions_networks_and_crowds_after_a_while(
     kind: EntityKind, targets: int, public: bool
 ) -> None:
     outage = opened(replace(AS, kind=kind), replace(LOW, targets=targets))
-    assert not is_public(outage, InstantUs(SURE + PUBLIC_DELAY_US - 1))
-    later = InstantUs(SURE + PUBLIC_DELAY_US)
+    # NOW is long after the detector was sure: the delay counts from the recording.
+    assert not is_public(outage, NOW)
+    assert not is_public(outage, InstantUs(NOW + PUBLIC_DELAY_US - 1))
+    later = InstantUs(NOW + PUBLIC_DELAY_US)
     assert is_public(outage, later) is public
     held = after(outage, room.held(outage, WHO, "people are still leaving"))
     assert not is_public(held, later)
     assert is_public(after(held, room.released(held, WHO)), later) is public
     assert not is_public(after(outage, room.dismissed(outage, WHO, "our own prober")), later)
+
+
+def test_the_public_never_learns_of_what_is_on_record_since_nobody_knows_when() -> None:
+    # As it was stored before the instant of recording was kept.
+    plain = {name: value for name, value in ROOM.to_plain(opened()).items() if name != "recorded_at"}
+    old = ROOM.from_plain(plain)
+    assert old.recorded_at is None
+    assert not is_public(old, InstantUs(NOW + 100 * PUBLIC_DELAY_US))
 
 
 def test_an_outage_is_not_merged_into_itself_or_into_nothing() -> None:

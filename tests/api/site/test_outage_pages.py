@@ -12,6 +12,7 @@ from tests.api.office.conftest import CELLS
 from tests.api.site.conftest import Browser, House
 from tests.api.site.test_pages import well_made
 
+MINUTE_US = 60_000_000
 LEVEL = {"fraction": 0.18, "low": 0.15, "high": 0.21, "signals": ["bgp"], "targets": 400}
 NETWORK = {"kind": "as", "code": "AS64500", "title": "Example <Telecom>", "country": "UA"}
 
@@ -33,11 +34,13 @@ def opened(browser: Browser, path: str) -> Any:
 def test_a_list_says_how_far_each_fell_and_what_the_public_sees(house: House) -> None:
     record(house)
     record(house, entity={**NETWORK, "kind": "cell", "code": CELLS[0], "title": "A cell"})
-    record(house, confirmed_at="2022-02-26T11:40:00Z", synthetic=True)
+    house.town.desk.advance(20 * MINUTE_US)  # type: ignore[misc]
+    record(house, entity={**NETWORK, "code": "AS64501"}, synthetic=True)
     page = opened(house.operator, "/outages")
     assert "18 % (15-21), critical" in page.text
     assert "Never sees it" in page.text
     assert "Sees it in 10 min" in page.text
+    assert "Sees it in 30 min" in page.text
     assert "[synthetic]" in page.text
     assert any(href == "/outages" for href, _ in house.operator.open("/start").read.links)
 
@@ -74,6 +77,8 @@ def test_from_a_form_to_a_confirmed_and_explained_outage(house: House) -> None:
 
 def test_what_is_held_says_so_and_is_let_go_again(house: House) -> None:
     path = f"/outages/{record(house)}"
+    assert "The public does not read this now" in opened(house.operator, path).text
+    house.town.desk.advance(30 * MINUTE_US)  # type: ignore[misc]
     page = opened(house.operator, path)
     assert "The public reads this at its own page" in page.text
     assert not page.has_form("/release")

@@ -43,7 +43,7 @@ _WORDS = {
         "level": "Lowest level", "now": "Level now", "other": "Українською", "feeds": "Feeds",
         "says": (
             "Countries, regions and networks whose connectivity is below ordinary. Measured levels are shown "
-            "half an hour after they are sure; what a level cannot tell is not guessed."
+            "half an hour after they are recorded; what a level cannot tell is not guessed."
         ),
         "unconfirmed": "Seen by a detector; no person has confirmed it.",
         "confirmed": "Confirmed by a person.",
@@ -56,7 +56,7 @@ _WORDS = {
         "now": "Рівень зараз", "other": "In English", "feeds": "Стрічки",
         "says": (
             "Країни, регіони та мережі, зв'язність яких нижча за звичайну. Виміряні рівні показуються за "
-            "пів години після того, як вони певні; чого рівень не каже, того не вгадуємо."
+            "пів години після запису; чого рівень не каже, того не вгадуємо."
         ),
         "unconfirmed": "Виявлено детектором; людина ще не підтвердила.", "confirmed": "Підтверджено людиною.",
     },

@@ -9,7 +9,7 @@ from skylift.api.site.words import choice_label
 from skylift.base.instants import InstantUs
 from skylift.service.outage.events import EntityKind, Level
 from skylift.service.outage.public import band, told_at
-from skylift.service.outage.state import PUBLIC_DELAY_US, Outage, OutageState
+from skylift.service.outage.state import Outage, OutageState
 from skylift.service.outage.words import percent
 
 TONES = {"critical": "bad", "major": "warn", "warning": "wait"}
@@ -49,6 +49,7 @@ def facts(outage: Outage, now: int) -> list[tuple[str, Value]]:
         ("Country", entity.country or NONE),
         ("Began", time_of(outage.began_at, now)),
         ("Sure since", time_of(outage.confirmed_at, now)),
+        ("On record since", time_of(outage.recorded_at, now)),
         ("Ended", time_of(outage.ended_at, now)),
         ("Last measured", time_of(outage.measured_at, now)),
         ("Signals", ", ".join(worst.signals) or "not said"),
@@ -88,8 +89,8 @@ def public_badge(outage: Outage, now: int) -> Badge:
         return Badge("Does not see it", "calm")
     if outage.held:
         return Badge("Held back", "wait")
-    if outage.confirmed_at is not None and now < outage.confirmed_at + PUBLIC_DELAY_US:
-        later = InstantUs(outage.confirmed_at + PUBLIC_DELAY_US)
+    later = outage.told_from
+    if later is not None and now < later:
         if told_at([(outage, later)], later):
             minutes = -(-(later - now) // 60_000_000)
             return Badge(f"Sees it in {minutes} min", "wait")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from skylift.base.feed import LONGEST, Entry, Feed, marked
 from skylift.base.instants import InstantUs
 from skylift.service.outage.events import Level
-from skylift.service.outage.state import PUBLIC_DELAY_US, Outage, OutageState, is_public
+from skylift.service.outage.state import Outage, OutageState, is_public
 from skylift.service.outage.words import sentence
 
 # Worst first, as the detector has them: the lowest fraction of ordinary that was reached is below the number.
@@ -42,9 +42,9 @@ def told_at(recorded: Sequence[tuple[Outage, InstantUs]], at: InstantUs) -> list
     """
     found = []
     for outage, changed_at in recorded:
-        if outage.confirmed_at is None or not is_public(outage, at) or _names_a_cell(outage):
+        since = outage.told_from
+        if since is None or not is_public(outage, at) or _names_a_cell(outage):
             continue
-        since = InstantUs(outage.confirmed_at + PUBLIC_DELAY_US)
         found.append(Told(outage, since, max(since, changed_at)))
     return sorted(found, key=lambda told: (-(told.outage.began_at or 0), told.outage.id))
 

@@ -31,7 +31,8 @@ from skylift.service.outage.events import (
     OutageUpdated,
 )
 
-# The public learns of an outage this long after it was sure: people in it first.
+# The public learns of an outage this long after it was recorded: people in it first, and time to hold it back.
+# Not after the detector was sure: an old detection that is recorded late would be told before anybody saw it.
 PUBLIC_DELAY_US = 30 * 60 * US_PER_S
 # Own terminals are told of only together with so many others.
 LEAST_TERMINALS = 20
@@ -54,6 +55,7 @@ class OutageState(enum.Enum):
 class Outage:
     """One outage of one entity.
 
+    recorded_at   when the service learnt of it: from here on the public's delay counts
     level, worst  as last measured, and the lowest that was
     confirmed_by  the person who holds it to be real; "" for nobody yet
     """
@@ -74,6 +76,12 @@ class Outage:
     into: str = ""
     synthetic: bool = False
     detection: str = ""
+    recorded_at: InstantUs | None = None
+
+    @property
+    def told_from(self) -> InstantUs | None:
+        """When the public's delay is over; None where nobody knows since when it is on record: then never."""
+        return None if self.recorded_at is None else InstantUs(self.recorded_at + PUBLIC_DELAY_US)
 
 
 _S = OutageState
@@ -115,6 +123,7 @@ def apply(outage: Outage, event: Event) -> Outage:
                 worst=event.level,
                 synthetic=event.synthetic,
                 detection=event.detection,
+                recorded_at=event.at,
             )
         case OutageUpdated():
             worst = event.level if event.level.fraction < outage.worst.fraction else outage.worst
@@ -231,7 +240,7 @@ def is_public(outage: Outage, at: InstantUs) -> bool:
     """Whether the public may see it now: no cell or site ever, own terminals as a crowd, after a delay."""
     if outage.held or outage.state not in (OutageState.OPEN, OutageState.CLOSED):
         return False
-    if outage.confirmed_at is None or at < outage.confirmed_at + PUBLIC_DELAY_US:
+    if outage.told_from is None or at < outage.told_from:
         return False
     if outage.entity.kind is EntityKind.TERMINALS:
         # The level now is told as well, so its crowd counts too.
