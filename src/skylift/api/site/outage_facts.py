@@ -90,10 +90,9 @@ def public_badge(outage: Outage, now: int) -> Badge:
     if outage.held:
         return Badge("Held back", "wait")
     later = outage.told_from
-    if later is not None and now < later:
-        if told_at([(outage, later)], later):
-            minutes = -(-(later - now) // 60_000_000)
-            return Badge(f"Sees it in {minutes} min", "wait")
+    if later is not None and now < later and told_at([(outage, later)], later):
+        minutes = -(-(later - now) // 60_000_000)
+        return Badge(f"Sees it in {minutes} min", "wait")
     return Badge("Never sees it", "calm")
 
 

@@ -31,8 +31,8 @@ from skylift.service.outage.events import (
     OutageUpdated,
 )
 
-# The public learns of an outage this long after it was recorded: people in it first, and time to hold it back.
-# Not after the detector was sure: an old detection that is recorded late would be told before anybody saw it.
+# The public learns of an outage this long after it was recorded: people in it first, and time to hold it.
+# Not after the detector was sure: what is found late in an old recording would be told before anybody saw it.
 PUBLIC_DELAY_US = 30 * 60 * US_PER_S
 # Own terminals are told of only together with so many others.
 LEAST_TERMINALS = 20
