@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
+from skylift.base.countries import read_country
 from skylift.base.errors import Refused
 
 _MARK = re.compile(r"[A-Z0-9][A-Z0-9._/-]{2,38}[A-Z0-9]", re.ASCII)
@@ -98,10 +99,8 @@ def is_id(text: str) -> bool:
 
 
 def country(text: str, kind: str, field: str = "country") -> str:
-    """An ISO 3166 code of two capitals."""
-    if re.fullmatch(r"[A-Z]{2}", text, re.ASCII):
-        return text
-    _refused(kind, field, "it is an ISO 3166 code of two capitals", "write for example UA")
+    """A code of ISO 3166-1, two capitals."""
+    return read_country(text, kind, field)
 
 
 def reference(text: str, kind: str, field: str = "document") -> str:

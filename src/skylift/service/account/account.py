@@ -9,6 +9,7 @@ import enum
 from dataclasses import dataclass, replace
 from typing import ClassVar, assert_never
 
+from skylift.base.countries import read_country
 from skylift.base.errors import Refused
 from skylift.base.events import Event, Who
 from skylift.base.life_cycle import LifeCycle
@@ -167,10 +168,7 @@ def opened(
     account: Account, who: Who, holder: Holder, country: str, region: str = ""
 ) -> tuple[AccountEvent, ...]:
     CYCLE.after(account.id, account.state, AccountOpened)
-    if len(country) != 2 or not country.isascii() or not country.isupper():
-        raise Refused(
-            "account.country", "country", "it is an ISO 3166 code of two capitals", "write for example UA"
-        )
+    read_country(country, "account")
     return (AccountOpened(who.at, who.by, account.id, who.cause_id, holder, country, region),)
 
 

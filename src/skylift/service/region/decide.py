@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import h3
 
 from skylift.base import cells as h3_cells
+from skylift.base.countries import read_country
 from skylift.base.errors import Refused
 from skylift.base.events import Who
 from skylift.base.instants import InstantUs, format_instant, parse_instant
@@ -44,10 +45,7 @@ def opened(
     region: Region, who: Who, country: str, title: str, cells: Sequence[str]
 ) -> tuple[RegionEvent, ...]:
     CYCLE.after(region.id, region.state, RegionOpened)
-    if len(country) != 2 or not country.isascii() or not country.isupper():
-        raise Refused(
-            "region.country", "country", "it is an ISO 3166 code of two capitals", "write for example UA"
-        )
+    read_country(country, "region")
     if not cells:
         raise Refused(
             "region.no-cells", "cells", "a region has at least one", "name its cells, or its country"
