@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
-from skylift.adapters.packaged import packaged_bytes
+from skylift.adapters.dish_schema import dish_schema as dish_schema
 from skylift.base.errors import Unavailable
 from skylift.wire.dish.answers import Answers, DishRefuses
 from skylift.wire.dish.dish import Dish
@@ -20,11 +20,6 @@ from skylift.wire.dish.schema import SERVICE, Schema
 # Both versions of the reflection service have the same messages.
 REFLECTION = ("grpc.reflection.v1alpha.ServerReflection", "grpc.reflection.v1.ServerReflection")
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
-
-
-def dish_schema() -> Schema:
-    """The packaged interface."""
-    return Schema(packaged_bytes("dish/dish.protoset"))
 
 
 @dataclass(frozen=True, slots=True)
