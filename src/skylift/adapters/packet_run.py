@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-import multiprocessing
 import os
 import select
 import socket
@@ -20,51 +18,30 @@ from pathlib import Path
 from typing import Any
 
 from skylift.adapters import packet_stage
-from skylift.adapters.packet_sky import Failure, LinkSlot, sky_main
-from skylift.adapters.scenario_files import Sources
+from skylift.adapters.packet_link import Followed, LinkCourses, begin_sky, first_slot
+from skylift.adapters.packet_sky import LinkSlot
 from skylift.adapters.tun import Timer
-from skylift.base.errors import Refused, SkyliftError, Unavailable
+from skylift.base.errors import SkyliftError, Unavailable
 from skylift.base.randomness import random_stream
-from skylift.wire.packet.course import Course, Stretch
 from skylift.wire.packet.hops import Hop, forward, time_exceeded
 from skylift.wire.packet.pipe import Counters, Lateness, Pipe, QueueRules
-from skylift.wire.packet.report import STARVED_FRACTION, Kept, Seen
-from skylift.wire.packet.texture import Drawing, preset, textured
+from skylift.wire.packet.report import STARVED_FRACTION, Kept
 
 UP, DOWN = 0, 1
 # A frame of 64 kB of payload and its headers.
 _LARGEST = 65_536 + 4_096
 # Frames that are read from one side before the other has its turn.
 _AT_ONCE = 64
-# The sky is given this long for its first slot: catalogues are read and kernels compiled.
-_SKY_PATIENCE_S = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Overrides:
-    """What is set by hand instead of what the sky says; None: as the sky says.
-
-    delay_ms  one way;  rate_mbps  each direction, of IP bytes;  loss  0 to 1
-    """
-
-    delay_ms: float | None = None
-    rate_mbps: float | None = None
-    loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A run: whose link, from when, with what set by hand, and what to run at both ends."""
 
-    sources: Sources
-    terminal: str
-    at_us: int
+    followed: Followed
     command: tuple[str, ...]
     pop_command: tuple[str, ...] = ()
-    overrides: Overrides = Overrides()
     queue: QueueRules = field(default_factory=QueueRules)
-    seed: int = 0
-    preset: str = "ideal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +55,8 @@ class Outcome:
 def run(wanted: Wanted) -> Outcome:
     """Run a command behind a terminal until it ends. Raises Refused or Unavailable before it begins."""
     with ExitStack() as stack:
-        sky = _begin_sky(stack, wanted)
-        first = _first_slot(sky)
+        sky = begin_sky(stack, wanted.followed)
+        first = first_slot(sky)
         hosts = _hosts(first, wanted)
         stage, channel = _begin_stage(stack, wanted, hosts)
         tuns = _handed_over(channel, stage)
@@ -99,20 +76,19 @@ class _Loop:
         self, wanted: Wanted, sky: Connection, tuns: Sequence[int], first: LinkSlot, hops: Sequence[Hop]
     ) -> None:
         self._wanted, self._sky, self._tuns, self._hops = wanted, sky, tuns, hops
-        self._courses = (Course(), Course())
-        self._textures = preset(wanted.preset)
+        self._link = LinkCourses(wanted.followed)
+        self._courses = self._link.courses
         self._pipes = tuple(
-            Pipe(course, random_stream(wanted.seed, f"packets/{name}"), wanted.queue)
+            Pipe(course, random_stream(wanted.followed.seed, f"packets/{name}"), wanted.queue)
             for course, name in zip(self._courses, ("up", "down"), strict=True)
         )
         self._timer = Timer()
         self._lateness = Lateness()
         self._began_ns = time.monotonic_ns()
         self._waited_ns = _waited_ns()
-        self._slots: list[tuple[int, Seen]] = []
         self._counted = [Counters(), Counters()]
         self._dropped = 0
-        self._learn(first)
+        self._link.learn(first)
 
     def close(self) -> None:
         self._timer.close()
@@ -126,7 +102,7 @@ class _Loop:
                 poll.register(descriptor, select.EPOLLIN)
             while True:
                 ready = {descriptor for descriptor, _ in poll.poll()}
-                if self._sky.fileno() in ready and not self._hear():
+                if self._sky.fileno() in ready and self._link.hear(self._sky) is None:
                     poll.unregister(self._sky.fileno())
                 if self._timer.descriptor in ready:
                     self._timer.fired()
@@ -188,45 +164,9 @@ class _Loop:
             # Full, or gone: counted as the interface's loss, not the link's.
             self._dropped += 1
 
-    def _hear(self) -> bool:
-        """Take what the sky says; false when it says no more."""
-        try:
-            while self._sky.poll():
-                said = self._sky.recv()
-                if isinstance(said, LinkSlot):
-                    self._learn(said)
-        except (EOFError, ConnectionResetError):
-            return False
-        return True
-
-    def _learn(self, slot: LinkSlot) -> None:
-        over = self._wanted.overrides
-        start_ns = self._began_ns + (slot.at_us - self._wanted.at_us) * 1_000
-        end_ns = start_ns + slot.length_us * 1_000
-        delays = (slot.up_us, slot.down_us)
-        if over.delay_ms is not None:
-            delays = ((over.delay_ms * 1_000,) * 2,) * 2
-        rates = (slot.up_bps, slot.down_bps)
-        loss = slot.loss_fraction if over.loss is None else over.loss
-        loss = 0.0 if math.isnan(loss) else loss
-        for side, course in enumerate(self._courses):
-            rate = rates[side] if over.rate_mbps is None else over.rate_mbps * 1e6
-            if not slot.up:
-                course.append(Stretch(start_ns, end_ns, up=False))
-                continue
-            begin_ns, finish_ns = (int(us * 1_000) for us in delays[side])
-            rate = math.inf if math.isnan(rate) else rate
-            stretch = Stretch(start_ns, end_ns, begin_ns, finish_ns, rate, loss)
-            drawing = Drawing(self._wanted.seed, slot.at_us, ("up", "down")[side], slot.handover)
-            for piece in textured(stretch, self._textures[side], drawing):
-                course.append(piece)
-        rtt_ms = sum((one[0] + one[1]) / 2 for one in delays) / 1_000 if slot.up else math.nan
-        self._slots.append((end_ns, Seen(slot.at_us, slot.satellite, slot.gateway, rtt_ms, loss)))
-
     def _count(self, side: int, now_ns: int) -> None:
         """Book what the pipe did since the last turn under the slot under way."""
-        seen = next((seen for end_ns, seen in self._slots if end_ns > now_ns), self._slots[-1][1])
-        seen.count(side, self._counted[side], self._pipes[side].counters)
+        self._link.under_way(now_ns).count(side, self._counted[side], self._pipes[side].counters)
         self._counted[side] = replace(self._pipes[side].counters)
 
     def report(self, stage_pid: int) -> dict[str, Any]:
@@ -236,39 +176,8 @@ class _Loop:
         kept = Kept(
             self._lateness.percentile_us(50), self._lateness.percentile_us(99), self._dropped, starved
         )
-        now_us = self._wanted.at_us + wall_ns // 1_000
-        begun = [seen for _, seen in self._slots if seen.at_us <= now_us]
+        begun = self._link.begun(time.monotonic_ns())
         return {**kept.as_dict(), "slots": [seen.as_dict() for seen in begun]}
-
-
-def _begin_sky(stack: ExitStack, wanted: Wanted) -> Connection:
-    """The process that tells slots; it ends with the stack."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(
-        target=sky_main, args=(theirs, wanted.sources, wanted.terminal, wanted.at_us), daemon=True
-    )
-    process.start()
-    theirs.close()
-    stack.callback(process.join, 5)
-    stack.callback(process.kill)
-    stack.callback(ours.close)
-    return ours
-
-
-def _first_slot(sky: Connection) -> LinkSlot:
-    try:
-        said = sky.recv() if sky.poll(_SKY_PATIENCE_S) else None
-    except EOFError:
-        said = None
-    if isinstance(said, LinkSlot):
-        return said
-    if isinstance(said, Failure):
-        error = (Refused if said.refused else Unavailable)(**said.error)
-        raise error
-    raise Unavailable(
-        "packets.sky", "the sky of the terminal", "it was not worked out in time", "try a smaller catalogue"
-    )
 
 
 def _hosts(first: LinkSlot, wanted: Wanted) -> list[Hop]:

@@ -1,39 +1,51 @@
-"""skylift exec: run a command behind a terminal, with real packets."""
+"""skylift exec and skylift shell: a command, or a shell, behind a terminal, with real packets."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import TYPE_CHECKING
+import os
+import shutil
 
 import typer
 
 from skylift.cli.outputs import check_output
-
-if TYPE_CHECKING:
-    from skylift.adapters.packet_run import Overrides
-
-_SET = {"delay_ms": (0.0, 10_000.0), "rate_mbps": (0.001, 100_000.0), "loss": (0.0, 1.0)}
+from skylift.cli.packet_options import (
+    AT,
+    CATALOGUE,
+    POP_RUN,
+    PRESET,
+    QUEUE,
+    REPORT,
+    SCENARIO,
+    SEED,
+    SERVER,
+    SET,
+    TERMINAL,
+    TOKEN,
+    LinkWords,
+    finish,
+    followed,
+)
 
 
 def register(app: typer.Typer) -> None:
     app.command("exec")(execute)
+    app.command("shell")(shell)
 
 
 def execute(
-    terminal: str = typer.Argument(help="Id of the scenario's terminal."),
+    terminal: TERMINAL,
     command: list[str] = typer.Argument(help="What to run behind it, after --."),
-    scenario: Path | None = typer.Option(None, help="Scenario, .toml; the packaged one by default."),
-    catalogue: Path | None = typer.Option(None, help="Satellites instead of the scenario's."),
-    at: str | None = typer.Option(None, help="The instant at which it begins, ISO 8601; now by default."),
-    set_: list[str] = typer.Option([], "--set", help="delay_ms (one way), rate_mbps or loss, as KEY=VALUE."),
-    preset: str = typer.Option("ideal", help="Fine structure: ideal, starlink-2022 or starlink-2025."),
-    seed: int = typer.Option(0, min=0, help="Of losses and of the fine structure."),
-    queue_bytes: int = typer.Option(1_000_000, min=3_000, help="What waits for the link in each direction."),
-    pop_command: str = typer.Option(
-        "", "--pop-run", help="A command to run at the PoP, such as 'iperf3 -s'."
-    ),
-    report: Path | None = typer.Option(None, help="Write what was set and seen, .json."),
+    scenario: SCENARIO = None,
+    catalogue: CATALOGUE = None,
+    at: AT = None,
+    server: SERVER = None,
+    token: TOKEN = "",
+    set_: SET = [],  # noqa: B006
+    preset: PRESET = "ideal",
+    seed: SEED = 0,
+    queue_bytes: QUEUE = 1_000_000,
+    pop_command: POP_RUN = "",
+    report: REPORT = None,
 ) -> None:
     """Run a command behind a terminal: its packets go through the constellation as it is at that second.
 
@@ -44,59 +56,48 @@ def execute(
     """
     import shlex
 
-    from skylift.adapters.atomic import write_atomically
-    from skylift.adapters.clock import WallClock
     from skylift.adapters.packet_run import Wanted, run
-    from skylift.adapters.scenario_files import Sources
-    from skylift.base.instants import parse_instant
     from skylift.wire.packet.pipe import QueueRules
-    from skylift.wire.packet.texture import preset as check_preset
 
     check_output(report)
-    at_us = WallClock().now() if at is None else parse_instant(at, "--at")
-    wanted = Wanted(
-        Sources(scenario, catalogue),
+    link = followed(terminal, LinkWords(scenario, catalogue, at, server, token, set_, preset, seed))
+    wanted = Wanted(link, tuple(command), tuple(shlex.split(pop_command)), QueueRules(queue_bytes))
+    raise finish(run(wanted), report)
+
+
+def shell(
+    terminal: TERMINAL,
+    scenario: SCENARIO = None,
+    catalogue: CATALOGUE = None,
+    at: AT = None,
+    server: SERVER = None,
+    token: TOKEN = "",
+    set_: SET = [],  # noqa: B006
+    preset: PRESET = "ideal",
+    seed: SEED = 0,
+    queue_bytes: QUEUE = 1_000_000,
+    pop_command: POP_RUN = "",
+    report: REPORT = None,
+) -> None:
+    """Open your shell behind a terminal; all that it starts goes through the constellation. `exit` ends it.
+
+    skylift shell kharkiv --server http://127.0.0.1:8480
+    """
+    program = os.environ.get("SHELL", "")
+    command = [program] if program and shutil.which(program) else ["/bin/sh"]
+    typer.echo(f"a shell behind {terminal}: `pop` is the other end; exit ends it", err=True)
+    execute(
         terminal,
-        at_us,
-        tuple(command),
-        tuple(shlex.split(pop_command)),
-        _overrides(set_),
-        QueueRules(queue_bytes),
-        seed,
+        command,
+        scenario,
+        catalogue,
+        at,
+        server,
+        token,
+        set_,
         preset,
+        seed,
+        queue_bytes,
+        pop_command,
+        report,
     )
-    check_preset(preset)
-    outcome = run(wanted)
-    if not outcome.report["trustworthy"]:
-        late_ms = outcome.report["lateness_us"]["p99"] / 1_000
-        typer.echo(
-            f"not to be trusted: frames left up to {late_ms:g} ms late (99th percentile), "
-            f"{outcome.report['tun_dropped']} were dropped by this machine",
-            err=True,
-        )
-    if report is not None:
-        write_atomically(report, json.dumps(outcome.report, indent=1) + "\n")
-    raise typer.Exit(outcome.status)
-
-
-def _overrides(given: list[str]) -> Overrides:
-    from skylift.adapters.packet_run import Overrides
-    from skylift.base.errors import Refused
-
-    found: dict[str, float] = {}
-    for pair in (part for text in given for part in text.split(",")):
-        key, _, text = pair.partition("=")
-        least, most = _SET.get(key, (1.0, 0.0))
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not least <= value <= most:
-            raise Refused(
-                "packets.setting",
-                f"--set {pair[:60]!r}",
-                "delay_ms is 0 to 10000, rate_mbps 0.001 to 100000, loss 0 to 1",
-                "write it like --set delay_ms=20,rate_mbps=50,loss=0.01",
-            )
-        found[key] = value
-    return Overrides(**found)

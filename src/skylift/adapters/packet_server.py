@@ -1,0 +1,173 @@
+"""The link of one terminal as a running service tells it, slot by slot, over its live stream."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import httpx
+
+from skylift.adapters.packet_sky import Failure, LinkSlot
+from skylift.base.errors import Refused, SkyliftError, Unavailable
+
+# The service sends a sign of life every 10 s (api/stream.py).
+_SILENT_S = 25.0
+_PAUSE_S = 2.0
+# A service that has not been heard for so long may have withdrawn the terminal: its link is down until heard.
+LOST_AFTER_S = 45.0
+_PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLink:
+    """A running service, and the token it is asked with; "" for none."""
+
+    url: str
+    token: str = ""
+
+    def __repr__(self) -> str:
+        return "ServerLink(hidden)"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+    def get(self, path: str) -> dict[str, Any]:
+        """A document. Raises Refused or Unavailable with what the service says is wrong."""
+        try:
+            response = httpx.get(f"{self.url}/api/v1/{path}", headers=self.headers, timeout=_PATIENCE_S)
+            document = response.json()
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+            raise silent() from None
+        if response.status_code < 400:
+            return dict(document)
+        raise said_wrong(response.status_code, document)
+
+
+def silent() -> Unavailable:
+    """Nobody answers."""
+    return Unavailable(
+        "server.silent",
+        "the skylift service",
+        "it does not answer, or is none",
+        "start it with skylift run, or name it with --server",
+    )
+
+
+def said_wrong(status: int, document: Any) -> SkyliftError:
+    """What the service answers instead, as an error."""
+    error = document.get("error", {}) if isinstance(document, dict) else {}
+    parts = [str(error.get(name, "")) for name in ("code", "thing", "rule", "way_out")]
+    return (Unavailable if status >= 500 else Refused)(*parts)
+
+
+def clock_of(link: ServerLink) -> tuple[int, int]:
+    """(its time in microseconds, the monotonic nanosecond of that). Raises Refused where it runs fast."""
+    before_ns = time.monotonic_ns()
+    about = link.get("about")
+    middle_ns = (before_ns + time.monotonic_ns()) // 2
+    if about.get("speed") != 1.0:
+        raise Refused(
+            "server.speed",
+            "the service's clock",
+            f"it runs {about.get('speed')} times as fast as the wall's, and packets cannot",
+            "start it with --speed 1, or take a scenario with --at",
+        )
+    return int(about["now_us"]), middle_ns
+
+
+def server_main(pipe: Connection, link: ServerLink, terminal: str, _at_us: int) -> None:
+    """The life of the process: the slot under way, then each as the service tells it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        _tell(pipe, link, terminal)
+    except SkyliftError as error:
+        pipe.send(Failure(error.as_dict()["error"], isinstance(error, Refused)))
+    except (BrokenPipeError, EOFError, ConnectionResetError):
+        os._exit(0)
+
+
+def _tell(pipe: Connection, link: ServerLink, terminal: str) -> None:
+    last: LinkSlot | None = None
+    heard_s = time.monotonic()
+    while True:
+        try:
+            for document in _events(link, last):
+                last = slot_of(document, terminal, link)
+                heard_s = time.monotonic()
+                pipe.send(last)
+        except Refused:
+            if last is None:
+                raise
+        except (Unavailable, httpx.HTTPError, ValueError, KeyError):
+            if last is None:
+                raise silent() from None
+        if last is not None and time.monotonic() - heard_s > LOST_AFTER_S:
+            at_us = last.at_us + int((time.monotonic() - heard_s) * 1e6)
+            pipe.send(LinkSlot(at_us, last.length_us, "server_silent"))
+        time.sleep(_PAUSE_S)
+
+
+def _events(link: ServerLink, last: LinkSlot | None) -> Iterator[dict[str, Any]]:
+    """Documents of the live stream until it breaks off."""
+    headers = {**link.headers, "Accept": "text/event-stream"}
+    if last is not None:
+        headers["Last-Event-ID"] = str(last.at_us)
+    timeout = httpx.Timeout(_PATIENCE_S, read=_SILENT_S)
+    with httpx.stream("GET", f"{link.url}/api/v1/live", headers=headers, timeout=timeout) as response:
+        if response.status_code >= 400:
+            response.read()
+            raise said_wrong(response.status_code, response.json())
+        data: list[str] = []
+        for line in response.iter_lines():
+            if line.startswith("data:"):
+                data.append(line[5:].lstrip())
+            elif not line and data:
+                yield json.loads("\n".join(data))
+                data = []
+
+
+def slot_of(document: dict[str, Any], terminal: str, link: ServerLink) -> LinkSlot:
+    """One terminal's slot of a Links document; one of the office's is asked for by itself."""
+    rows = [row for row in document["links"] if row["terminal"] == terminal]
+    if not rows:
+        # Not among the first that the stream gives: asked for by its id, or refused with the service's words.
+        rows = link.get(f"links?at={document['at_us']}&terminal={terminal}")["links"] if link.token else []
+    if not rows:
+        near = ", ".join(str(row["terminal"]) for row in document["links"][:3])
+        raise Refused(
+            "packets.terminal",
+            f"terminal {terminal[:40]!r}",
+            "the service shows none of this id" + ("" if link.token else " without a login"),
+            f"it shows, for example, {near}; of the office's own: skylift login first",
+        )
+    row = rows[0]
+    at_us, length_us = int(document["at_us"]), round(float(document["slot_length_s"]) * 1e6)
+    if row["why_down"]:
+        return LinkSlot(at_us, length_us, str(row["why_down"]))
+    return LinkSlot(
+        at_us,
+        length_us,
+        "",
+        up_us=(float(row["one_way_delay_up_us"]), float(row["one_way_delay_up_end_us"])),
+        down_us=(float(row["one_way_delay_down_us"]), float(row["one_way_delay_down_end_us"])),
+        up_bps=_number(row["up_bps"]),
+        down_bps=_number(row["down_bps"]),
+        loss_fraction=_number(row["loss_fraction"]),
+        satellite=int(row["satellite"]),
+        satellites=len(row["path"] or ()),
+        gateway=str(row["gateway"]),
+        pop=str(row["pop"]),
+        handover=bool(row["handover"]),
+    )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

@@ -1,0 +1,144 @@
+"""What the commands for real packets share: whose link, as told by what, and what of it is set by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from skylift.adapters.packet_link import Followed, Overrides
+    from skylift.adapters.packet_run import Outcome
+
+_SET = {"delay_ms": (0.0, 10_000.0), "rate_mbps": (0.001, 100_000.0), "loss": (0.0, 1.0)}
+
+TERMINAL = Annotated[str, typer.Argument(help="Id of the scenario's, or the service's, terminal.")]
+SCENARIO = Annotated[Path | None, typer.Option(help="Scenario, .toml; the packaged one by default.")]
+CATALOGUE = Annotated[Path | None, typer.Option(help="Satellites instead of the scenario's.")]
+AT = Annotated[str | None, typer.Option(help="The instant at which it begins, ISO 8601; now by default.")]
+SERVER = Annotated[
+    str | None,
+    typer.Option(
+        help="Follow the links of this running service instead of a scenario.",
+        show_default="SKYLIFT_SERVER, where nothing else is named",
+    ),
+]
+TOKEN = Annotated[
+    str, typer.Option(envvar="SKYLIFT_TOKEN", help="A token for it instead of that of the last login.")
+]
+SET = Annotated[list[str], typer.Option("--set", help="delay_ms (one way), rate_mbps or loss, as KEY=VALUE.")]
+PRESET = Annotated[str, typer.Option(help="Fine structure: ideal, starlink-2022 or starlink-2025.")]
+SEED = Annotated[int, typer.Option(min=0, help="Of losses and of the fine structure.")]
+QUEUE = Annotated[int, typer.Option(min=3_000, help="What waits for the link in each direction.")]
+POP_RUN = Annotated[str, typer.Option("--pop-run", help="A command to run at the PoP, such as 'iperf3 -s'.")]
+REPORT = Annotated[Path | None, typer.Option(help="Write what was set and seen, .json.")]
+
+
+@dataclass(frozen=True)
+class LinkWords:
+    """What was said of the link."""
+
+    scenario: Path | None
+    catalogue: Path | None
+    at: str | None
+    server: str | None
+    token: str
+    set_: list[str]
+    preset: str
+    seed: int
+
+
+def followed(terminal: str, words: LinkWords) -> Followed:
+    """The link that is meant. Raises Refused or Unavailable where there is none such."""
+    from skylift.adapters.clock import WallClock
+    from skylift.adapters.packet_link import Followed
+    from skylift.adapters.packet_server import ServerLink, clock_of
+    from skylift.adapters.scenario_files import Sources
+    from skylift.base.instants import parse_instant
+    from skylift.wire.packet.texture import preset as check_preset
+
+    check_preset(words.preset)
+    overrides = overrides_of(words.set_)
+    server = server_of(words)
+    if server is not None:
+        from skylift.client.http import kept_token
+
+        link = ServerLink(server, words.token or kept_token(server))
+        at_us, anchor_ns = clock_of(link)
+        return Followed(link, terminal, at_us, overrides, words.seed, words.preset, anchor_ns)
+    at_us = WallClock().now() if words.at is None else parse_instant(words.at, "--at")
+    sources = Sources(words.scenario, words.catalogue)
+    return Followed(sources, terminal, at_us, overrides, words.seed, words.preset)
+
+
+def server_of(words: LinkWords) -> str | None:
+    """The service that is meant, if one is. Raises Refused where a scenario is named as well."""
+    from skylift.base.errors import Refused
+
+    other = [
+        option
+        for option, value in (
+            ("--scenario", words.scenario),
+            ("--catalogue", words.catalogue),
+            ("--at", words.at),
+        )
+        if value is not None
+    ]
+    if words.server is not None and other:
+        raise Refused(
+            "packets.source",
+            f"--server and {other[0]}",
+            "a service runs its own scenario on its own clock",
+            "give one of them",
+        )
+    server = words.server or (None if other else os.environ.get("SKYLIFT_SERVER"))
+    if server is not None and not server.startswith(("http://", "https://")):
+        raise Refused(
+            "packets.server", "--server", "it is an address", "write for example http://127.0.0.1:8480"
+        )
+    return None if server is None else server.rstrip("/")
+
+
+def overrides_of(given: list[str]) -> Overrides:
+    """What --set says. Raises Refused where it is none of what can be set."""
+    from skylift.adapters.packet_link import Overrides
+    from skylift.base.errors import Refused
+
+    found: dict[str, float] = {}
+    for pair in (part for text in given for part in text.split(",")):
+        key, _, text = pair.partition("=")
+        least, most = _SET.get(key, (1.0, 0.0))
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise Refused(
+                "packets.setting",
+                f"--set {pair[:60]!r}",
+                "delay_ms is 0 to 10000, rate_mbps 0.001 to 100000, loss 0 to 1",
+                "write it like --set delay_ms=20,rate_mbps=50,loss=0.01",
+            )
+        found[key] = value
+    return Overrides(**found)
+
+
+def finish(outcome: Outcome, report: Path | None) -> typer.Exit:
+    """Say whether the numbers can be trusted, write them; the exit with the command's status."""
+    from skylift.adapters.atomic import write_atomically
+
+    said: dict[str, Any] = outcome.report
+    if not said["trustworthy"]:
+        late_ms = said["lateness_us"]["p99"] / 1_000
+        typer.echo(
+            f"not to be trusted: frames left up to {late_ms:g} ms late (99th percentile), "
+            f"{said['tun_dropped']} were dropped by this machine",
+            err=True,
+        )
+    if report is not None:
+        write_atomically(report, json.dumps(said, indent=1) + "\n")
+    return typer.Exit(outcome.status)
