@@ -93,6 +93,11 @@ def own_id(text: str, kind: str, field: str, prefix: str) -> str:
     _refused(kind, field, f"it is an id that begins with {prefix}_", "list them to find the id")
 
 
+def plural(kind: str) -> str:
+    """Many things of a kind, as paths and lists say it: requests, authorities."""
+    return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+
+
 def is_id(text: str) -> bool:
     """Whether a code is the id of one of our things."""
     return _ID.fullmatch(text) is not None

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from skylift.base.labels import plural
+
 if TYPE_CHECKING:
     from skylift.client.http import Client
     from skylift.twin.office.verbs import Verb
@@ -68,10 +70,12 @@ def register(app: typer.Typer) -> None:
     app.command("logout")(logout)
     for kind in KINDS:
         name = NAMES.get(kind, kind)
-        app.command(name, help=_HELP.format(kind=kind, name=name, reads=_reads(kind, name)))(_command(kind))
+        app.command(
+            name, help=_HELP.format(kind=kind, kinds=plural(kind), name=name, reads=_reads(kind, name))
+        )(_command(kind))
 
 
-_HELP = """List, show and change {kind}s through the running service.
+_HELP = """List, show and change {kinds} through the running service.
 
 `skylift {name} verbs` says what can be done and what each verb must be told; `skylift {name} list` and
 `skylift {name} show ID` read{reads}. All else is a verb: `skylift {name} VERB [ID] FIELD=VALUE ...`.
@@ -178,7 +182,7 @@ def _command(kind: str) -> Callable[..., None]:
         headers = {} if version is None else {"If-Match": f'"{version}"'}
         if key:
             headers["Idempotency-Key"] = key
-        path = f"{kind}s" if verb.creates else f"{kind}s/{_needed(kind, id)}/{what}"
+        path = plural(kind) if verb.creates else f"{plural(kind)}/{_needed(kind, id)}/{what}"
         _show(client.ask("POST", path, body, headers), as_json)
 
     return run
@@ -190,7 +194,7 @@ def _shown(client: Client, kind: str, what: str, told: tuple[str, dict[str, str]
     if what == "list":
         _show_list(client, kind, given, as_json)
     elif what == "show":
-        _show(client.ask("GET", f"{kind}s/{_needed(kind, id)}"), as_json)
+        _show(client.ask("GET", f"{plural(kind)}/{_needed(kind, id)}"), as_json)
     elif (kind, what) in LOOKS:
         from skylift.cli.office_import import look
 
@@ -198,7 +202,7 @@ def _shown(client: Client, kind: str, what: str, told: tuple[str, dict[str, str]
     elif (kind, what) == ("request", "triage"):
         _show_read(client, "triage", given, as_json)
     elif what in READS.get(kind, ()):
-        _show_read(client, f"{kind}s/{_needed(kind, id)}/{what}", given, as_json)
+        _show_read(client, f"{plural(kind)}/{_needed(kind, id)}/{what}", given, as_json)
     else:
         return False
     return True
@@ -303,13 +307,13 @@ def _show_verbs(kind: str, as_json: bool) -> None:
 def _print_csv(client: Client, kind: str, given: dict[str, str]) -> None:
     from urllib.parse import urlencode
 
-    sys.stdout.write(client.text(f"{kind}s?{urlencode({**given, 'format': 'csv'})}"))
+    sys.stdout.write(client.text(f"{plural(kind)}?{urlencode({**given, 'format': 'csv'})}"))
 
 
 def _show_list(client: Client, kind: str, given: dict[str, str], as_json: bool) -> None:
     from urllib.parse import urlencode
 
-    page = client.ask("GET", f"{kind}s?{urlencode(given)}")
+    page = client.ask("GET", f"{plural(kind)}?{urlencode(given)}")
     if as_json:
         typer.echo(json.dumps(page))
         return

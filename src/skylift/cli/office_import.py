@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import typer
 
 from skylift.base.errors import Refused
+from skylift.base.labels import plural
 
 if TYPE_CHECKING:
     from skylift.client.http import Client
@@ -42,7 +43,7 @@ def import_table(client: Client, kind: str, wanted: Wanted, as_json: bool) -> No
     media_type = _XLSX if data.startswith(b"PK") else _CSV
     query = {name: getattr(wanted, name) for name in ("sheet", "encoding") if getattr(wanted, name)}
     query |= dict(word.split("=", 1) for word in wanted.words if word not in words)
-    path = f"{kind}s/imports"
+    path = f"{plural(kind)}/imports"
     plan = client.upload(f"{path}?{urlencode(query)}", data, media_type)
     if kind == "allow-list":
         _show_list_look(plan, as_json and not wanted.apply)
@@ -80,7 +81,7 @@ def _file(kind: str, words: list[str]) -> Path:
             "command.file",
             f"skylift {kind} import",
             "it takes one file",
-            f"write for example skylift {kind} import {kind}s.csv",
+            f"write for example skylift {kind} import {plural(kind)}.csv",
         )
     return Path(words[0])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from skylift.api.office.shapes import Agreement
+from skylift.base.labels import plural
 from skylift.base.things import Room
 from skylift.ports.store import Stored
 from skylift.service.account.roles import Subject
@@ -13,10 +14,7 @@ from skylift.service.approval.state import Approval
 from skylift.twin.office.office import Office
 from skylift.twin.office.verbs import Actor
 
-
-def plural(kind: str) -> str:
-    """The name of a kind's list in paths."""
-    return f"{kind}s"
+__all__ = ["agreement", "document", "etag", "plural", "readable", "thing_name"]
 
 
 def document(room: Room[Any], stored: Stored[Any]) -> dict[str, Any]:

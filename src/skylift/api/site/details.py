@@ -19,6 +19,7 @@ from skylift.api.site.values import DAY_US, NONE, Badge, Link, Mono, Value, kind
 from skylift.api.site.visit import Visit
 from skylift.api.site.words import choice_label, field_label, verb_label
 from skylift.base.errors import Refused
+from skylift.base.labels import plural
 from skylift.ports.store import Reader, Stored
 from skylift.service.account.person import Person, PersonState
 from skylift.service.account.roles import Subject
@@ -298,7 +299,7 @@ async def carry_out(visit: Visit, stored: Stored[Approval]) -> Answer:
             "what was proposed is not kept any more",
             "propose it anew",
         )
-    path = f"{verb.kind}s" if verb.creates else f"{verb.kind}s/{approval.about}/{verb.action}"
+    path = plural(verb.kind) if verb.creates else f"{plural(verb.kind)}/{approval.about}/{verb.action}"
     headers = {} if verb.creates else {"if_match": f'"{proposed.version}"'}
     return await visit.ask("POST", path, {**proposed.arguments, "approval": approval.id}, **headers)
 

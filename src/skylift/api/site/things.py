@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from skylift.api.office.documents import readable
+from skylift.api.office.documents import plural, readable
 from skylift.api.office.door import ID
 from skylift.api.office.problems import missing
 from skylift.api.site.details import DETAILS
@@ -112,7 +112,7 @@ def verb_page(kind: KindPage) -> Work:
         if version.isdecimal() and len(version) < 16:
             headers["if_match"] = f'"{version}"'
             tried.since = int(version)
-        path = f"{kind.kind}s/{quote(id, safe='')}/{action}"
+        path = f"{plural(kind.kind)}/{quote(id, safe='')}/{action}"
         answer = await visit.ask("POST", path, arguments, **headers)
         return await came_of(visit, kind, verb, answer, tried)
 
@@ -157,7 +157,7 @@ def create_page(kind: KindPage) -> Work:
         tried = Tried(verb.name, _given(visit), errors)
         if errors:
             return await new_form(visit, kind, tried)
-        answer = await visit.ask("POST", f"{kind.kind}s", arguments, **once(visit))
+        answer = await visit.ask("POST", plural(kind.kind), arguments, **once(visit))
         return await came_of(visit, kind, verb, answer, tried)
 
     return create
@@ -339,7 +339,7 @@ def personal_page(kind: KindPage) -> Work:
     async def show(visit: Visit) -> Response:
         id = visit.request.path_params["id"]
         await the_thing(visit, kind, id)
-        answer = await visit.ask("GET", f"{kind.kind}s/{id}/personal")
+        answer = await visit.ask("GET", f"{plural(kind.kind)}/{id}/personal")
         if not answer.is_done:
             return await _not_done(visit, kind, answer)
         rows = [
@@ -357,7 +357,9 @@ def erase_page(kind: KindPage) -> Work:
         if visit.told("sure") != "on":
             tried = Tried("", error=_UNSURE, status=422)
             return await shown(visit, kind, id, unsure=True, tried=tried)
-        answer = await visit.ask("DELETE", f"{kind.kind}s/{id}/personal", {"ground": visit.told("ground")})
+        answer = await visit.ask(
+            "DELETE", f"{plural(kind.kind)}/{id}/personal", {"ground": visit.told("ground")}
+        )
         if not answer.is_done:
             return await _not_done(visit, kind, answer)
         return see(f"{path_of(kind.kind, id)}?erased=1")

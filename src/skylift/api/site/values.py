@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
+from skylift.base.labels import plural
 from skylift.base.things import Room
 from skylift.service.rooms import ROOMS
 
@@ -79,7 +80,7 @@ NONE = "–"
 
 def path_of(kind: str, id: str = "") -> str:
     """Where a kind of thing, or one of them, is shown."""
-    return f"/{kind}s/{id}" if id else f"/{kind}s"
+    return f"/{plural(kind)}/{id}" if id else f"/{plural(kind)}"
 
 
 def kind_of(id: str) -> str:
