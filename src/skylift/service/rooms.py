@@ -15,7 +15,7 @@ from skylift.service.region import state as region
 from skylift.service.request import state as request
 from skylift.service.shipment import state as shipment
 from skylift.service.statement import state as statement
-from skylift.service.terminal import bulk
+from skylift.service.terminal import agent_key, bulk
 from skylift.service.terminal import state as terminal
 from skylift.service.terminal.allow_list import state as allow_list
 from skylift.service.webhook import state as webhook
@@ -23,6 +23,7 @@ from skylift.service.webhook import state as webhook
 ROOMS: tuple[Room[Any], ...] = (
     access.ROOM,
     account.ROOM,
+    agent_key.ROOM,
     allow_list.ROOM,
     alone.ROOM,
     app_figure.ROOM,

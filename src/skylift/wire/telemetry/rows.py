@@ -59,11 +59,12 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What POST /api/v1/telemetry takes. sent_at: ISO 8601 or microseconds since 1970, by the agent's clock."""
+    """What POST /api/v1/telemetry takes. sent_at: ISO 8601 or microseconds since 1970, agent's clock."""
 
     terminal: str
     sent_at: int | str
     rows: list[Row]
+    place: msgspec.Raw | None = None
 
 
 class LooseBatch(msgspec.Struct, frozen=True):
