@@ -128,10 +128,15 @@ def overrides_of(given: list[str]) -> Overrides:
 
 
 def finish(outcome: Outcome, report: Path | None) -> typer.Exit:
-    """Say whether the numbers can be trusted, write them; the exit with the command's status."""
+    """Write what was seen; the exit with the command's status."""
+    write_report(outcome.report, report)
+    return typer.Exit(outcome.status)
+
+
+def write_report(said: dict[str, Any], report: Path | None) -> None:
+    """Say where the numbers cannot be trusted, and write them."""
     from skylift.adapters.atomic import write_atomically
 
-    said: dict[str, Any] = outcome.report
     if not said["trustworthy"]:
         late_ms = said["lateness_us"]["p99"] / 1_000
         typer.echo(
@@ -141,4 +146,3 @@ def finish(outcome: Outcome, report: Path | None) -> typer.Exit:
         )
     if report is not None:
         write_atomically(report, json.dumps(said, indent=1) + "\n")
-    return typer.Exit(outcome.status)
