@@ -30,6 +30,7 @@ class Recording:
     """What could be read of a file.
 
     entities  name of each series, in the order in which they first appear
+    samples   what is in the grid: instant, series, value, targets and row of the file, (N,) each
     rejected  rows left out; everything else is in the grid
     warnings  what looks odd, in words
     """
@@ -38,6 +39,7 @@ class Recording:
     entities: tuple[str, ...]
     rejected: tuple[Rejected, ...]
     warnings: tuple[str, ...]
+    samples: tuple[Any, ...] = ()
 
 
 class _Bad(ValueError):
@@ -125,7 +127,9 @@ class _Rows:
         at_us, series, values, asked, numbers = (
             np.asarray(column) for column in zip(*self._samples, strict=True)
         )
-        found_us = step_of(at_us, series)
+        # One sample of each series says nothing of their distance; a step that is declared does.
+        lonely = step_us is not None and np.unique(series).size == at_us.size
+        found_us = step_us if step_us is not None and lonely else step_of(at_us, series)
         step = step_us or found_us
         if step < found_us:
             raise Refused(
@@ -138,7 +142,8 @@ class _Rows:
         targets = asked[keep] if self._declared.targets_column else None
         grid = gridded(at_us[keep], series[keep], values[keep], step, targets)
         rejected = tuple(sorted(self._rejected, key=lambda one: one.row))
-        return Recording(grid, tuple(self._entities), rejected, tuple(self._warnings(values)))
+        samples = tuple(column[keep] for column in (at_us, series, values, asked, numbers))
+        return Recording(grid, tuple(self._entities), rejected, tuple(self._warnings(values)), samples)
 
     def _one_a_bin(self, cells: Any, series: Any, numbers: Any) -> Any:
         """The first sample of each bin of a series; the others are listed."""

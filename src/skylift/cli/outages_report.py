@@ -60,7 +60,7 @@ def report(
     from skylift.watch.detector import Rules
     from skylift.watch.recording import Declared, baseline_rule
 
-    about = About(title, file.name, _kind(kind), country, signal, baseline, synthetic)
+    about = About(title, file.name, kind_of(kind), country, signal, baseline, synthetic)
     rule = baseline_rule(baseline)
     columns = tuple(name.strip() for name in entity_columns.split(",") if name.strip())
     declared = Declared(time_column, time_zone, value_column, columns, scale_max, time_unit, targets_column)
@@ -82,7 +82,7 @@ def report(
         typer.echo(f"{len(found.outages)} outages; wrote {', '.join(files)} to {out}")
 
 
-def _kind(text: str) -> EntityKind:
+def kind_of(text: str) -> EntityKind:
     from skylift.base.errors import Refused
     from skylift.service.outage.events import EntityKind
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from skylift.base.instants import format_instant, parse_instant
 from skylift.cli.office import AS_JSON, HERE, SERVER, TOKEN
 
 
@@ -49,7 +50,7 @@ def send(
     sent: list[dict[str, Any]] = []
     with slot_progress("sending", "outages") as progress:
         for number, event in enumerate(found, 1):
-            sent.append(_send(client, event, shared, how, synthetic))
+            sent.append(send_event(client, {**event, **shared}, synthetic, how))
             progress(number, len(found))
     if as_json:
         typer.echo(json.dumps({"sent": sent}))
@@ -58,15 +59,22 @@ def send(
         typer.echo(f"{len(sent)} outages are on record, {new} of them new")
 
 
-def _send(
-    client: Any, event: dict[str, Any], shared: dict[str, str], how: dict[str, Any], synthetic: bool
+def send_event(
+    client: Any, event: dict[str, Any], synthetic: bool, how: dict[str, Any] | None = None
 ) -> dict[str, Any]:
+    """Record one outage, once, and close it where it is over; a monitor's events say how it is now."""
+    how = {"signals": [event["signal"]]} if how is None else how
     known = client.ask("GET", f"outages?q={event['id']}&limit=1")["items"]
     if known:
         stored, new = known[0], False
     else:
         body = {
-            "entity": {**shared, "code": event["entity"], "title": event["entity"]},
+            "entity": {
+                "kind": event["kind"],
+                "country": event["country"],
+                "code": event["entity"],
+                "title": event.get("title") or event["entity"],
+            },
             "began_at": event["opened_at"],
             "confirmed_at": event["confirmed_at"],
             "level": {"fraction": event["min_fraction"], "low": event["low"], "high": event["high"], **how},
@@ -79,7 +87,29 @@ def _send(
         stored = client.ask(
             "POST", path, {"ended_at": event["closed_at"]}, {"Idempotency-Key": f"{event['id']}-closed"}
         )
+    elif event.get("now") and stored["status"] == "open":
+        stored = _update(client, stored, event, how)
     return {"id": stored["id"], "detection": event["id"], "state": stored["status"], "new": new}
+
+
+def _update(
+    client: Any, stored: dict[str, Any], event: dict[str, Any], how: dict[str, Any]
+) -> dict[str, Any]:
+    """How it is now; before that the lowest level, where that was between two tellings."""
+    now = event["now"]
+    levels = [now]
+    if event["min_fraction"] < min(now["fraction"], stored["worst"]["fraction"]):
+        lowest = {"fraction": event["min_fraction"], "low": event["low"], "high": event["high"]}
+        just_before = parse_instant(now["measured_at"]) - 1
+        levels.insert(0, {**lowest, "measured_at": format_instant(just_before)})
+    for level in levels:
+        body = {
+            "measured_at": level["measured_at"],
+            "level": {name: level[name] for name in ("fraction", "low", "high")} | how,
+        }
+        key = f"{event['id']}-{level['measured_at']}"
+        stored = client.ask("POST", f"outages/{stored['id']}/update", body, {"Idempotency-Key": key})
+    return stored
 
 
 def events(

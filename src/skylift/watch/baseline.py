@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from skylift.watch.samples import Bools, Floats, Grid, Integers
+from skylift.watch.samples import Arrays, Bools, Floats, Grid, Integers, longer
 
 # A level this far above ordinary is as strange as an outage, and is not learnt either (as IODA's reference
 # configuration has it).
@@ -59,6 +59,25 @@ def median_and_bounds(values: Floats) -> tuple[Floats, Floats, Floats, Integers]
     level = 0.5 * (ordered[(some - 1) // 2, columns] + ordered[some // 2, columns])
     rank = np.maximum(np.floor((some - Z_90 * np.sqrt(some)) / 2), 0).astype(np.int64)
     return level, ordered[rank, columns], ordered[some - 1 - rank, columns], count
+
+
+class LiveBaseline(Baseline, Protocol):
+    """One that goes on after a restart: small arrays, and the rows that it learnt."""
+
+    def kept(self) -> Arrays:
+        """All but the rows."""
+
+    def restore(self, arrays: Arrays, series: int) -> None:
+        """Go on with `series` series, before `relearn`."""
+
+    def learnt(self, row: int) -> Floats:
+        """What it keeps of bin `row`, just learnt, (S,)."""
+
+    def relearn(self, row: int, values: Floats) -> None:
+        """Put back what was kept of a bin; of series that came later there is nothing."""
+
+    def needed_from(self, row: int) -> int:
+        """The first bin whose row is still needed once `row` is learnt."""
 
 
 class Pinned:
@@ -116,9 +135,70 @@ class Seasonal:
             values = np.where(inpaint & np.isfinite(ordinary), ordinary, values)
         slot[:] = values
 
+    def kept(self) -> Arrays:
+        return {"first": self._first, "strange_for": self._strange_for}
+
+    def restore(self, arrays: Arrays, series: int) -> None:
+        self._history = np.full((self._periods, self._rows, series), np.nan)
+        self._first = longer(arrays["first"], series, -1)
+        self._strange_for = longer(arrays["strange_for"], series, 0)
+
+    def learnt(self, row: int) -> Floats:
+        return np.array(self._history[(row // self._rows) % self._periods, row % self._rows])
+
+    def relearn(self, row: int, values: Floats) -> None:
+        self._history[(row // self._rows) % self._periods, row % self._rows, : values.size] = values
+
+    def needed_from(self, row: int) -> int:
+        return row - self._periods * self._rows + 1
+
     def lacking(self) -> str:
         days = self._periods * self._rows
         return f"under {self._periods} whole periods of history ({days} bins), or too few samples in them"
+
+
+class PinnedLive:
+    """A pinned level that is learnt as the bins of its window come: rows from `first`, before `last`."""
+
+    def __init__(self, series: int, first: int, last: int, least: int = 3) -> None:
+        self._first, self._last, self._least = first, last, least
+        self._window = np.full((max(last - first, 1), series), np.nan)
+        self._level: Expected | None = None
+
+    def expected(self, row: int) -> Expected:
+        series = self._window.shape[1]
+        if row < self._last:
+            nobody = np.full(series, np.nan)
+            return Expected(nobody, nobody, nobody, np.zeros(series, dtype=np.bool_))
+        if self._level is None:
+            level, low, high, count = median_and_bounds(self._window)
+            self._level = Expected(level, low, high, (count >= self._least) & (level > 0))
+        return self._level
+
+    def learn(self, row: int, values: Floats, strange: Bools) -> None:
+        if self._first <= row < self._last:
+            self._window[row - self._first] = values
+
+    def kept(self) -> Arrays:
+        return {}
+
+    def restore(self, arrays: Arrays, series: int) -> None:
+        self._window = np.full((self._window.shape[0], series), np.nan)
+        self._level = None
+
+    def learnt(self, row: int) -> Floats:
+        inside = self._first <= row < self._last
+        return np.array(self._window[row - self._first]) if inside else np.full(self._window.shape[1], np.nan)
+
+    def relearn(self, row: int, values: Floats) -> None:
+        if self._first <= row < self._last:
+            self._window[row - self._first, : values.size] = values
+
+    def needed_from(self, row: int) -> int:
+        return self._first
+
+    def lacking(self) -> str:
+        return "too few samples in the window of the baseline, or it was down all through it"
 
 
 def periods_fit(period_us: int, step_us: int) -> bool:

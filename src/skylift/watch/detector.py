@@ -13,7 +13,7 @@ import numpy as np
 from skylift.watch.baseline import STRANGE_ABOVE, Baseline, Expected
 from skylift.watch.chance import lower_tail, wilson_interval
 from skylift.watch.hysteresis import Hysteresis, Patience, Turns
-from skylift.watch.samples import Bools, Floats, Grid
+from skylift.watch.samples import Arrays, Bools, Floats, Grid, longer
 
 # Worst first: the lowest fraction of ordinary that was reached is below the number.
 BANDS = ((0.2, "critical"), (0.5, "major"), (0.8, "warning"))
@@ -80,8 +80,22 @@ class Detector:
     def open(self) -> Bools:
         return self._hysteresis.open
 
-    def step(self, row: int, values: Floats, targets: Floats | None = None) -> Verdict:
-        """Judge bin `row`, then learn from it. Bins that nobody measured are given too, as nan."""
+    @property
+    def hysteresis(self) -> Hysteresis:
+        return self._hysteresis
+
+    def step(
+        self,
+        row: int,
+        values: Floats,
+        targets: Floats | None = None,
+        distrust: Callable[[Bools, Bools], Bools] | None = None,
+    ) -> Verdict:
+        """Judge bin `row`, then learn from it. Bins that nobody measured are given too, as nan.
+
+        distrust  told what is low and what was judged, (S,) each, says what must not be believed in this bin:
+                  that counts as not measured
+        """
         patience = self._rules.patience
         expected = self._baseline.expected(row)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -91,6 +105,9 @@ class Detector:
         bottom, top = values, values
         if targets is not None:
             judged, low, bottom, top = self._against_chance(values, targets, expected, low)
+        if distrust is not None:
+            doubtful = distrust(low, judged)
+            judged, low, values = judged & ~doubtful, low & ~doubtful, np.where(doubtful, np.nan, values)
         turns = self._hysteresis.step(row, low, judged & (fraction > patience.close_above), judged)
         strange = judged & ((fraction < patience.open_below) | (fraction > STRANGE_ABOVE))
         self._baseline.learn(row, values, strange)
@@ -105,15 +122,18 @@ class Detector:
     ) -> tuple[Bools, Bools, Floats, Floats]:
         """Leave out what a sample of this size can do by itself.
 
-        A bin is not judged where even silence of all targets would be within chance.
+        A bin is not judged where even silence of all targets would be within chance. Where nobody said how
+        many were asked (nan), the ratio alone counts.
         """
+        uncounted = np.isnan(targets)
         full = self._rules.full_scale
         share, ordinary = values / full, np.minimum(expected.level / full, 1.0)
         tail = lower_tail(share * targets, targets, ordinary)
         silence = lower_tail(np.zeros_like(targets), targets, ordinary)
-        judged = expected.enough & np.isfinite(values) & (silence < self._rules.chance)
+        judged = expected.enough & np.isfinite(values) & (uncounted | (silence < self._rules.chance))
         bottom, top = wilson_interval(np.clip(share, 0.0, 1.0), targets)
-        return judged, low & judged & (tail < self._rules.chance), bottom * full, top * full
+        bottom, top = (np.where(uncounted, values, bound * full) for bound in (bottom, top))
+        return judged, low & judged & (uncounted | (tail < self._rules.chance)), bottom, top
 
 
 class Events:
@@ -140,6 +160,29 @@ class Events:
                 outage.min_fraction, outage.low, outage.high = self._point(series)
         for series in closed:
             self._open.pop(series).closed_row = int(verdict.turns.since_row[series])
+
+    @property
+    def open(self) -> dict[int, Outage]:
+        """Those that are open, by series."""
+        return self._open
+
+    def kept(self) -> Arrays:
+        """All that a restart needs: the deepest points, and the outages that are open."""
+        open = np.array(
+            [
+                (one.series, one.opened_row, one.confirmed_row, one.min_fraction, one.low, one.high)
+                for one in self._open.values()
+            ]
+        ).reshape(-1, 6)
+        return {"deepest": self._deepest, "outages": open}
+
+    def restore(self, arrays: Arrays, series: int) -> None:
+        self._deepest = longer(arrays["deepest"], series, np.nan)
+        self.all = [
+            Outage(int(which), int(opened), int(sure), None, float(fraction), float(low), float(high))
+            for which, opened, sure, fraction, low, high in arrays["outages"].tolist()
+        ]
+        self._open = {one.series: one for one in self.all}
 
     def forget(self, calm: Bools) -> None:
         """What is neither open nor on its way has no deepest point."""

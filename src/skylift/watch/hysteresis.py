@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skylift.watch.samples import Bools, Integers
+from skylift.watch.samples import Arrays, Bools, Integers, longer
 
 NONE = -1
 
@@ -49,6 +49,17 @@ class Hysteresis:
         self._run = np.zeros(series, dtype=np.int64)
         self._since = np.full(series, NONE, dtype=np.int64)
         self._silent = np.zeros(series, dtype=np.int64)
+
+    def kept(self) -> Arrays:
+        """All that a restart needs, (S,) each."""
+        return {"open": self.open, "run": self._run, "since": self._since, "silent": self._silent}
+
+    def restore(self, arrays: Arrays, series: int) -> None:
+        """Go on from what was kept, with `series` series: the further ones are new."""
+        self.open = longer(arrays["open"], series, False)
+        self._run = longer(arrays["run"], series, 0)
+        self._since = longer(arrays["since"], series, NONE)
+        self._silent = longer(arrays["silent"], series, 0)
 
     def step(self, row: int, low: Bools, high: Bools, known: Bools) -> Turns:
         """Take bin `row`: `low` may open, `high` may close, what is not `known` neither counts nor resets."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,15 @@ from skylift.base.errors import Refused
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+# What a detector keeps over a restart, by name; series are the last axis.
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+def longer(array: npt.NDArray[Any], series: int, fill: float | bool) -> npt.NDArray[Any]:
+    """A copy with `series` entries in its last axis; those that are new hold `fill`."""
+    found = np.full((*array.shape[:-1], series), fill, dtype=array.dtype)
+    found[..., : array.shape[-1]] = array
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,116 @@
+"""What the monitor follows, from a TOML file: one [[source]] each."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from skylift.adapters.outage_recorded import RecordedProbes
+from skylift.base.errors import Refused
+from skylift.ports.probes import Probes, Signal
+from skylift.service.outage.events import EntityKind
+from skylift.watch.recording import Declared
+
+
+class Table:
+    """One [[source]]: its keys are taken one by one, and what is left over is a mistake."""
+
+    def __init__(self, row: dict[str, Any], name: str, folder: Path) -> None:
+        self._row, self.name, self.folder = dict(row), name, folder
+
+    def take(self, key: str, kind: type, otherwise: Any = None) -> Any:
+        """The value of a key. Raises Refused where it is missing (no `otherwise`), or of another type."""
+        value = self._row.pop(key, otherwise)
+        if isinstance(value, int) and kind is float and not isinstance(value, bool):
+            value = float(value)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise self.refused(f"{key} is missing, or no {kind.__name__}")
+        return value
+
+    def path(self, key: str) -> Path:
+        return self.folder / str(self.take(key, str))
+
+    def kind(self, otherwise: str = "region") -> str:
+        text = self.take("entity_kind", str, otherwise)
+        if text not in {one.value for one in EntityKind}:
+            raise self.refused(f"entity_kind is one of {', '.join(one.value for one in EntityKind)}")
+        return str(text)
+
+    def signal(self, name: str, step_s: int | None = None, full_scale: float = 0.0) -> Signal:
+        step = self.take("step_s", int, step_s)
+        if step <= 0:
+            raise self.refused("step_s is above zero")
+        return Signal(
+            self.take("signal", str, name),
+            self.take("prober", str, self.name),
+            step * 1_000_000,
+            full_scale,
+            self.take("synthetic", bool, False),
+        )
+
+    def texts(self, key: str, otherwise: list[str] | None = None) -> tuple[str, ...]:
+        found = self.take(key, list, otherwise)
+        if not all(isinstance(one, str) for one in found):
+            raise self.refused(f"{key} is a list of texts")
+        return tuple(found)
+
+    def done(self) -> None:
+        if self._row:
+            raise self.refused(f"it has no key {', '.join(sorted(self._row))}")
+
+    def refused(self, rule: str) -> Refused:
+        return Refused(
+            "outages.sources",
+            f"source {self.name[:40]!r}",
+            rule,
+            "docs/reference/outages.md lists the keys of each kind",
+        )
+
+
+def _recorded(table: Table) -> Probes:
+    scale = table.take("scale_max", float)
+    declared = Declared(
+        table.take("time_column", str),
+        table.take("time_zone", str),
+        table.take("value_column", str),
+        table.texts("entity_columns"),
+        scale,
+        table.take("time_unit", str, "s"),
+        table.take("targets_column", str, ""),
+    )
+    path, kind, country = table.path("file"), table.kind(), table.take("country", str, "")
+    return RecordedProbes(path, declared, table.signal("connectivity", None, scale), kind, country)
+
+
+KINDS: dict[str, Callable[[Table], Probes]] = {"recorded": _recorded}
+
+
+def read_sources(path: Path) -> list[Probes]:
+    """The sources of a file. Raises Refused with the source and the key that is wrong."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as failure:
+        reason = getattr(failure, "strerror", None) or str(failure)
+        raise Refused("outages.sources", path.name, f"it is no readable TOML ({reason})", "mend it") from None
+    rows = document.get("source", [])
+    if not isinstance(rows, list) or not rows or set(document) != {"source"}:
+        raise Refused("outages.sources", path.name, "it holds no [[source]], or something else", "add one")
+    found = []
+    for number, row in enumerate(rows, 1):
+        table = Table(row, str(row.pop("name", f"source {number}")), path.parent)
+        kind = table.take("kind", str)
+        if kind not in KINDS:
+            raise table.refused(f"its kind is one of {', '.join(KINDS)}")
+        found.append(KINDS[kind](table))
+        table.done()
+    names = [(one.signal.name, one.signal.prober) for one in found]
+    if len(set(names)) < len(names):
+        raise Refused(
+            "outages.sources",
+            path.name,
+            "two sources measure the same signal by the same prober",
+            "give each a name of its own",
+        )
+    return found
