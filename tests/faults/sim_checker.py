@@ -97,6 +97,19 @@ class Terminal:
     region: str = ""
     moves: bool = False
     basis: str = ""
+    verified_at: int = 0
+    names: frozenset[str] = frozenset()
+
+
+@dataclass
+class AllowList:
+    """cut: the terminals that it cut off when it was applied; names: what its rows name."""
+
+    country: str
+    names: frozenset[str]
+    cut: frozenset[str] = frozenset()
+    applied_at: int | None = None
+    ended: bool = False
 
 
 @dataclass
@@ -120,6 +133,7 @@ class Ledger:
     head: str = ""
     rows: int = 0
     at: int = 0
+    at_of: dict[str, int] = field(default_factory=dict)
     hash_of: dict[tuple[str, int], list[str]] = field(default_factory=lambda: defaultdict(list))
     version: dict[str, int] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)
@@ -127,10 +141,11 @@ class Ledger:
     accounts: dict[str, Account] = field(default_factory=dict)
     terminals: dict[str, Terminal] = field(default_factory=dict)
     approvals: dict[str, Approval] = field(default_factory=dict)
-    plans: dict[str, bool] = field(default_factory=dict)
-    lists: dict[str, int] = field(default_factory=dict)
-    lists_applied: bool = False
+    plans: set[str] = field(default_factory=set)
+    lists: dict[str, AllowList] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
+    # Tables of which every row was written.
+    imported: set[str] = field(default_factory=set)
     # How often a call for help of so many people was written.
     numbers: dict[int, int] = field(default_factory=lambda: defaultdict(int))
 
@@ -144,8 +159,7 @@ class Ledger:
     def take(self, row: dict[str, Any]) -> None:
         where = f"row {row['sequence']} ({row['name']} of {row['subject_id']})"
         self._check_chain(row, where)
-        holds(row["at_us"] >= self.at, f"{where} is of before the row before it")
-        self.at = row["at_us"]
+        self._check_time(row, where)
         told = json.loads(row["payload"])
         holds("CANARY" not in row["payload"], f"{where} holds what is personal")
         self._check_who(row, where)
@@ -157,6 +171,14 @@ class Ledger:
         holds(row["version"] in (before, before + 1) and row["version"] > 0, f"{where} skips a version")
         self.version[f"{kind} {row['subject_id']}"] = row["version"]
         self.hash_of[row["subject_id"], row["version"]].append(row["hash"])
+
+    def _check_time(self, row: dict[str, Any], where: str) -> None:
+        """Rows follow in time; those of a table are of when it was read, a moment before they are written."""
+        of_table = str(row["cause_id"] or "").startswith("imp_")
+        before = self.at_of.get(row["subject_id"], 0) if of_table else self.at
+        holds(row["at_us"] >= before, f"{where} is of before the row before it")
+        self.at_of[row["subject_id"]] = row["at_us"]
+        self.at = max(self.at, row["at_us"])
 
     def _check_chain(self, row: dict[str, Any], where: str) -> None:
         holds(row["sequence"] == self.rows + 1, f"{where}: a row is missing before it")
@@ -239,16 +261,23 @@ class Ledger:
             case "account":
                 self._account(id, what, told)
             case "terminal":
-                self._terminal(id, what, told)
+                self._terminal(id, what, told, row["at_us"])
             case "approval":
                 self._approval(id, what, told, row, where)
-            case "plan":
-                self.plans[id] = True
             case "allow-list":
-                self.lists_applied |= what == "applied"
-            case "request" if what == "received":
+                self._list(id, what, told, row["at_us"])
+            case _:
+                self._rest(row["name"], id, told)
+
+    def _rest(self, name: str, id: str, told: dict[str, Any]) -> None:
+        match name:
+            case "plan.offered/1":
+                self.plans.add(id)
+            case "import.done/1":
+                self.imported.add(id)
+            case "request.received/1":
                 self.numbers[told["people"]] += 1
-            case "store" if what == "erased":
+            case "store.erased/1":
                 self.erased.add(id)
 
     def _person(self, id: str, what: str, told: dict[str, Any]) -> None:
@@ -306,18 +335,31 @@ class Ledger:
                 gone = (told["authority"], told["list_name"])
                 account.sanctions = [one for one in account.sanctions if one != gone]
 
-    def _terminal(self, id: str, what: str, told: dict[str, Any]) -> None:
+    def _list(self, id: str, what: str, told: dict[str, Any], at: int) -> None:
+        match what:
+            case "accepted":
+                names = (name for row in told["entries"] for name in row[:3] if name)
+                self.lists[id] = AllowList(told["country"], frozenset(names))
+            case "applied":
+                self.lists[id].applied_at, self.lists[id].cut = at, frozenset(told["cut_off"])
+            case "withdrawn" | "replaced":
+                self.lists[id].ended = True
+
+    def _terminal(self, id: str, what: str, told: dict[str, Any], at: int) -> None:
+        names = frozenset(told[name] for name in ("serial", "kit", "dish_id") if told.get(name))
         if what in ("manufactured", "declared"):
-            self.terminals[id] = Terminal("delivered" if what == "declared" else what)
+            self.terminals[id] = Terminal("delivered" if what == "declared" else what, names=names)
             return
         terminal = self.terminals[id]
-        if what in ("registered", "hand-over-accepted", "home-set"):
+        if what == "names-set":
+            terminal.names = names
+        elif what in ("registered", "hand-over-accepted", "home-set"):
             terminal.cell, terminal.region = told["cell"], told["region"]
             terminal.moves = told["mobility"] != "fixed"
             if what != "home-set":
                 terminal.owner, terminal.state, terminal.basis = told["owner"], "registered", ""
         elif what in ("verified", "verification-withdrawn"):
-            terminal.basis = told.get("basis", "")
+            terminal.basis, terminal.verified_at = told.get("basis", ""), at
             if what != "verified" or terminal.state == "registered":
                 terminal.state = "verified" if what == "verified" else "registered"
         elif what in ("lost", "stolen"):
@@ -326,7 +368,7 @@ class Ledger:
         elif what in ("unregistered", "released", "restored") or (
             what == "found" and terminal.state != "blocked"
         ):
-            self.terminals[id] = Terminal("delivered")
+            self.terminals[id] = Terminal("delivered", names=terminal.names)
         elif what in STATE_AFTER:
             terminal.state = STATE_AFTER[what]
 
@@ -357,7 +399,7 @@ class Ledger:
     # --- may it be served
 
     def may_serve(self, terminal_id: str, cell: str, at: int) -> bool:
-        """By everything that was decided. Allow-lists in force are beyond this opinion."""
+        """By everything that was decided."""
         terminal = self.terminals.get(terminal_id)
         here = [(region, *region.cells[cell]) for region in self.regions.values() if cell in region.cells]
         if terminal is None or not here or terminal.state != "active":
@@ -367,11 +409,17 @@ class Ledger:
             return False
         if account.plan not in self.plans or (not terminal.moves and terminal.cell not in ("", cell)):
             return False
-        return all(_open(region, mode, limits, terminal, cell, at) for region, mode, limits in here)
+        country = self.regions[terminal.region].country if terminal.region else account.country
+        lists = [a for a in self.lists.values() if a.applied_at and not a.ended and a.country == country]
+        if any(terminal_id in one.cut and terminal.verified_at < (one.applied_at or 0) for one in lists):
+            return False
+        listed = any(terminal.names & one.names for one in lists)
+        listed = listed if lists else terminal.basis == "allow-list"
+        return all(_open(region, mode, limits, terminal, listed, cell, at) for region, mode, limits in here)
 
 
 def _open(
-    region: Region, mode: str, limits: Mapping[str, Any], terminal: Terminal, cell: str, at: int
+    region: Region, mode: str, limits: Mapping[str, Any], terminal: Terminal, listed: bool, cell: str, at: int
 ) -> bool:
     if region.state != "active" or not region.allowed_at(at) or mode in ("disabled", "waitlist"):
         return False
@@ -380,7 +428,7 @@ def _open(
     hours = limits.get("hours_utc") or ()
     if hours and at // HOUR_US % 24 not in hours:
         return False
-    if limits.get("allow_list_only") and terminal.basis != "allow-list":
+    if limits.get("allow_list_only") and not listed:
         return False
     return bool(limits.get("roaming", True)) or terminal.cell == cell
 

@@ -9,29 +9,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import atexit
 import random
 import shutil
 import sqlite3
 import sys
-import tempfile
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from skylift.adapters.passwords import token_hash
-from skylift.api.office.documents import plural
-from skylift.base.events import Who
-from skylift.service.account import person as persons
-from skylift.service.account import token as tokens
-from skylift.service.account.roles import Grant, Role
-from skylift.service.account.token import LONGEST_TOKEN_US, Issue, TokenKind
-from skylift.twin.handle import begin, change
 from tests.faults.sim_checker import BrokenError, Ledger, holds, stands_in
-from tests.faults.sim_clients import CELLS, DAY_US, KINDS, Clients, Command, Known, Persona
+from tests.faults.sim_clients import Clients, Command
 from tests.faults.sim_service import (
     DATABASE,
     START_US,
@@ -43,11 +30,11 @@ from tests.faults.sim_service import (
     settle,
     simulated,
 )
+from tests.faults.sim_town import home, seen, template
+from tests.faults.sim_wants import CELLS
 
 STEPS = 90
 MOST_UNDER_WAY = 6
-# On a disk of memory where there is one: what is tested is order, not the disk.
-ROOT = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 FAULTS = ("crash", "crash", "torn", "torn", "slow", "locked", "full", "disk", "unsure")
 
 
@@ -55,196 +42,16 @@ class FoundError(AssertionError):
     """An invariant that does not hold, with how to see it again."""
 
 
-# --- the town that every seed begins with
-
-
-@dataclass(frozen=True)
-class Template:
-    """A database with people, a region that is on, accounts and terminals, and what is known of them."""
-
-    folder: Path
-    personas: tuple[Persona, ...]
-    ids: dict[str, list[str]]
-    shown: dict[str, dict[str, Any]]
-    canaries: dict[str, str]
-
-
-@cache
-def template() -> Template:
-    """Made once in a process, without faults, by the same doors."""
-    folder = _home() / "template"
-    folder.mkdir()
-    clock, ids = Clock(), Ids("t")
-    with simulated(clock, ids):
-        service = Service(folder, 0, clock, ids, fault_free=True)
-        try:
-            made = asyncio.run(_make_town(service))
-        finally:
-            service.close()
-    return Template(folder, *made)
-
-
-@cache
-def _home() -> Path:
-    """Where this process has its databases."""
-    folder = Path(tempfile.mkdtemp(prefix="skylift-sim-", dir=ROOT))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
-# Who there is: name, roles, and how many tokens.
-STAFF = (
-    ("operator", ("operator",), 2),
-    ("operator", ("operator",), 1),
-    ("approver", ("approver",), 1),
-    ("approver", ("approver",), 1),
-    ("both", ("operator", "approver"), 2),
-    ("logistics", ("logistics",), 1),
-    ("field", ("field",), 1),
-    ("auditor", ("auditor",), 1),
-    ("viewer", ("viewer",), 1),
-)
-# What these reach must be there before them.
-OTHERS = (
-    ("authority", ("authority",), 1),
-    ("neighbour", ("authority",), 1),
-    ("subscriber", ("subscriber",), 1),
-    ("subscriber", ("subscriber",), 1),
-)
-
-
-async def _make_town(
-    service: Service,
-) -> tuple[tuple[Persona, ...], dict[str, list[str]], dict[str, dict[str, Any]], dict[str, str]]:
-    staff = _make_people(service, STAFF, (), ())
-    known = Known()
-    town = _Town(service, Clients(staff, known, random.Random(0)), staff)
-    ua = await town.made("operator", "region.create", country="UA", title="Ukraine", cells=CELLS[:3])
-    pl = await town.made("operator", "region.create", country="PL", title="Poland", cells=CELLS[3:])
-    accounts = [
-        await town.made("operator", "account.create", holder="company", country="UA", region=ua)
-        for _ in range(2)
-    ]
-    town.personas += _make_people(service, OTHERS, (ua, pl), accounts)
-    validity = {"valid_from": START_US - DAY_US, "valid_until": START_US + 20 * DAY_US}
-    for region in (ua, pl):
-        await town.made(
-            "authority", "region.grant", region, paper="temporary-authorisation", authority="REGULATOR",
-            document="REF-1", **validity,
-        )  # fmt: skip
-    await town.by_two("region.cells", ua, cells=sorted(CELLS[:3]), mode="enabled")
-    await town.by_two("region.activate", ua)
-    plan = await town.made("operator", "plan.create", title="Help", service_class=1, down_bps=5e7, up_bps=1e7)
-    for account in accounts:
-        await town.made("operator", "account.verify", account, authority="MINISTRY", reference="REF-1")
-        await town.made("operator", "account.plan", account, plan=plan)
-    for i in range(5):
-        await _make_terminal(town, i, ua, accounts[i % 2])
-    call = {"channel": "phone", "site_kind": "hospital", "people": 0, "cell": CELLS[0]}
-    for number in range(2):
-        canary = f"CANARY-T{number}-"
-        known.canaries[await town.made("operator", "request.create", asker=canary, **call)] = canary
-    await town.made(
-        "logistics", "shipment.create", reference="TRK-1", origin="WAW-1", destination="KBP-1",
-        recipient=accounts[0], region="", request="", lines=[],
-    )  # fmt: skip
-    for kind in KINDS:
-        listed = await town.ask(town.who("viewer"), "GET", f"{plural(kind)}?limit=100")
-        for document in listed.document["items"]:
-            known.learn(kind, document)
-    return town.personas, dict(known.ids), known.shown, known.canaries
-
-
-async def _make_terminal(town: _Town, i: int, region: str, owner: str) -> None:
-    names = {"serial": f"KIT{i:05d}", "kit": "", "dish_id": ""}
-    more = {"hardware": "STD-V2", "origin": "gift", "network": "ours", **names}
-    terminal = await town.made("operator", "terminal.create", **more)
-    if i == 4:
-        return
-    home = {"owner": owner, "cell": CELLS[i % 2], "region": region, "mobility": "fixed"}
-    await town.made("operator", "terminal.register", terminal, **home)
-    basis = {"basis": "operator", "authority": "OPS", "reference": "REF-1", "list_id": ""}
-    await town.made("operator", "terminal.verify", terminal, **basis)
-    if i < 3:
-        await town.made("operator", "terminal.activate", terminal)
-
-
-def _make_people(
-    service: Service, people: Sequence[Any], regions: Sequence[str], accounts: Sequence[str]
-) -> tuple[Persona, ...]:
-    found: list[Persona] = []
-    account_of = iter(accounts)
-    who = Who(service.clock.now(), "setup")
-    with service.store.transaction() as transaction:
-        for number, (name, roles, many) in enumerate(people):
-            id = f"per_{name}_{number}"
-            account = next(account_of) if name == "subscriber" else ""
-            begin(persons.ROOM, transaction, id, persons.added(persons.ROOM.empty(id), who, account))
-            for role in roles:
-                territory = tuple(regions) if role == "authority" else ()
-                if name == "neighbour":
-                    territory = territory[1:]
-                grant = Grant(Role(role), territory)
-                change(persons.ROOM, transaction, id, lambda p, g=grant: persons.granted(p, who, g))
-            for token in range(many):
-                secret = f"sky_{id}_{token}_of_a_simulation"
-                issue = Issue(TokenKind.PROGRAM, id, token_hash(secret), LONGEST_TOKEN_US)
-                token_id = f"tok_{id}_{token}"
-                empty = tokens.ROOM.empty(token_id)
-                begin(tokens.ROOM, transaction, token_id, tokens.issued(empty, Who(who.at, id), issue))
-                found.append(Persona(id, secret, roles, account))
-    return tuple(found)
-
-
-@dataclass
-class _Town:
-    """Does one thing after another, each of which must work."""
-
-    service: Service
-    clients: Clients
-    personas: tuple[Persona, ...]
-
-    def who(self, role: str) -> Persona:
-        return next(p for p in self.personas if p.roles == (role,))
-
-    async def ask(self, by: Persona, method: str, path: str, body: Any = None) -> Answer:
-        command = self.clients.made(by, method, path, body)
-        asking = asyncio.ensure_future(self.service.ask(method, path, command.text(), command.headers))
-        while not asking.done():
-            await asyncio.sleep(0)
-            self.service.writer.step(100)
-        return asking.result()
-
-    async def made(self, role: str, verb: str, about: str = "", **body: Any) -> str:
-        kind, _, action = verb.partition(".")
-        path = f"{plural(kind)}/{about}/{action}" if about else plural(kind)
-        answer = await self.ask(self.who(role), "POST", path, body)
-        assert answer.status in (200, 201), (verb, answer)
-        return str(answer.document["id"])
-
-    async def by_two(self, verb: str, about: str, **body: Any) -> None:
-        kind, _, action = verb.partition(".")
-        path = f"{plural(kind)}/{about}/{action}"
-        waiting = await self.ask(self.who("operator"), "POST", path, body)
-        assert waiting.status == 202, waiting
-        approval, exact = waiting.document["approval"], waiting.document["change"]
-        agreed = await self.ask(
-            self.who("approver"), "POST", f"approvals/{approval}/agree", {"change": exact}
-        )
-        assert agreed.status == 200, agreed
-        done = await self.ask(self.who("operator"), "POST", path, {**body, "approval": approval})
-        assert done.status == 200, done
-
-
 # --- one seed
 
 
 @dataclass
 class Tally:
-    """What happened over seeds: which verbs were asked for and done, which faults struck."""
+    """What happened over seeds: which verbs were asked for, done, and refused why, which faults struck."""
 
     asked: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
+    refused: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     faults: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
     served: Counter[bool] = field(default_factory=Counter)
@@ -268,15 +75,12 @@ class Simulation:
         town = template()
         self.seed, self.tally, self.trace = seed, tally, trace
         self.draw = random.Random(f"{seed} schedule")
-        self.folder = _home() / "life"
+        self.folder = home() / "life"
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
         shutil.copy(town.folder / DATABASE, self.folder / DATABASE)
         self.clock, self.ids = Clock(), Ids("s")
-        self.known = Known()
-        for kind, ids in town.ids.items():
-            self.known.ids[kind] = list(ids)
-        self.known.shown = {id: dict(document) for id, document in town.shown.items()}
+        self.known = town.known.copy()
         self.clients = Clients(town.personas, self.known, random.Random(f"{seed} clients"))
         self.ledger = Ledger()
         self.network: list[Command] = []
@@ -284,6 +88,7 @@ class Simulation:
         self.acknowledged: list[Acknowledged] = []
         self.replies: dict[tuple[str, str], Answer] = {}
         self.erased: set[str] = set()
+        self.imported: set[str] = set()
         self.canary_of = dict(town.canaries)
         # Calls for help that came with a key, by a number that no other has.
         self.numbered: set[int] = set()
@@ -357,10 +162,9 @@ class Simulation:
 
     async def _step(self) -> None:
         """What comes next is drawn: somebody wants something, it arrives, it is written, time passes."""
-        self.clients.at = self.clock.us
         draw = self.draw.random()
         if draw < 0.30:
-            command = self.clients.command()
+            command = self.clients.command(self.clock.us)
             self.network.append(command)
             if self.draw.random() < 0.15:
                 self.network.append(command)
@@ -407,8 +211,10 @@ class Simulation:
             return
         if answer.status == 409 and "if-match" in dict(command.headers):
             self._refresh(command, answer)
+        if answer.status >= 400 and command.verb:
+            self.tally.refused[command.verb][answer.document["error"]["code"]] += 1
         if answer.status not in (200, 201, 202) or not command.writes:
-            if answer.status == 200 and command.method == "GET":
+            if answer.status == 200:
                 self._read(command, answer)
             return
         if command.key:
@@ -438,6 +244,9 @@ class Simulation:
         if command.verb == "erase":
             self.erased.add(command.about)
             return
+        if command.verb == "import":
+            self.imported.add(document.get("import_id", ""))
+            return
         if not command.verb:
             return
         kind = command.verb.partition(".")[0]
@@ -457,7 +266,11 @@ class Simulation:
 
     def _read(self, command: Command, answer: Answer) -> None:
         document = answer.document
-        if command.about and "version" in document:
+        if command.table:
+            self.known.plans.append((f"{command.path}?apply={document['hash']}", command.table))
+        elif command.path.endswith("/look"):
+            self.known.looks[command.about] = seen(document)
+        elif command.method == "GET" and command.about and "version" in document:
             least = max((a.version for a in self.acknowledged if a.id == command.about), default=0)
             holds(
                 document["version"] >= least,
@@ -494,8 +307,6 @@ class Simulation:
         armed, faults.left = faults.left, None
         permissions = await self.service.desk.facts.permissions()
         faults.left = armed
-        if self.ledger.lists_applied:
-            return
         at = self.clock.us
         for terminal in list(self.ledger.terminals):
             for cell in {self.ledger.terminals[terminal].cell, self.draw_cell()} - {""}:
@@ -525,6 +336,8 @@ class Simulation:
         holds(found.valid, f"the audit says: {found.why} {found.differing}")
         holds(found.head == self.ledger.head, "the audit and the ledger have read different journals")
         gone = {self.canary_of[id] for id in self.erased if id in self.canary_of}
+        lost = self.imported - self.ledger.imported - {""}
+        holds(not lost, f"imports that were acknowledged are not in the journal: {lost}")
         holds(self.erased <= self.ledger.erased, "an erasure that was acknowledged is not in the journal")
         self.service.store.scrub()
         left = stands_in(self.folder, (DATABASE, f"{DATABASE}-wal"), sorted(gone))
