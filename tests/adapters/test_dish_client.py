@@ -16,7 +16,7 @@ import pytest
 from google.protobuf import descriptor_pb2
 
 from skylift.adapters.dish_client import DishClient
-from skylift.adapters.dish_grpc import DishServer, Served
+from skylift.adapters.dish_grpc import WORKERS, DishServer, Served
 from skylift.adapters.dish_schema import dish_schema
 from skylift.base.errors import Refused, Unavailable
 from skylift.base.geodesy import Place
@@ -53,7 +53,7 @@ def serve(dish: Dish, now: Any, schema: Schema, pool: ThreadPoolExecutor) -> tup
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     dish = Dish(Identity("ut-1", Place(10.0, 20.0, 5.0)), T0 - 1_000 * S)
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         made = Stage(dish, None, "")  # type: ignore[arg-type]
         made.server, made.address = serve(dish, lambda: made.now_us, dish_schema(), pool)
         made.client = DishClient(made.address)
@@ -236,3 +236,45 @@ def test_it_loads_neither_numpy_nor_numba() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
+
+
+def test_bytes_that_are_no_request_get_a_status_and_idle_streams_keep_nobody_waiting(stage: Stage) -> None:
+    """More streams than the dish has threads, all silent: requests are still answered."""
+    channel = grpc.insecure_channel(stage.address)
+    handle = channel.unary_unary("/SpaceX.API.Device.Device/Handle")
+    with pytest.raises(grpc.RpcError) as refused:
+        handle(b"\xff\xff\xff", timeout=5)
+    assert refused.value.code() == grpc.StatusCode.INTERNAL
+    with pytest.raises(grpc.RpcError) as huge:
+        handle(bytes(5 * 1024 * 1024), timeout=5)
+    assert huge.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    closing = threading.Event()
+
+    def silent() -> Iterator[bytes]:
+        closing.wait(30)
+        yield from ()
+
+    stream = channel.stream_stream("/SpaceX.API.Device.Device/Stream")
+    open_ones = [stream(silent()) for _ in range(WORKERS)]
+    try:
+        assert stage.client.status().device.id == "ut-1"
+    finally:
+        closing.set()
+        for one in open_ones:
+            one.cancel()
+        channel.close()
+
+
+def test_the_stream_answers_like_handle(stage: Stage) -> None:
+    schema = dish_schema()
+    ask = schema.message("ToDevice")
+    with grpc.insecure_channel(stage.address) as channel:
+        stream = channel.stream_stream("/SpaceX.API.Device.Device/Stream")
+        frames = [ask(request={"id": 7, "get_status": {}}), ask(health_check={}), ask(request={})]
+        answers = stream(iter([frame.SerializeToString() for frame in frames]), timeout=5)
+        read = schema.message("FromDevice").FromString
+        assert read(next(answers)).response.dish_get_status.device_info.id == "ut-1"
+        assert read(next(answers)).WhichOneof("message") == "health_check"
+        with pytest.raises(grpc.RpcError) as unknown:
+            next(answers)
+        assert unknown.value.code() == grpc.StatusCode.UNIMPLEMENTED

@@ -23,6 +23,7 @@ from skyfield.api import EarthSatellite, load, wgs84
 from skylift.adapters.clock import SimulatedClock
 from skylift.adapters.dish_grpc import DishServer, dish_schema
 from skylift.adapters.dish_twin import DishFeed, emulated
+from skylift.adapters.dish_view import slot_view
 from skylift.adapters.scenario_files import Sources, load_world
 from skylift.base.instants import parse_instant
 from skylift.twin.tick import Twin
@@ -187,8 +188,6 @@ def test_the_obstruction_map_shows_where_skyfield_sees_the_serving_satellites(
     sky = Skyfield(catalogue.read_text(encoding="utf-8"))
     expected: list[tuple[float, float]] = []
     drawn = type(with_lock)()
-    from skylift.adapters.dish_twin import slot_view
-
     sites = running.world.terminal_sites()
     for geometry, links in Twin(running.world).links(first_us, first_us + 40 * 15 * S):
         view = slot_view(running.world, sites, geometry, links, 0)

@@ -19,6 +19,9 @@ from skylift.wire.dish.schema import SERVICE, Schema
 
 # Both versions of the reflection service have the same messages.
 REFLECTION = ("grpc.reflection.v1alpha.ServerReflection", "grpc.reflection.v1.ServerReflection")
+# A stream holds a thread for as long as it is open; Handle must always find one.
+WORKERS = 16
+_STREAMS = threading.BoundedSemaphore(WORKERS // 2)
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -59,32 +62,52 @@ class DishServer:
         return server, int(port)
 
     def _device(self) -> Any:
-        message = self._schema.message
+        # Bytes in and out: grpc would log a traceback for every frame that it cannot read.
         handlers = {
-            "Handle": grpc.unary_unary_rpc_method_handler(
-                self._handle, message("Request").FromString, message("Response").SerializeToString
-            ),
-            "Stream": grpc.stream_stream_rpc_method_handler(
-                self._stream, message("ToDevice").FromString, message("FromDevice").SerializeToString
-            ),
+            "Handle": grpc.unary_unary_rpc_method_handler(self._handle),
+            "Stream": grpc.stream_stream_rpc_method_handler(_bounded(self._stream)),
         }
         return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
-    def _handle(self, request: Any, context: grpc.ServicerContext) -> Any:
+    def _answer(self, request: Any) -> Any:
+        with self._served.lock:
+            return self._answers.handle(self._served.dish, request, self._now())
+
+    def _handle(self, frame: bytes, context: grpc.ServicerContext) -> bytes:
         try:
-            with self._served.lock:
-                return self._answers.handle(self._served.dish, request, self._now())
+            answered: bytes = self._answer(self._answers.request(frame)).SerializeToString()
+            return answered
+        except DishRefuses as refusal:
+            context.abort(_CODES[refusal.code], refusal.text)
+            # Never here: abort has raised.
+            raise
+
+    def _stream(self, frames: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        try:
+            for frame in frames:
+                to_device = self._answers.request(frame, "ToDevice")
+                answer = self._schema.message("FromDevice")()
+                if to_device.WhichOneof("message") == "request":
+                    answer.response.CopyFrom(self._answer(to_device.request))
+                else:
+                    answer.health_check.SetInParent()
+                yield answer.SerializeToString()
         except DishRefuses as refusal:
             context.abort(_CODES[refusal.code], refusal.text)
 
-    def _stream(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
-        for to_device in requests:
-            answer = self._schema.message("FromDevice")()
-            if to_device.WhichOneof("message") == "request":
-                answer.response.CopyFrom(self._handle(to_device.request, context))
-            else:
-                answer.health_check.SetInParent()
-            yield answer
+
+def _bounded(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """The same handler of streams, as long as not too many are open in this process."""
+
+    def bounded(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+        if not _STREAMS.acquire(blocking=False):
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many streams are open")
+        try:
+            yield from handler(requests, context)
+        finally:
+            _STREAMS.release()
+
+    return bounded
 
 
 def reflection(schema: Schema) -> tuple[Any, ...]:
@@ -99,7 +122,7 @@ def reflection(schema: Schema) -> tuple[Any, ...]:
             yield _reflected(schema, request)
 
     handler = grpc.stream_stream_rpc_method_handler(
-        answer,
+        _bounded(answer),
         reflection_pb2.ServerReflectionRequest.FromString,
         reflection_pb2.ServerReflectionResponse.SerializeToString,
     )

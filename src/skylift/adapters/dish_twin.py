@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import threading
 from collections.abc import Callable, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 from skylift.adapters.clock import AnyClock
 from skylift.adapters.dish_grpc import Served
-from skylift.base.link import LinkTable, WhyDown
+from skylift.adapters.dish_view import boresight_of, slot_view
+from skylift.base.link import WhyDown
 from skylift.base.units import US_PER_S
 from skylift.sky.coverage.sites import Sites
-from skylift.twin.look import Sky
 from skylift.twin.tick import ScenarioAsking, Twin
 from skylift.twin.world import FOREVER_US, Asks, World
+from skylift.wire.dish.conditions import Conditions, Happening
 from skylift.wire.dish.dish import Dish, Identity
 from skylift.wire.dish.history import SECONDS
-from skylift.wire.dish.view import SlotView
-
-Floats = npt.NDArray[np.float64]
+from skylift.wire.dish.power import power_of
 
 # A slot is worked out this long before it begins: what a dish does until then still counts.
 LEAD_US = 3 * US_PER_S
@@ -45,17 +40,30 @@ class DishesAsking:
         return world, dataclasses.replace(asks, barred=barred)
 
 
-def emulated(world: World, rows: Sequence[int], now_us: int) -> dict[int, Served]:
-    """A dish for each of these terminals, on long enough to have a full history."""
+def emulated(
+    world: World, rows: Sequence[int], now_us: int, happenings: Sequence[Happening] = ()
+) -> dict[int, Served]:
+    """A dish for each of these terminals, on long enough to have a full history; happenings befall all."""
     sites = world.terminal_sites()
     on_since_us = world.slots.start(now_us) - SECONDS * US_PER_S
-    return {row: Served(_dish(world, sites, row, on_since_us), threading.Lock()) for row in rows}
+    return {
+        row: Served(
+            Dish(_identity(world, sites, row), on_since_us, conditions=Conditions(happenings)),
+            threading.Lock(),
+        )
+        for row in rows
+    }
 
 
-def _dish(world: World, sites: Sites, row: int, on_since_us: int) -> Dish:
+def _identity(world: World, sites: Sites, row: int) -> Identity:
     terminal = world.terminals[row]
-    boresight = _look_angles(sites, row, sites.boresight[:, row])
-    return Dish(Identity(f"ut-emulated-{terminal.id}", terminal.place, boresight), on_since_us)
+    return Identity(
+        f"ut-emulated-{terminal.id}",
+        terminal.place,
+        boresight_of(sites, row),
+        power=power_of(terminal.antenna.name),
+        obstructed_fraction=terminal.need.obstructed_fraction,
+    )
 
 
 class DishFeed:
@@ -96,35 +104,3 @@ class DishFeed:
     def _sleep_until(self, at_us: int) -> None:
         while not self._stopping.is_set() and (left_us := at_us - self._clock.now()) > 0:
             self._stopping.wait(min(0.5, left_us / US_PER_S / self._clock.speed))
-
-
-def slot_view(world: World, sites: Sites, sky: Sky, links: LinkTable, row: int) -> SlotView:
-    """One terminal's slot, as its dish sees it."""
-    why = WhyDown(int(links.why_down[row]))
-    length_us = world.slots.length_us
-    if why != WhyDown.UP:
-        return SlotView(links.at_us, length_us, why)
-    satellite = int(links.satellite[row])
-    positions = (sky.position_start_m, sky.position_mid_m, sky.position_end_m)
-    there = sites.position_ecef_m[:, row]
-    return SlotView(
-        links.at_us,
-        length_us,
-        why,
-        rtt_start_ms=float(links.delay_up_us[row] + links.delay_down_us[row]) / 1_000,
-        rtt_end_ms=float(links.delay_up_end_us[row] + links.delay_down_end_us[row]) / 1_000,
-        down_bps=float(links.down_bps[row]),
-        up_bps=float(links.up_bps[row]),
-        loss_fraction=float(links.loss_fraction[row]),
-        satellite=int(world.catalogue.norad[satellite]),
-        track=tuple(_look_angles(sites, row, position[:, satellite] - there) for position in positions),
-        handover=bool(links.handover[row]),
-        gateway=str(world.ground.gateways[int(links.gateway[row])].id),
-        pop=str(world.ground.pops[int(links.pop[row])].id),
-    )
-
-
-def _look_angles(sites: Sites, row: int, towards: Floats) -> tuple[float, float]:
-    """(azimuth from north over east, elevation) of an Earth-fixed vector (3,) at a site, radians."""
-    east, north, up = (float(axis[:, row] @ towards) for axis in (sites.east, sites.north, sites.up))
-    return math.atan2(east, north) % (2 * math.pi), math.atan2(up, math.hypot(east, north))

@@ -77,7 +77,9 @@ def _listen(stack: ExitStack, servers: list[DishServer], host: str, port: int) -
     """Start all of them; returns their ports."""
     from concurrent.futures import ThreadPoolExecutor
 
-    pool = stack.enter_context(ThreadPoolExecutor(max_workers=8))
+    from skylift.adapters.dish_grpc import WORKERS
+
+    pool = stack.enter_context(ThreadPoolExecutor(max_workers=WORKERS))
     ports = []
     for number, server in enumerate(servers):
         running, taken = server.serve(f"{host}:{port + number if port else 0}", pool)

@@ -10,8 +10,11 @@ import numpy as np
 
 from skylift.base.geodesy import Place
 from skylift.base.link import WhyDown
+from skylift.wire.dish.conditions import Conditions, Kind
 from skylift.wire.dish.history import US_PER_S, History
 from skylift.wire.dish.obstruction import BLOCKED, CLEAR, ObstructionMap
+from skylift.wire.dish.power import USUAL, Power
+from skylift.wire.dish.update import Update
 from skylift.wire.dish.view import CAUSES, Cause, SlotView
 
 MINUTES_A_DAY = 1_440
@@ -19,8 +22,6 @@ _US_PER_MINUTE = 60 * US_PER_S
 # Assumed: from power-on to the first search, and the search itself. Real dishes take one to several minutes.
 BOOT_US = 60 * US_PER_S
 SEARCH_US = 15 * US_PER_S
-# Assumed round figures for a dish without motors, in watts.
-POWER_ON_W, POWER_SLEEPING_W, POWER_HEATING_W = 60.0, 20.0, 40.0
 # Slots that are kept to answer from: the twin tells one or two ahead, and the past is in the history.
 _SLOTS_KEPT = 8
 
@@ -30,7 +31,10 @@ class Identity:
     """Who a dish says it is, and how it stands.
 
     boresight  azimuth and elevation of its axis, radians
-    place      handed out by get_location alone, and only where the owner allows it
+    power      what its model draws
+    place      handed out by get_location and get_diagnostics alone, and only where the owner allows it
+    sigma_m    how far from there it may stand
+    obstructed_fraction  share of the time in which something before it breaks the signal, where that is known
     """
 
     id: str
@@ -39,6 +43,9 @@ class Identity:
     hardware_version: str = "emulated1"
     software_version: str = "skylift.emulated"
     country_code: str = ""
+    power: Power = USUAL
+    sigma_m: float = 5.0
+    obstructed_fraction: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +70,26 @@ class Dish:
     identity: Identity
     booted_us: int
     config: Config = field(default_factory=Config)
+    conditions: Conditions = field(default_factory=Conditions)
     stowed: bool = False
     radio_inhibited: bool = False
     gps_inhibited: bool = False
     boots: int = 1
     # A dish that was on long before we looked is not booting.
     warm: bool = True
+    # What it says of its map after the owner had it cleared.
+    map_was_reset: bool = False
+    software_version: str = field(init=False)
+    partitions_equal: bool = True
     history: History = field(init=False)
     map: ObstructionMap = field(default_factory=ObstructionMap)
+    update: Update = field(default_factory=Update)
     _slots: deque[SlotView] = field(default_factory=lambda: deque(maxlen=_SLOTS_KEPT))
     _traced_us: int = -1
 
     def __post_init__(self) -> None:
         self.history = History(self.booted_us)
+        self.software_version = self.identity.software_version
 
     def tell(self, view: SlotView) -> None:
         """What the network does in a slot, at the latest as it begins; slots come in order."""
@@ -88,17 +102,29 @@ class Dish:
 
     def off_at(self, at_us: int) -> Cause | None:
         """Why the dish itself is not on the air; None where it is. The twin asks this for its next slot."""
-        if not self.warm and at_us < self.booted_us + BOOT_US:
+        if self.is_dead(at_us) or (not self.warm and at_us < self.booted_us + BOOT_US):
             return Cause.BOOTING
+        if self.conditions.holds(Kind.HOT, at_us):
+            return Cause.THERMAL_SHUTDOWN
         if self.radio_inhibited:
             return Cause.INHIBIT_RF
         if self.stowed:
             return Cause.STOWED
         if self._asleep(at_us):
             return Cause.SLEEPING
+        return Cause.SKY_SEARCH if self._searches(at_us) else None
+
+    def is_dead(self, at_us: int) -> bool:
+        """It has no power: it answers nothing."""
+        return self.conditions.holds(Kind.POWER_CUT, at_us)
+
+    def is_booting(self, at_us: int) -> bool:
+        return not self.warm and at_us < self.booted_us + BOOT_US
+
+    def _searches(self, at_us: int) -> bool:
         if not self.warm and at_us < self.booted_us + BOOT_US + SEARCH_US:
-            return Cause.SKY_SEARCH
-        return None
+            return True
+        return self.conditions.ended_within(Kind.HOT, at_us, SEARCH_US)
 
     def trouble_at(self, at_us: int) -> Cause | None:
         """Why there is no link at an instant; None where there is one."""
@@ -116,7 +142,23 @@ class Dish:
         return next((start for start in starts if self.off_at(start) is None), None)
 
     def advance(self, now_us: int) -> None:
-        """Write down every second that has ended by now."""
+        """Write down every second that has ended by now, and restart where it had to meanwhile."""
+        while True:
+            restart_us = self._restart_us()
+            upto_us = now_us if restart_us is None else min(now_us, restart_us)
+            self._record(upto_us)
+            restart_us = self._restart_us()
+            if restart_us is not None and restart_us <= now_us:
+                self.reboot(restart_us)
+            elif upto_us == now_us:
+                return
+
+    def _restart_us(self) -> int | None:
+        """When it next restarts without being told to, as far as that is known."""
+        known = (self.conditions.power_back_us(self.booted_us), self.update.reboot_us)
+        return min((one for one in known if one is not None and one > self.booted_us), default=None)
+
+    def _record(self, now_us: int) -> None:
         seconds = (now_us - self.booted_us) // US_PER_S - self.history.count
         if seconds <= 0:
             return
@@ -129,31 +171,51 @@ class Dish:
         self.history.append(rows)
 
     def reboot(self, at_us: int) -> None:
-        """Begin anew; what is set stays set."""
+        """Begin anew; what is set stays set, and new software that was ready runs."""
         self.booted_us, self.warm, self.boots = at_us, False, self.boots + 1
         self.history = History(at_us)
         self.map.clear()
+        self.map_was_reset = False
+        new = self.update.rebooted()
+        # The software before stays in the other partition until the next update.
+        self.partitions_equal = self.partitions_equal and not new
+        self.software_version = new or self.software_version
+
+    def clear_map(self) -> None:
+        """As the owner asks."""
+        self.map.clear()
+        self.map_was_reset = True
 
     def configure(self, **changes: object) -> None:
         """Set fields of the configuration."""
         self.config = replace(self.config, **changes)  # type: ignore[arg-type]
 
     def power_w(self, at_us: int) -> float:
-        """Power draw: stated constants, as the twin knows nothing of it."""
-        if self.off_at(at_us) == Cause.SLEEPING:
-            return POWER_SLEEPING_W
-        return POWER_ON_W + (POWER_HEATING_W if self.heating else 0.0)
+        """Power draw: figures of its model, as the twin knows nothing of it."""
+        power = self.identity.power
+        if self.is_dead(at_us):
+            return 0.0
+        if self.off_at(at_us) in (Cause.SLEEPING, Cause.THERMAL_SHUTDOWN):
+            return power.idle_w
+        return power.on_w + (power.heating_w if self.heats(at_us) else 0.0)
 
-    @property
-    def heating(self) -> bool:
-        """Snow melt is switched on for good; on "auto" the emulated dish never sees snow."""
-        return self.config.snow_melt_mode == 1
+    def heats(self, at_us: int) -> bool:
+        """Snow melt runs: switched on for good, or by itself while there is snow."""
+        mode = self.config.snow_melt_mode
+        return mode == 1 or (mode == 0 and self.conditions.holds(Kind.SNOW, at_us))
 
     def _second(self, at_us: int) -> tuple[float, float, float, float, float]:
         """(drop, latency, down, up, power) of the second that begins at an instant."""
         trouble, view = self.trouble_at(at_us), self.slot_at(at_us)
         self.history.note(trouble, at_us, switched=view is not None and view.handover)
         power = self.power_w(at_us)
+        self.update.second(
+            self.conditions.offered(self.software_version, at_us),
+            trouble is None,
+            at_us,
+            self.config.reboot_hour,
+            self.config.three_day_deferral,
+        )
         if trouble is not None or view is None:
             if view is not None and view.why_down == WhyDown.OBSTRUCTED:
                 self._trace(view, BLOCKED)

@@ -33,7 +33,7 @@ CAUSES = {
     WhyDown.GEO_ARC: Cause.NO_SCHEDULE,
     WhyDown.NO_GATEWAY: Cause.NO_DOWNLINK,
     WhyDown.REGION_NOT_ACTIVE: Cause.NO_SCHEDULE,
-    WhyDown.TERMINAL_OFF: Cause.UNKNOWN,
+    WhyDown.TERMINAL_OFF: Cause.NO_SCHEDULE,
     WhyDown.NO_EPHEMERIS: Cause.NO_SATS,
     WhyDown.NO_CAPACITY: Cause.NO_SCHEDULE,
     WhyDown.NOT_PERMITTED: Cause.NO_SCHEDULE,
@@ -53,6 +53,7 @@ class SlotView:
     track                (azimuth, elevation) of it at start, middle and end, radians; () while down
     handover             another satellite than in the slot before
     gateway, pop         names; "" while down
+    reasons              codes of why the office bars it, as service.permission.reasons has them; () where not
     """
 
     at_us: int
@@ -68,6 +69,7 @@ class SlotView:
     handover: bool = False
     gateway: str = ""
     pop: str = ""
+    reasons: tuple[str, ...] = ()
 
     @property
     def up(self) -> bool:

@@ -1,0 +1,53 @@
+"""A terminal's slot as its dish sees it. Loads no gRPC: the sky process makes these too."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from skylift.base.link import LinkTable, WhyDown
+from skylift.sky.coverage.sites import Sites
+from skylift.twin.look import Sky
+from skylift.twin.world import World
+from skylift.wire.dish.view import SlotView
+
+Floats = npt.NDArray[np.float64]
+
+
+def boresight_of(sites: Sites, row: int) -> tuple[float, float]:
+    """(azimuth, elevation) of a dish's axis, radians."""
+    return look_angles(sites, row, sites.boresight[:, row])
+
+
+def slot_view(world: World, sites: Sites, sky: Sky, links: LinkTable, row: int) -> SlotView:
+    """One terminal's slot, as its dish sees it."""
+    why = WhyDown(int(links.why_down[row]))
+    length_us = world.slots.length_us
+    if why != WhyDown.UP:
+        return SlotView(links.at_us, length_us, why)
+    satellite = int(links.satellite[row])
+    positions = (sky.position_start_m, sky.position_mid_m, sky.position_end_m)
+    there = sites.position_ecef_m[:, row]
+    return SlotView(
+        links.at_us,
+        length_us,
+        why,
+        rtt_start_ms=float(links.delay_up_us[row] + links.delay_down_us[row]) / 1_000,
+        rtt_end_ms=float(links.delay_up_end_us[row] + links.delay_down_end_us[row]) / 1_000,
+        down_bps=float(links.down_bps[row]),
+        up_bps=float(links.up_bps[row]),
+        loss_fraction=float(links.loss_fraction[row]),
+        satellite=int(world.catalogue.norad[satellite]),
+        track=tuple(look_angles(sites, row, position[:, satellite] - there) for position in positions),
+        handover=bool(links.handover[row]),
+        gateway=str(world.ground.gateways[int(links.gateway[row])].id),
+        pop=str(world.ground.pops[int(links.pop[row])].id),
+    )
+
+
+def look_angles(sites: Sites, row: int, towards: Floats) -> tuple[float, float]:
+    """(azimuth from north over east, elevation) of an Earth-fixed vector (3,) at a site, radians."""
+    east, north, up = (float(axis[:, row] @ towards) for axis in (sites.east, sites.north, sites.up))
+    return math.atan2(east, north) % (2 * math.pi), math.atan2(up, math.hypot(east, north))
