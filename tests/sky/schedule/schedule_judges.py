@@ -17,6 +17,8 @@ from skylift.sky.schedule.problem import Gateways, Schedule, Slot, UserPairs
 
 # Shares, and parts of a feeder, below this are rounding.
 CRUMB = 1e-4
+# A corner missed by so little is reached: the engine halves a share 24 times to find where two are level.
+HAIR = 2e-7
 
 
 def curves(slot: Slot) -> npt.NDArray[np.float64]:
@@ -30,7 +32,7 @@ def curves(slot: Slot) -> npt.NDArray[np.float64]:
 def level_of(curve: npt.NDArray[np.float64], rate_bps: float) -> float:
     """The highest level that a rate reaches."""
     for k in range(5):
-        if rate_bps < curve[k + 1] * (1 - 1e-9):
+        if rate_bps < curve[k + 1] * (1 - HAIR):
             return k + float((rate_bps - curve[k]) / (curve[k + 1] - curve[k]))
     return 5.0
 

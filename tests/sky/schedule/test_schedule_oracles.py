@@ -1,7 +1,4 @@
-"""The schedule against oracles that share nothing with it: a whole MILP, progressive filling, brute force.
-
-What the page promises and the engine does not keep stands here as xfail, with the figure measured.
-"""
+"""The schedule against oracles that share nothing with it: a whole MILP, progressive filling, brute force."""
 
 from __future__ import annotations
 
@@ -308,13 +305,13 @@ def rises(slot_of: SlotOf, kind: str, seeds: range) -> dict[str, list[float]]:
     return out
 
 
-# The most that halving, or taking one away, raised what is served, over 300 slots each; and how often.
-#             beams         antennas      feeder        channels  rates  gateway       satellite
-#   small     never         never         never         never     never  never         0.044, 1.4 %
-#   medium    never         never         never         never     never  0.0038, 2.7 % 0.0068, 2.3 %
-#   crowded   0.012, 3.7 %  0.078, 3.0 %  0.072, 16 %   never     never  0.072, 5.3 %  0.050, 7.7 %
-MOST_RISE = {"small": 0.002, "medium": 0.002, "crowded": 0.12}
-MOST_WITHOUT_ONE = {"small": 0.10, "medium": 0.02, "crowded": 0.12}
+# The most that halving, or taking one away, raised what is served, and how often: 100, 60 and 40 slots.
+#             beams   antennas  feeder         channels  rates  gateway        satellite
+#   small     never   never     never          never     never  never          0.039, 1.0 %
+#   medium    never   never     0.0018, 3.3 %  never     never  0.0017, 1.7 %  never
+#   crowded   never   never     0.014, 2.5 %   never     never  0.014, 2.5 %   never
+MOST_RISE = {"small": 0.002, "medium": 0.002, "crowded": 0.03}
+MOST_WITHOUT_ONE = {"small": 0.05, "medium": 0.01, "crowded": 0.03}
 
 
 @pytest.mark.parametrize(("kind", "count"), [("small", 100), ("medium", 24), ("crowded", 12)])
@@ -322,20 +319,16 @@ def test_less_of_a_thing_raises_little_if_anything(kind: str, count: int, slot_o
     """Half the beams, antennas, feeder rate, channels or user rates; without a gateway; without a satellite.
 
     It is not true that what is served never rises: crowded cells block one another, and with less thrust on
-    them fewer do. Nor could it be: see the next test.
+    them fewer do. Nor could it be: see below. A study (plan capacity) never tells so: skylift.study.less.
     """
     for name, risen in rises(slot_of, kind, range(count)).items():
         most = MOST_WITHOUT_ONE if name in ("gateway", "satellite") else MOST_RISE
         assert max(risen) <= most[kind], name
-        assert np.mean(np.array(risen) > 1e-3) <= 0.3, name
+        assert np.mean(np.array(risen) > 1e-3) <= 0.1, name
     for name in ("channels", "rates"):
         assert max(rises(slot_of, kind, range(4))[name]) <= 1e-9
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="the schedule is greedy: with some settings half the feeder rate served more in a crowded slot",
-)
 def test_half_of_a_thing_never_raises_what_is_served_in_a_crowd(slot_of: SlotOf) -> None:
     for name, risen in rises(slot_of, "crowded", range(8)).items():
         assert max(risen) <= 1e-9, name
@@ -388,39 +381,24 @@ def rising(slot: Slot, made: Schedule, **how: Any) -> Counter[str]:
 
 
 @pytest.mark.parametrize("kind", FAIR)
-def test_hardly_a_cell_can_rise_at_the_cost_of_one_that_stands_higher(kind: str, slot_of: SlotOf) -> None:
+def test_no_cell_can_rise_at_the_cost_of_one_that_stands_higher(kind: str, slot_of: SlotOf) -> None:
     """Unlit beams, idle time, feeder rate, donors on every lane the cell may lawfully use; to 0.05 levels.
 
-    Measured over 10 slots each (small: 40), cells that could rise: small 1 of 480, ordinary 0 of 1,200,
-    few beams 0, thin feeders 0, few antennas 1, two satellites 0; sparse 2 of 600; crowded 141 of 1,000, at
-    most 34 in a slot. If a higher cell may be cleared off a channel too: sparse 6, crowded 184, others same.
+    Measured over 60 slots each, nobody could rise in any: 720 cells (small), 7,200 (ordinary, few antennas,
+    two satellites), 3,600 (sparse), 6,000 (crowded). If a higher cell may be cleared off a channel too: 11 of
+    the crowded, nobody elsewhere.
     """
-    seeds, cells = range(3), 0
-    could: Counter[str] = Counter()
-    for seed in seeds:
+    for seed in range(3):
         slot = slot_of(seed, **FAIR[kind])
-        cells += len(slot.cells)
-        could += rising(slot, schedule(slot))
-    assert could["cells"] <= max(1, 0.005 * cells), could
+        assert rising(slot, schedule(slot)) == Counter()
 
 
-def test_in_a_crowd_a_part_of_the_cells_could_rise(slot_of: SlotOf) -> None:
-    could, cells = 0, 0
-    for seed in range(5):
-        slot = slot_of(seed, **KINDS["crowded"])
-        cells += len(slot.cells)
-        could += rising(slot, schedule(slot))["cells"]
-    assert could <= 0.25 * cells
-
-
-@pytest.mark.xfail(
-    strict=False,
-    reason="6 % of crowded cells (34 of 100 in the worst slot) could rise at a higher one's cost",
-)
-def test_in_a_crowd_nobody_could_rise(slot_of: SlotOf) -> None:
-    for seed in range(5):
-        slot = slot_of(seed, **KINDS["crowded"])
-        assert rising(slot, schedule(slot))["cells"] == 0
+# Seeds 17, 19 and 34 were once the worst: rounds ended too soon, a row that was used again hid one that fell
+# empty, and a giver a hair above a class that it wants nothing of was asked again and again, and nobody else.
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4, 17, 19, 34])
+def test_in_a_crowd_nobody_could_rise(seed: int, slot_of: SlotOf) -> None:
+    slot = slot_of(seed, **KINDS["crowded"])
+    assert rising(slot, schedule(slot)) == Counter()
 
 
 def test_no_beam_stays_dark_that_a_hungry_cell_may_have(slot_of: SlotOf) -> None:

@@ -37,7 +37,9 @@ def _hand_over(c, s, p, f, donor, full_rate, steps, book):
             less = share
         else:
             more = share
-    share = less
+    # The upper end: a giver that would fall past a class of which it wants nothing stands at that corner
+    # then, not a hair above it, where it would be asked again and again, and nobody else.
+    share = more
     # A better rate than the donor's must not overload the feeder.
     spare = feeder_left[s] + share * other_rate
     share_in = min(share, spare / full_rate)
@@ -82,6 +84,8 @@ def exchange(order, offset, satellite, full_rate, barred, steps, least_gap, top,
                 if got[c] > before:
                     at = level_at(steps[c], got[c])
                     top[s] = max(top[s], at)
+                    # It may be one that others can take from now, over any of its satellites.
+                    took = took or got[c] > before + 1e-6 * rate
             if top[s] < at + least_gap:
                 continue
             n = survey(c, s, barred[k], book, rules, True)

@@ -48,7 +48,7 @@ TARGETS = (
     5.0,
 )
 # Levels that a cell must stand above another on one lane to hand time over, by round.
-EXCHANGE_GAP = (0.1, 0.05, *(0.02,) * 40)
+EXCHANGE_GAP = (0.1, 0.05, *(0.02,) * 120)
 # A slot whose short list's cones cover more cells together is not quick. 20,000 pairs below 550 km have
 # 0.4 million over cells of 253 km2, 14,000 below 1,200 km 1.8 million: then rounds would take seconds, for
 # a fortieth of a level at the least-served cell.
@@ -370,7 +370,7 @@ class _Desk:
     def exchange(self, looks: Counter) -> bool:
         """Rounds until nobody finds anybody, or `looks` (1,), counted down, is used up."""
         top, asleep = np.empty(len(self._slot.satellites)), np.zeros(len(self._slot.cells), dtype=np.bool_)
-        takers, before, empty = 0, np.inf, 0
+        takers, before, empty, stale = 0, np.inf, 0, False
         for gap in EXCHANGE_GAP:
             # Nobody found any more, or a smaller gap will do: all ask again, for much has changed hands.
             woken = takers == 0 or gap < before
@@ -384,12 +384,16 @@ class _Desk:
             if looks[0] <= 0:
                 break
             empty, before_empty = int(empty_rows(self._book)), empty
-            if empty > before_empty:
+            done = takers == 0 and woken and gap == EXCHANGE_GAP[-1]
+            stale = (stale or takers > 0) and empty > 0
+            # A row that is used again hides one that fell empty, so before the end all are looked at once.
+            if empty > before_empty or (done and stale):
                 looked = int(refresh(self._book, self._rules))
                 if looked < 0:
                     return False
                 looks[0] -= looked
-            if takers == 0 and woken and gap == EXCHANGE_GAP[-1]:
+                done, stale = done and not stale, False
+            if done:
                 break
         return True
 
