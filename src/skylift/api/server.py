@@ -20,9 +20,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from skylift.adapters.clock import SimulatedClock
+from skylift.adapters.keys import KeyPair
 from skylift.adapters.sky_messages import Failed, PermitsWanted
 from skylift.adapters.sky_process import Message, SkyProcess, SkySettings
 from skylift.adapters.sql.store import SqlStore
+from skylift.adapters.telemetry.store import TelemetrySql
 from skylift.adapters.webhooks import Sender
 from skylift.api.app import create_app
 from skylift.api.demo.play import Play
@@ -34,7 +36,9 @@ from skylift.api.office.desk import Desk, Public
 from skylift.api.office.keeping import ListKeeper
 from skylift.api.office.logins import make_setup_code
 from skylift.api.state import LiveState
+from skylift.api.telemetry.intake import Intake
 from skylift.base.errors import Refused, SkyliftError, Unavailable
+from skylift.ports.telemetry import Keep
 from skylift.twin.office.alone import USUAL, Limits
 
 # Open requests get this long after SIGINT or SIGTERM; streams are ended at once.
@@ -74,6 +78,15 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Where dishes' reports are kept, for how long, and the key by which the service signs commands."""
+
+    store: TelemetrySql
+    key: KeyPair
+    keep: Keep = field(default_factory=Keep)
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """What the office works with, and how it is reached.
 
@@ -84,6 +97,7 @@ class Service:
     on_setup  told the code of the first operator, where there is nobody yet
     on_stage  told of a demo's stage before its story begins
     limits    how much one person may change alone
+    telemetry where dishes' reports are kept; None: nowhere
     """
 
     store: SqlStore
@@ -95,6 +109,7 @@ class Service:
     public: Public | None = None
     on_stage: Callable[[Stage], None] = lambda stage: None
     limits: Limits = USUAL
+    telemetry: Telemetry | None = None
 
 
 def listen(wanted: Address, anywhere: bool = False) -> socket.socket:
@@ -205,6 +220,9 @@ def _desk(listening: socket.socket, settings: SkySettings, state: LiveState, ser
     if not desk.store.is_demo:
         desk.sender = service.sender
     desk.office = replace(desk.office, limits=service.limits)
+    if service.telemetry is not None:
+        kept = service.telemetry
+        desk.intake = Intake(desk, kept.store, kept.key, kept.keep)
     desk.public = service.public or Public(_url(listening, "https" if service.tls else "http"))
     return desk
 
@@ -243,6 +261,11 @@ async def _play(app: FastAPI, service: Service, sky_is_ready: asyncio.Event) -> 
         playing.cancel()
 
 
+async def _take_in(desk: Desk) -> None:
+    if desk.intake is not None:
+        await desk.intake.run()
+
+
 async def _read_ahead(desk: Desk) -> None:
     # What is wrong with the store is told to whoever asks.
     with contextlib.suppress(SkyliftError):
@@ -263,6 +286,7 @@ async def _serve(
     reading = asyncio.create_task(_read_ahead(desk))
     telling = asyncio.create_task(Deliveries(desk, desk.sender).run())
     keeping = asyncio.create_task(ListKeeper(desk).run())
+    taking = asyncio.create_task(_take_in(desk))
     code = "" if app.state.demo else await make_setup_code(desk)
     if code:
         service.on_setup(code)
@@ -314,7 +338,8 @@ async def _serve(
         telling.cancel()
         keeping.cancel()
         playing.cancel()
-        await asyncio.gather(telling, keeping, playing, return_exceptions=True)
+        taking.cancel()
+        await asyncio.gather(telling, keeping, playing, taking, return_exceptions=True)
         await asyncio.to_thread(desk.close)
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -38,7 +38,7 @@ from skylift.twin.permit import Serve
 
 if TYPE_CHECKING:
     from skylift.adapters.sql.store import SqlStore
-    from skylift.api.server import Tls
+    from skylift.api.server import Telemetry, Tls
 
 DEFAULT_PORT = 8480
 
@@ -103,7 +103,10 @@ def run(
         public = Public(_public(public_url) or url, public_author)
         limits = Limits(alone_most, round(alone_hours * 3600) * US_PER_S)
         setup = partial(_say_setup, url)
-        service = Service(store, leap, setup, tls, loopback, sender, public, limits=limits)
+        telemetry = _telemetry(folder, store_url)
+        service = Service(
+            store, leap, setup, tls, loopback, sender, public, limits=limits, telemetry=telemetry
+        )
         failed = serve_until_stopped(listening, settings, partial(say_ready, url), service)
     end(failed)
 
@@ -147,6 +150,16 @@ def _open_store(folder: Path, store_url: str | None) -> tuple[SqlStore, bool]:
     store = open_store(store_url or sqlite_url(folder), ROOMS, erasures=erasures)
     with store.reading() as reader:
         return store, bool(reader.list(ROOM, Wanted(limit=1)))
+
+
+def _telemetry(folder: Path, store_url: str | None) -> Telemetry:
+    """Where reports of dishes are kept: beside the store, in tables or a file of its own."""
+    from skylift.adapters.keys import KeyPair
+    from skylift.adapters.telemetry.store import TelemetrySql, telemetry_file_in
+    from skylift.api.server import Telemetry
+
+    key = KeyPair.kept(folder / "service-ed25519.key")
+    return Telemetry(TelemetrySql(store_url or f"sqlite:///{telemetry_file_in(folder)}"), key)
 
 
 def _say_setup(url: str, code: str) -> None:

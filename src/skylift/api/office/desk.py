@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from skylift.adapters.allow_lists import packaged_rules
 from skylift.adapters.clock import AnyClock
@@ -29,6 +29,9 @@ from skylift.service.account.token import Token, TokenKind
 from skylift.twin.office.office import Office
 from skylift.twin.office.table import TABLE
 from skylift.twin.office.verbs import Actor
+
+if TYPE_CHECKING:
+    from skylift.api.telemetry.intake import Intake
 
 R = TypeVar("R")
 
@@ -77,6 +80,8 @@ class Desk:
         self.milestones = Following(store)
         self.sender = LoopbackSender() if store.is_demo else Sender()
         self.public = Public()
+        # Telemetry of real dishes, where the service keeps it.
+        self.intake: Intake | None = None
         self.setup_code = ""
         self.closed = False
         self._readers = ThreadPoolExecutor(READERS, "store-reader")
@@ -186,6 +191,8 @@ class Desk:
     def close(self) -> None:
         """Write what waits, and let go of the store."""
         self.closed = True
+        if self.intake is not None:
+            self.intake.close()
         self.writer.close()
         self._readers.shutdown()
         self._hashers.shutdown()

@@ -61,7 +61,11 @@ class Gate:
         fixed = self._doors.get(tuple(parts))
         if fixed is not None or len(parts) < 2:
             return fixed, ""
-        return self._doors.get((parts[0], "{id}", *parts[2:])), parts[1]
+        named = self._doors.get((parts[0], "{id}", *parts[2:]))
+        if named is None and len(parts) == 4:
+            # One thing of a thing: /terminals/{id}/keys/{key}
+            named = self._doors.get((parts[0], "{id}", parts[2], "{key}"))
+        return named, parts[1]
 
     async def _sky(self, request: Request, receive: Receive, send: Send) -> None:
         if not self._open_sky:

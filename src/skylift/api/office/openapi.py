@@ -154,6 +154,9 @@ def _operation(door: Door, names: dict[type, str], schemas: dict[str, Any]) -> d
     if "{id}" in door.path:
         said = {"type": "string", "pattern": "^[a-z]{2,4}_[A-Za-z0-9_-]{1,60}$"}
         parameters.insert(0, {"name": "id", "in": "path", "required": True, "schema": said})
+    if "{key}" in door.path:
+        said = {"type": "string", "pattern": "^[a-z]{2,4}_[A-Za-z0-9_-]{1,60}$"}
+        parameters.append({"name": "key", "in": "path", "required": True, "schema": said})
     if parameters:
         operation["parameters"] = parameters
     if door.upload:

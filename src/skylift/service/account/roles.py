@@ -51,7 +51,7 @@ _READ_ALL = frozenset(
     f"{kind}.read"
     for kind in ("request", "region", "account", "person", "plan", "terminal", "shipment", "approval",
                  "statement", "appstats", "app-figure", "allow-list", "bulk-change", "import",
-                 "outage")
+                 "outage", "agent-key")
 )  # fmt: skip
 
 # Whoever subscribes hears no more than they may read.
@@ -82,6 +82,7 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         request="create answer",
         import_="read abandon",
         terminal="create import move name export enter-customs leave-customs deliver",
+        agent_key="offer revoke",
         shipment=f"{_ON_THE_SPOT} create import add-lines import-lines scan-lines remove-lines plan-leg "
         "drop-legs pack unpack cancel set-paper enter-customs leave-customs turn-back lose find resolve "
         "close read-personal",
@@ -107,6 +108,7 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         outage="create update close merge explain confirm dismiss hold release",
         clock="advance",
         telemetry="write",
+        agent_key="offer revoke",
     ),
     # Whoever approves can do nothing else that would need an approval.
     Role.APPROVER: _READ_ALL | _verbs(approval="agree decline"),

@@ -100,8 +100,12 @@ def packed(data: bytes) -> bytes:
     return gzip.compress(data, compresslevel=6, mtime=0)
 
 
-def read(data: bytes, content_type: str, now: int) -> Sorted:
-    """What a batch says. Raises Refused where nothing of it can be taken; one bad row spoils no other."""
+def read(data: bytes, content_type: str, now: int, oldest_us: int = OLDEST_US) -> Sorted:
+    """What a batch says. Raises Refused where nothing of it can be taken; one bad row spoils no other.
+
+    now        by the service's clock
+    oldest_us  how long ago a row may have been measured
+    """
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in (JSON, MSGPACK):
         raise Refused(
@@ -110,17 +114,17 @@ def read(data: bytes, content_type: str, now: int) -> Sorted:
     try:
         batch = (_batch_json if kind == JSON else _batch_msgpack).decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _read_loosely(data, kind, now)
+        return _read_loosely(data, kind, now, oldest_us)
     _refuse_many(len(batch.rows))
     _refuse_place(batch.place)
-    return _sorted(batch.terminal, batch.sent_at, batch.rows, [], now)
+    return _sorted(batch, batch.rows, [], now, oldest_us)
 
 
-def strange(row: Row, now: int) -> Quarantined | None:
+def strange(row: Row, now: int, oldest_us: int = OLDEST_US) -> Quarantined | None:
     """Why a row is kept aside; None where it is as rows are."""
     # The usual case first, in one pass: every comparison with a NaN is false.
     if (
-        now - OLDEST_US <= row.at_us <= now + AHEAD_US
+        now - oldest_us <= row.at_us <= now + AHEAD_US
         and 0 < row.sequence <= MOST_SEQUENCE
         and _fits(row.uptime_s, 3.2e9)
         and _fits(row.down_bps, 1e11)
@@ -130,7 +134,7 @@ def strange(row: Row, now: int) -> Quarantined | None:
         and _are_known(row)
     ):
         return None
-    return _told(row, now)
+    return _told(row, now, oldest_us)
 
 
 def _fits(value: float | None, most: float) -> bool:
@@ -162,14 +166,16 @@ def _is_short(alerts: tuple[str, ...]) -> bool:
     return len(alerts) <= MOST_ALERTS and all(_WORD.fullmatch(alert) for alert in alerts)
 
 
-def _told(row: Row, now: int) -> Quarantined:
+def _told(row: Row, now: int, oldest_us: int) -> Quarantined:
     def aside(code: str, reason: str) -> Quarantined:
         return Quarantined(row.sequence, code, reason)
 
     if not 0 < row.sequence <= MOST_SEQUENCE:
         return aside("row.sequence", "sequence is a whole number from 1 to 2^53")
-    if not now - OLDEST_US <= row.at_us <= now + AHEAD_US:
-        return aside("row.clock", f"the agent's clock is wrong: at_us is {_apart(row.at_us - now)}")
+    if not now - oldest_us <= row.at_us <= now + AHEAD_US:
+        return aside(
+            "row.clock", f"the agent's clock is wrong: at_us is {_apart(row.at_us - now, oldest_us)}"
+        )
     for name, (least, most, words) in _LIMITS.items():
         value = getattr(row, name)
         if value is None or (least <= value <= most and (name != "span_s" or value > 0)):
@@ -184,11 +190,11 @@ def _told(row: Row, now: int) -> Quarantined:
     )
 
 
-def _apart(difference_us: int) -> str:
+def _apart(difference_us: int, oldest_us: int) -> str:
     days = abs(difference_us) / US_PER_DAY
     length = f"{days / 365.25:.1f} years" if days >= 730 else f"{days:.1f} days"
     direction = "ahead of" if difference_us > 0 else "behind"
-    most = "an hour ahead" if difference_us > 0 else f"{OLDEST_US // US_PER_DAY} days behind"
+    most = "an hour ahead" if difference_us > 0 else f"{oldest_us // US_PER_DAY} days behind"
     return f"{length} {direction} the service's, and may be {most}"
 
 
@@ -196,12 +202,14 @@ def _number(value: float) -> str:
     return f"{value:.6g}" if math.isfinite(value) else "not a number"
 
 
-def _sorted(terminal: str, sent_at: int | str, rows: list[Row], aside: list[Aside], now: int) -> Sorted:
+def _sorted(
+    batch: Batch | LooseBatch, rows: list[Row], aside: list[Aside], now: int, oldest_us: int
+) -> Sorted:
     kept: dict[int, Row] = {}
     asides: dict[int, Aside] = {one.quarantined.sequence: one for one in aside}
     for row in rows:
         number = row.sequence
-        found = strange(row, now)
+        found = strange(row, now, oldest_us)
         if not 0 < number <= MOST_SEQUENCE:
             rule = found.reason if found else ""
             raise Refused("telemetry.sequence", "the batch", rule, "number rows 1, 2, 3 ...")
@@ -216,7 +224,7 @@ def _sorted(terminal: str, sent_at: int | str, rows: list[Row], aside: list[Asid
             kept[number] = row
         else:
             asides[number] = Aside(found, msgspec.json.encode(row)[:KEPT_BYTES])
-    return Sorted(terminal, _instant(sent_at), tuple(kept.values()), tuple(asides.values()))
+    return Sorted(batch.terminal, _instant(batch.sent_at), tuple(kept.values()), tuple(asides.values()))
 
 
 def _instant(sent_at: int | str) -> InstantUs:
@@ -230,7 +238,7 @@ def _instant(sent_at: int | str) -> InstantUs:
         raise _unreadable("sent_at is microseconds since 1970, or ISO 8601") from None
 
 
-def _read_loosely(data: bytes, kind: str, now: int) -> Sorted:
+def _read_loosely(data: bytes, kind: str, now: int, oldest_us: int) -> Sorted:
     """Row by row: those that cannot be read are kept aside if at least their number can."""
     try:
         batch = (_loose_json if kind == JSON else _loose_msgpack).decode(data)
@@ -252,7 +260,7 @@ def _read_loosely(data: bytes, kind: str, now: int) -> Sorted:
                 raise _unreadable("one of its rows has no number, so nothing can be said of it") from None
             reason = f"it cannot be read: {_plain(error)}"
             aside.append(Aside(Quarantined(sequence, "row.malformed", reason), _known_part(text, kind)))
-    return _sorted(batch.terminal, batch.sent_at, rows, aside, now)
+    return _sorted(batch, rows, aside, now, oldest_us)
 
 
 class _Numbered(msgspec.Struct):
@@ -268,7 +276,7 @@ def _sequence_of(text: bytes, kind: str) -> int | None:
 
 
 def _known_part(text: bytes, kind: str) -> bytes:
-    """What may be kept of a row that cannot be read: fields that rows have, so that no place is among them."""
+    """What may be kept of a row that cannot be read: fields that rows have, so that no place is there."""
     plain = _decode(text, kind, dict[str, Any])
     shown = {name: plain[name] for name in Row.__struct_fields__ if name in plain}
     flat = {name: value for name, value in shown.items() if isinstance(value, str | int | float)}

@@ -1,0 +1,106 @@
+"""Group commit for telemetry: one thread, one transaction and one wait for the disk for all that wait."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from skylift.base.errors import Unavailable
+from skylift.ports.telemetry import Posted, Taken
+
+# Two thousand rows or so take about 10 ms to write; more at once would only make the first of them wait.
+MOST_TOGETHER = 128
+MOST_WAITING = 2048
+# How long the thread sleeps while nobody posts, before it looks after what was put off.
+IDLE_S = 1.0
+
+
+class _Store(Protocol):
+    def take(self, posted: Sequence[Posted]) -> Sequence[Taken]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    posted: Posted
+    future: asyncio.Future[Taken]
+
+
+class TelemetryWriter:
+    """Answers futures of the event loop once what they are about is on the disk.
+
+    between  called on the thread after each group, and now and then while nobody posts: what can be put off
+    """
+
+    def __init__(self, store: _Store, loop: asyncio.AbstractEventLoop, between: Callable[[], None]) -> None:
+        self._store = store
+        self._loop = loop
+        self._between = between
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="telemetry-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, posted: Posted) -> asyncio.Future[Taken]:
+        """Called in the event loop. Raises Unavailable where too many wait."""
+        if self._closed or self._queue.qsize() >= MOST_WAITING:
+            raise Unavailable(
+                "telemetry.busy",
+                "telemetry",
+                "more batches are waiting than can be written",
+                "keep them, and send them again in a moment",
+            )
+        future: asyncio.Future[Taken] = self._loop.create_future()
+        self._queue.put(_Waiting(posted, future))
+        return future
+
+    def close(self) -> None:
+        """Write what waits, then stop."""
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            group, ends = self._next()
+            if group:
+                self._write(group)
+            if ends:
+                return
+            self._between()
+
+    def _next(self) -> tuple[list[_Waiting], bool]:
+        group: list[_Waiting] = []
+        while len(group) < MOST_TOGETHER:
+            try:
+                one = self._queue.get(timeout=IDLE_S) if not group else self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if one is None:
+                return group, True
+            group.append(one)
+        return group, False
+
+    def _write(self, group: list[_Waiting]) -> None:
+        try:
+            done: Sequence[Taken] | BaseException = self._store.take([one.posted for one in group])
+        except BaseException as error:
+            done = error
+        try:
+            self._loop.call_soon_threadsafe(_answer, group, done)
+        except RuntimeError:
+            # The loop has ended: nobody waits any more, and what was written stands.
+            return
+
+
+def _answer(group: list[_Waiting], done: Sequence[Taken] | BaseException) -> None:
+    for place, one in enumerate(group):
+        if one.future.done():
+            continue
+        if isinstance(done, BaseException):
+            one.future.set_exception(done)
+        else:
+            one.future.set_result(done[place])

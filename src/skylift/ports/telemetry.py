@@ -1,0 +1,130 @@
+"""Where dishes' reports are kept, as a port: bulk, not journalled, beside the service's store.
+
+Rows of 15 s become buckets of 5 minutes, an hour and a day; each level is kept as long as its rule says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from skylift.base.units import US_PER_DAY
+
+ROWS, FIVE_MINUTES, HOUR, DAY = "15s", "5min", "1h", "1d"
+LEVELS = (ROWS, FIVE_MINUTES, HOUR, DAY)
+BUCKET_S: Mapping[str, int] = {FIVE_MINUTES: 300, HOUR: 3_600, DAY: 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """For how many days each level is kept, and what was put aside.
+
+    Rows come late where a link was down; those that are older than `rows` are not taken.
+    """
+
+    rows: int = 45
+    five_minutes: int = 180
+    hours: int = 1_100
+    days: int = 3_660
+    aside: int = 30
+
+    def days_of(self, level: str) -> int:
+        return {ROWS: self.rows, FIVE_MINUTES: self.five_minutes, HOUR: self.hours, DAY: self.days}[level]
+
+    @property
+    def oldest_us(self) -> int:
+        """How old a row may be when it comes; never more than is taken for an allowance."""
+        return min(self.rows - 1, 40) * US_PER_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What one terminal sent at once. rows: wire/telemetry/rows.Row; aside: wire/telemetry/reading.Aside."""
+
+    terminal: str
+    received_us: int
+    rows: Sequence[Any]
+    aside: Sequence[Any] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of it.
+
+    skipped  numbers that came when they had been given up; they are put aside too
+    state    the terminal's newest row now, encoded; "" where none of it was ever taken
+    """
+
+    new: int
+    again: int
+    aside: int = 0
+    skipped: tuple[int, ...] = ()
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One terminal at one level: columns of equal length, ascending by time; None where it was not known."""
+
+    terminal: str
+    level: str
+    columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+
+@dataclass(frozen=True, slots=True)
+class PutAside:
+    """A row that is in no history, and why."""
+
+    terminal: str
+    sequence: int
+    received_us: int
+    code: str
+    reason: str
+    row: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """Requests of a terminal that were refused as a whole: how often, when, and why."""
+
+    terminal: str
+    code: str
+    reason: str
+    times: int
+    first_us: int
+    last_us: int
+
+
+class TelemetryStore(Protocol):
+    """Safe to use from several threads; those that write take turns."""
+
+    def take(self, posted: Sequence[Posted]) -> Sequence[Taken]:
+        """Keep what is new, each (terminal, sequence) once; all of it is on the disk when this returns.
+
+        Raises Unavailable: then it may or may not have been kept, and can be sent again.
+        """
+        ...
+
+    def last_states(self) -> Iterable[tuple[str, bytes]]:
+        """The newest row of every terminal, as it was encoded when it came."""
+        ...
+
+    def history(self, terminal: str, from_us: int, until_us: int, level: str) -> History: ...
+
+    def roll(self, now: int, most: int) -> int:
+        """Make buckets of hours that are over; at most so many; how many were left to do."""
+        ...
+
+    def tidy(self, now: int, keep: Keep) -> int:
+        """Forget what is older than the rules say; how many tables or rows went."""
+        ...
+
+    def erase(self, terminals: Sequence[str]) -> int:
+        """Everything of these terminals, from the files too; how many rows there were."""
+        ...
+
+    def close(self) -> None: ...
