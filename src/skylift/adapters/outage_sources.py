@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from skylift.adapters.ioda_api import IodaClient
+from skylift.adapters.outage_bgp import BgpProbes, read_relations, watched_of
+from skylift.adapters.outage_ioda import IodaProbes
 from skylift.adapters.outage_recorded import RecordedProbes
 from skylift.base.errors import Refused
 from skylift.ports.probes import Probes, Signal
 from skylift.service.outage.events import EntityKind
 from skylift.watch.recording import Declared
+from skylift.watch.routes import FULL_FEED
 
 
 class Table:
@@ -84,7 +89,46 @@ def _recorded(table: Table) -> Probes:
     return RecordedProbes(path, declared, table.signal("connectivity", None, scale), kind, country)
 
 
-KINDS: dict[str, Callable[[Table], Probes]] = {"recorded": _recorded}
+def _bgp(table: Table) -> Probes:
+    networks = table.take("networks", dict)
+    if not networks or not all(
+        re.fullmatch(r"AS[1-9]\d{0,9}", name) and isinstance(country, str)
+        for name, country in networks.items()
+    ):
+        raise table.refused('networks are written like { AS64500 = "UA" }')
+    transit, family = table.take("transit", bool, False), table.take("family", int, 4)
+    if family not in (4, 6):
+        raise table.refused("family is 4 or 6")
+    file = table.take("relations", str, "")
+    relations = read_relations(table.folder / file) if file else None
+    if transit and relations is None:
+        raise table.refused("what a network carries for its customers needs relations")
+    full_feed = table.take("full_feed", int, FULL_FEED[family])
+    files = {
+        key: tuple(str(table.folder / one) for one in table.texts(key, [])) for key in ("tables", "updates")
+    }
+    live = table.take("ris_live", str, "")
+    if not live and not any(files.values()):
+        raise table.refused("it has tables, updates or ris_live")
+    return BgpProbes(
+        table.signal("bgp-transit" if transit else "bgp-visible", 300),
+        watched_of(networks, relations, transit),
+        files["tables"],
+        files["updates"],
+        str(table.folder / live) if live else "",
+        family,
+        table.take("least_peers", int, 3),
+        {**FULL_FEED, family: full_feed},
+    )
+
+
+def _ioda(table: Table) -> Probes:
+    entity, signal = table.take("entity", str), table.take("signal", str)
+    cache = table.folder / table.take("cache", str, ".ioda")
+    return IodaProbes(IodaClient(cache), entity, signal, table.take("country", str, ""), table.name)
+
+
+KINDS: dict[str, Callable[[Table], Probes]] = {"recorded": _recorded, "bgp": _bgp, "ioda": _ioda}
 
 
 def read_sources(path: Path) -> list[Probes]:

@@ -1,0 +1,269 @@
+"""Routes as a source of the outage monitor: MRT files of route collectors, and messages of RIS Live.
+
+RIS Live's stream is followed as a file that grows: one JSON message a line, as its HTTP interface gives them
+(`curl -N 'https://ris-live.ripe.net/v1/stream/?format=json' >> ris.jsonl`).
+"""
+
+from __future__ import annotations
+
+import bz2
+import glob
+import gzip
+import ipaddress
+import json
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from skylift.base.errors import Refused, Unavailable
+from skylift.base.units import US_PER_S
+from skylift.ports.probes import Gathered, Left, Measured, Sample, Signal
+from skylift.watch.mrt import Prefix, Told, Unread, read_mrt
+from skylift.watch.routes import Routes, customer_cone
+
+# The beginnings of gzip and bzip2 files, which collectors use.
+_GZIP, _BZIP2 = b"\x1f\x8b", b"BZh"
+_MOST_LEFT = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One series: the origins that it is the sum of; through: only what this AS carries."""
+
+    of: Measured
+    origins: frozenset[int]
+    through: int | None = None
+
+
+@dataclass
+class BgpProbes:
+    """Tables and updates in the order of time; each file is read once, a growing one from where it ended.
+
+    tables, updates, ris_live  patterns of files; tables of a new bin replace what was known
+    least_peers                fewer full tables than this say nothing
+    """
+
+    signal: Signal
+    watched: tuple[Watched, ...]
+    tables: tuple[str, ...] = ()
+    updates: tuple[str, ...] = ()
+    ris_live: str = ""
+    family: int = 4
+    least_peers: int = 3
+    full_feed: dict[int, int] | None = None
+    _routes: Routes | None = None
+    _read: set[str] = field(default_factory=set)
+    _offset: int = 0
+    _bin: int | None = None
+    _table_bin: int = -1
+    _pending: list[Sample] = field(default_factory=list)
+
+    def gather(self, since_us: int, until_us: int) -> Gathered:
+        if self._routes is None:
+            self._routes = Routes(set().union(*(one.origins for one in self.watched)), self.full_feed)
+        # What was not kept last time is given again: messages are read once.
+        self._pending = [one for one in self._pending if one.at_us >= since_us]
+        left: list[Left] = []
+        for path in self._new_files():
+            try:
+                self._read_file(path, left)
+            except Unavailable:
+                # It is read from its beginning once it is whole.
+                self._table_bin = -1
+                raise
+            self._read.add(str(path))
+        for said in self._new_messages(left):
+            self._pending += self._take(said)
+        self._pending = [one for one in self._pending if one.at_us >= since_us]
+        complete_us = 0 if self._bin is None else self._bin * self.signal.step_us
+        return Gathered([one for one in self._pending if one.at_us < until_us], complete_us, left)
+
+    def _read_file(self, path: Path, left: list[Left]) -> None:
+        assert self._routes is not None
+        if self._is_table(path):
+            # Several collectors write their tables at the same time: they stand beside one another.
+            bin = _begins_s(path) * US_PER_S // self.signal.step_us
+            if bin != self._table_bin:
+                self._routes.begin_table()
+            self._table_bin = bin
+        with _opened(path) as file, _readable(path):
+            for told in read_mrt(file.read):
+                if isinstance(told, Unread):
+                    _leave(left, told.record, f"{path.name}: {told.reason}")
+                else:
+                    self._pending += self._take(told)
+
+    def _take(self, told: Told) -> Iterator[Sample]:
+        """A bin is counted when the first message after it comes: how it stands at its end."""
+        bin = told.at_us // self.signal.step_us
+        if self._bin is None:
+            self._bin = bin
+        assert self._routes is not None
+        # What comes with an earlier stamp than what came before belongs to a bin that is told already.
+        while self._bin < bin:
+            yield from self._count(self._bin * self.signal.step_us)
+            self._bin += 1
+        self._routes.take(told)
+
+    def _count(self, at_us: int) -> Iterator[Sample]:
+        assert self._routes is not None
+        if self._routes.full_feeds(self.family) < self.least_peers:
+            return
+        for one in self.watched:
+            seen = self._routes.seen(one.origins, self.family, one.through)
+            if seen is not None:
+                yield Sample(at_us, one.of, float(seen))
+
+    def _new_files(self) -> list[Path]:
+        """Those not read yet, by the instant in which they begin, tables first."""
+        named = {path for pattern in (*self.tables, *self.updates) for path in glob.glob(pattern)}
+        new = [Path(path) for path in sorted(named - self._read)]
+        if not named and not self.ris_live:
+            raise Unavailable("outages.bgp", "routes", "no file is there", "check the names of the files")
+        return sorted(new, key=lambda path: (_begins_s(path), not self._is_table(path), str(path)))
+
+    def _is_table(self, path: Path) -> bool:
+        return any(str(path) in glob.glob(pattern) for pattern in self.tables)
+
+    def _new_messages(self, left: list[Left]) -> Iterator[Told]:
+        if not self.ris_live:
+            return
+        try:
+            with open(self.ris_live, "rb") as file:
+                file.seek(self._offset)
+                for line in file:
+                    # The last line may still be on its way.
+                    if not line.endswith(b"\n"):
+                        break
+                    self._offset += len(line)
+                    try:
+                        yield from read_ris_live(line)
+                    except ValueError as bad:
+                        _leave(left, 0, f"a message of RIS Live: {bad}")
+        except OSError as failure:
+            raise Unavailable(
+                "outages.bgp", "RIS Live's messages", failure.strerror or "unreadable", "check the file"
+            ) from None
+
+
+def read_ris_live(line: bytes | str) -> list[Told]:
+    """One message of RIS Live: {"type": "ris_message", "data": {...}}. Other types are passed over.
+
+    Raises ValueError with the reason where it is not of the known shape.
+    """
+    try:
+        document = json.loads(line)
+        if document.get("type") != "ris_message":
+            return []
+        data = document["data"]
+        at_us = round(float(data["timestamp"]) * US_PER_S)
+        peer = (ipaddress.ip_address(data["peer"]).packed, int(data["peer_asn"]))
+        kind = data.get("type")
+        if kind == "RIS_PEER_STATE":
+            return [Told(at_us, peer, up=data["state"] == "connected")]
+        if kind != "UPDATE":
+            return []
+        announced = {
+            _parsed(prefix) for some in data.get("announcements") or () for prefix in some["prefixes"]
+        }
+        withdrawn = tuple(_parsed(prefix) for prefix in data.get("withdrawals") or ())
+        path = tuple(_hop(hop) for hop in data.get("path") or ())
+        return [Told(at_us, peer, tuple(sorted(announced, key=repr)), withdrawn, path)]
+    except (ValueError, KeyError, TypeError, AttributeError) as failure:
+        raise ValueError(f"it is not of the known shape ({type(failure).__name__})") from None
+
+
+def _hop(hop: Any) -> int:
+    """An AS; of a set of several none is the origin."""
+    if isinstance(hop, list):
+        return int(hop[0]) if len(hop) == 1 else 0
+    return int(hop)
+
+
+def _parsed(text: str) -> Prefix:
+    network = ipaddress.ip_network(text)
+    return Prefix(
+        network.version, network.prefixlen, network.network_address.packed[: (network.prefixlen + 7) // 8]
+    )
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The file, uncompressed."""
+    with _readable(path), path.open("rb") as file:
+        head = file.read(3)
+    if head.startswith(_GZIP):
+        return cast(BinaryIO, gzip.open(path))
+    return cast(BinaryIO, bz2.open(path)) if head.startswith(_BZIP2) else path.open("rb")
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, EOFError, zlib.error) as failure:
+        raise Unavailable(
+            "outages.bgp",
+            path.name,
+            f"it cannot be read ({type(failure).__name__})",
+            "wait until it is written to its end, or fetch it again",
+        ) from None
+
+
+def _begins_s(path: Path) -> int:
+    """When its first record was written; 0 where it has none."""
+    with _opened(path) as file, _readable(path):
+        head = file.read(4)
+    return int.from_bytes(head, "big") if len(head) == 4 else 0
+
+
+def _leave(left: list[Left], record: int, reason: str) -> None:
+    if len(left) < _MOST_LEFT:
+        left.append(Left(record, reason))
+
+
+def read_relations(path: Path) -> list[tuple[int, int]]:
+    """(provider, customer) of a file as CAIDA publishes: provider|customer|-1 a line, peers as a|b|0.
+
+    Raises Refused with the line of the first fault.
+    """
+    found = []
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise Refused("outages.relations", path.name, "it is no readable text", "check the name") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        parts = line.split("|")
+        try:
+            provider, customer, kind = (int(part) for part in parts[:3])
+        except ValueError:
+            raise Refused(
+                "outages.relations", f"{path.name}, line {number}", "it is not AS|AS|-1 or AS|AS|0", "mend it"
+            ) from None
+        if kind == -1:
+            found.append((provider, customer))
+    return found
+
+
+def watched_of(
+    networks: dict[str, str], relations: list[tuple[int, int]] | None, transit: bool
+) -> tuple[Watched, ...]:
+    """A series for each network, and with relations one for it and its customers.
+
+    networks  AS64500 -> country;  transit: of the cone only what the network itself carries
+    """
+    found = []
+    for name, country in networks.items():
+        number = int(name.removeprefix("AS"))
+        if not transit:
+            found.append(Watched(Measured("as", name, country), frozenset({number})))
+        if relations is not None:
+            cone = customer_cone(relations, number)
+            through = number if transit else None
+            of = Measured("as-with-customer-cone", name, country)
+            found.append(Watched(of, cone - {number} if transit else cone, through))
+    return tuple(found)
