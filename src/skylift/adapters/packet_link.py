@@ -97,7 +97,8 @@ class LinkCourses:
             for piece in textured(stretch, self._textures[side], drawing):
                 course.append(piece)
         rtt_ms = sum((one[0] + one[1]) / 2 for one in delays) / 1_000 if slot.up else math.nan
-        self.slots.append((end_ns, Seen(slot.at_us, slot.satellite, slot.gateway, rtt_ms, loss)))
+        seen = Seen(slot.at_us, slot.satellite, slot.gateway, rtt_ms, loss, length_us=slot.length_us)
+        self.slots.append((end_ns, seen))
 
     def under_way(self, now_ns: int) -> Seen:
         """The slot that holds an instant; after the last, the last."""

@@ -46,10 +46,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The command's exit status, and the report as a document."""
+    """The command's exit status, the report as a document, the monotonic instant at which it began."""
 
     status: int
     report: dict[str, Any]
+    began_ns: int = 0
 
 
 def run(wanted: Wanted) -> Outcome:
@@ -66,7 +67,7 @@ def run(wanted: Wanted) -> Outcome:
         stack.callback(loop.close)
         channel.sendall(b"g")
         status = loop.until_ends(stage)
-        return Outcome(status, loop.report(stage.pid))
+        return Outcome(status, loop.report(stage.pid), loop.began_ns)
 
 
 class _Loop:
@@ -84,7 +85,7 @@ class _Loop:
         )
         self._timer = Timer()
         self._lateness = Lateness()
-        self._began_ns = time.monotonic_ns()
+        self.began_ns = time.monotonic_ns()
         self._waited_ns = _waited_ns()
         self._counted = [Counters(), Counters()]
         self._dropped = 0
@@ -171,7 +172,7 @@ class _Loop:
 
     def report(self, stage_pid: int) -> dict[str, Any]:
         """The run as a document."""
-        wall_ns = max(1, time.monotonic_ns() - self._began_ns)
+        wall_ns = max(1, time.monotonic_ns() - self.began_ns)
         starved = (_waited_ns() - self._waited_ns) / wall_ns > STARVED_FRACTION
         kept = Kept(
             self._lateness.percentile_us(50), self._lateness.percentile_us(99), self._dropped, starved

@@ -41,6 +41,8 @@ class Counters:
     # Of frames that were delivered: how many, and how long they took together.
     frames: int = 0
     transit_ns: int = 0
+    # Sum of the differences in transit of one frame and the next.
+    jitter_ns: int = 0
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class Pipe:
         self._line: deque[tuple[int, bytes, int, int]] = deque()
         self._free_ns = 0
         self._last_due_ns = 0
+        self._last_transit_ns = 0
         self.counters = Counters()
 
     def put(self, frame: bytes, now_ns: int) -> None:
@@ -105,7 +108,10 @@ class Pipe:
             self.counters.delivered += packets
             self.counters.delivered_bytes += len(frame)
             self.counters.frames += 1
-            self.counters.transit_ns += now_ns - arrived_ns
+            transit_ns = now_ns - arrived_ns
+            self.counters.transit_ns += transit_ns
+            self.counters.jitter_ns += abs(transit_ns - self._last_transit_ns) if self._last_transit_ns else 0
+            self._last_transit_ns = transit_ns
             due.append((at_ns, frame))
         return due
 

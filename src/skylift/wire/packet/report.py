@@ -25,6 +25,9 @@ class Seen:
     loss_set: float
     transit_ns: list[int] = field(default_factory=lambda: [0, 0])
     frames: list[int] = field(default_factory=lambda: [0, 0])
+    jitter_ns: list[int] = field(default_factory=lambda: [0, 0])
+    bytes: list[int] = field(default_factory=lambda: [0, 0])
+    length_us: int = 15_000_000
     lost: int = 0
     taken: int = 0
 
@@ -32,6 +35,8 @@ class Seen:
         """Book what one direction's counters grew by."""
         self.transit_ns[side] += after.transit_ns - before.transit_ns
         self.frames[side] += after.frames - before.frames
+        self.jitter_ns[side] += after.jitter_ns - before.jitter_ns
+        self.bytes[side] += after.delivered_bytes - before.delivered_bytes
         self.lost += after.lost - before.lost
         self.taken += after.taken - before.taken
 
@@ -47,7 +52,17 @@ class Seen:
             "rtt_seen_ms": None if seen_ms is None else round(seen_ms, 3),
             "loss_set": round(self.loss_set, 6),
             "loss_seen": None if self.taken == 0 else round(self.lost / self.taken, 6),
+            "jitter_up_ms": self._jitter_ms(0),
+            "jitter_down_ms": self._jitter_ms(1),
+            # Of the whole slot, also where the run held only a part of it.
+            "up_bps": round(self.bytes[0] * 8e6 / self.length_us),
+            "down_bps": round(self.bytes[1] * 8e6 / self.length_us),
         }
+
+    def _jitter_ms(self, side: int) -> float | None:
+        if self.frames[side] < 2:
+            return None
+        return round(self.jitter_ns[side] / self.frames[side] / 1e6, 3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,85 @@
+"""Measures a terminal's link with packets, and reads what was measured before."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skylift.adapters.packet_link import Followed
+from skylift.adapters.packet_run import Wanted, run
+from skylift.adapters.packet_stage import POP4
+from skylift.base.errors import Refused, Unavailable
+from skylift.study.netreport import Train, of_run, of_train
+
+FORMAT = "skylift-netreport/1"
+_MODULE = (sys.executable, "-m", "skylift.adapters.packet_probe")
+
+
+def measured(followed: Followed, seconds: float, transfer_s: float) -> dict[str, Any]:
+    """Measure a terminal's link now. Raises Refused or Unavailable."""
+    with tempfile.TemporaryDirectory(prefix="skylift-netreport-") as folder:
+        file = Path(folder) / "measured.json"
+        words = " ".join((*_MODULE, "measure", POP4, str(seconds), str(transfer_s)))
+        # The far end may still be starting: the first packets would be lost to nobody's fault.
+        command = ("/bin/sh", "-c", f"sleep 0.5; exec {words} > {file}")
+        outcome = run(Wanted(followed, command, (*_MODULE, "serve")))
+        if outcome.status:
+            raise Unavailable(
+                "netreport.probe", "the measurement", "its program ended early", "see what it said above"
+            )
+        said = json.loads(file.read_text(encoding="utf-8"))
+    report = outcome.report
+    first_us = followed.at_us + (said["began_ns"] - outcome.began_ns) // 1_000
+    starts_ms = [(slot["at_us"] - first_us) / 1_000 for slot in report["slots"]]
+    train = _train(said["train"])
+    figures = of_train(train, starts_ms, 15_000.0, said["rates"])
+    return {
+        "format": FORMAT,
+        "terminal": followed.terminal,
+        "trustworthy": report["trustworthy"],
+        **figures,
+        "run": report,
+        "train": said["train"],
+        "starts_ms": [round(start, 3) for start in starts_ms],
+    }
+
+
+def read_report(file: Path) -> dict[str, Any]:
+    """A net report from a file: of its own, or from what exec, shell and proxy wrote. Raises Refused."""
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not JSON"
+        raise Refused(
+            "netreport.file",
+            "the report's file",
+            f"it cannot be read ({reason})",
+            "name one that skylift exec --report or skylift netreport --out wrote",
+        ) from None
+    if isinstance(document, dict) and document.get("format") == FORMAT:
+        return document
+    try:
+        figures = of_run(document)
+        trustworthy = bool(document["trustworthy"])
+    except (KeyError, TypeError, IndexError, AttributeError):
+        raise Refused(
+            "netreport.shape",
+            "the report's file",
+            "it is neither a net report nor a run's report",
+            "name one that skylift exec --report or skylift netreport --out wrote",
+        ) from None
+    return {"format": FORMAT, "terminal": None, "trustworthy": trustworthy, **figures, "run": document}
+
+
+def _train(said: dict[str, list[float | None]]) -> Train:
+    return Train(*(np.array(said[name], dtype=np.float64) for name in ("sent_ms", "up_ms", "down_ms")))
+
+
+def train_of(document: dict[str, Any]) -> Train | None:
+    """The small packets of a document that has them."""
+    return _train(document["train"]) if "train" in document else None
