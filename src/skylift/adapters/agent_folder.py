@@ -1,0 +1,182 @@
+"""The agent's folder: keys, who it is, what its owner allows, its buffer. For one user, and one agent."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from skylift.adapters.atomic import write_atomically
+from skylift.adapters.keys import KeyPair, read_secret, write_secret
+from skylift.base.errors import Refused, Unavailable
+from skylift.wire.agent.orders import Permits
+from skylift.wire.agent.permits import BLANK, permits_of
+
+AGENT_KEY: Final = "agent.key"
+BUFFER_KEY: Final = "buffer.key"
+BUFFER: Final = "rows.sqlite"
+ALLOW: Final = "allow.toml"
+_WHO: Final = "agent.json"
+_TROUBLE: Final = "trouble.json"
+_SHOWN: Final = "safety-shown"
+_LOCK: Final = "lock"
+_BUFFER_KEY_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """Who the agent is to which service. reserved: numbers of rows up to it may have been used."""
+
+    server: str
+    terminal: str
+    key_id: str
+    server_public_key: str
+    enrolled_at: str
+    interval_s: float = 15.0
+    reserved: int = 0
+
+
+class AgentFolder:
+    """Raises Unavailable where the disk refuses, or others may read a key."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def made(self) -> AgentFolder:
+        """The folder, for this user alone."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.path.chmod(0o700)
+        except OSError as error:
+            raise self._unavailable(error) from None
+        return self
+
+    @contextlib.contextmanager
+    def locked(self):  # type: ignore[no-untyped-def]
+        """While one agent runs, no second one does: two would use the same numbers for different rows."""
+        with (self.path / _LOCK).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise Refused(
+                    "agent.running",
+                    f"folder {self.path}",
+                    "an agent runs with it already",
+                    "stop that one, or give each dish a folder of its own with --state-dir",
+                ) from None
+            yield
+
+    # --- who it is
+
+    def enrolment(self) -> Enrolment | None:
+        file = self.path / _WHO
+        if not file.exists():
+            return None
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=Enrolment)
+        except (OSError, msgspec.DecodeError):
+            raise Unavailable(
+                "agent.damaged",
+                f"file {_WHO} of the agent",
+                "it cannot be read",
+                "run skylift agent wipe, and enrol anew with a new code",
+            ) from None
+
+    def keep_enrolment(self, enrolment: Enrolment) -> None:
+        write_atomically(self.path / _WHO, json.dumps(asdict(enrolment)))
+        (self.path / _WHO).chmod(0o600)
+
+    def agent_key(self) -> KeyPair:
+        return KeyPair.kept(self.path / AGENT_KEY)
+
+    def buffer_key(self) -> bytes:
+        path = self.path / BUFFER_KEY
+        if not path.exists():
+            write_secret(path, os.urandom(_BUFFER_KEY_BYTES))
+        return read_secret(path)
+
+    # --- what its owner allows
+
+    def permits(self) -> Permits:
+        """Raises Refused for a list that cannot be read; Unavailable for one that others may write."""
+        path = self.path / ALLOW
+        if not path.exists():
+            write_atomically(path, BLANK)
+            path.chmod(0o600)
+        try:
+            if path.stat().st_mode & 0o022:
+                raise Unavailable(
+                    "agent.allow-open",
+                    f"the owner's list {ALLOW}",
+                    "others on this machine may write it",
+                    "run chmod 600 on it, and look what it says",
+                )
+            return permits_of(path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError):
+            raise Unavailable(
+                "agent.allow-unreadable",
+                f"the owner's list {ALLOW}",
+                "it cannot be read as text",
+                "write it anew; without it nothing is allowed",
+            ) from None
+
+    # --- what is remembered for people
+
+    def trouble(self) -> dict[str, str]:
+        """What was wrong last, and since when; nothing where all was well."""
+        try:
+            found = json.loads((self.path / _TROUBLE).read_text())
+        except (OSError, ValueError):
+            return {}
+        return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+
+    def keep_trouble(self, code: str, since: str) -> None:
+        file = self.path / _TROUBLE
+        if code:
+            write_atomically(file, json.dumps({"code": code, "since": since}))
+        else:
+            file.unlink(missing_ok=True)
+
+    def safety_was_shown(self) -> bool:
+        return (self.path / _SHOWN).exists()
+
+    def keep_safety_shown(self) -> None:
+        (self.path / _SHOWN).touch()
+
+    # --- leaving nothing
+
+    def wipe(self) -> int:
+        """Overwrite the keys, then remove everything; how many files there were."""
+        if not self.path.exists():
+            return 0
+        files = [file for file in self.path.rglob("*") if file.is_file()]
+        for name in (AGENT_KEY, BUFFER_KEY):
+            with contextlib.suppress(OSError):
+                _overwrite(self.path / name)
+        try:
+            shutil.rmtree(self.path)
+        except OSError as error:
+            raise self._unavailable(error) from None
+        return len(files)
+
+    def _unavailable(self, error: OSError) -> Unavailable:
+        return Unavailable(
+            "agent.folder",
+            f"folder {self.path}",
+            f"it cannot be used ({error.strerror or type(error).__name__})",
+            "run as its owner, or name another with --state-dir",
+        )
+
+
+def _overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(os.urandom(path.stat().st_size))
+        file.flush()
+        os.fsync(file.fileno())
