@@ -52,7 +52,7 @@ def read_recording(path: Path, declared: Declared, step_us: int | None = None) -
     step_us  width of a bin; None: the commonest distance between samples
     Raises Refused where columns are missing, the zone is unknown, or nothing can be used.
     """
-    zone = _zone(declared.time_zone)
+    zone = zone_of(declared.time_zone)
     if declared.scale_max <= 0 or not math.isfinite(declared.scale_max):
         raise Refused(
             "outages.scale", f"--scale-max {declared.scale_max:g}", "it is above zero", "give 1, 10 or 100"
@@ -225,7 +225,7 @@ def _count(cell: Any) -> float:
     return number
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -240,6 +240,11 @@ def _zone(name: str) -> ZoneInfo:
 def _rows(path: Path, declared: Declared) -> Iterator[tuple[int, Mapping[str, Any]]]:
     wanted = [declared.time_column, declared.value_column, *declared.entity_columns]
     wanted += [declared.targets_column] if declared.targets_column else []
+    return rows_of(path, wanted)
+
+
+def rows_of(path: Path, wanted: Sequence[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Rows of a CSV or Parquet file that has these columns, each with its number as an editor counts."""
     if path.suffix.lower() == ".parquet":
         return _parquet_rows(path, wanted)
     return _csv_rows(path, wanted)

@@ -11,10 +11,14 @@ from typing import Any
 from skylift.adapters.ioda_api import IodaClient
 from skylift.adapters.outage_bgp import BgpProbes, read_relations, watched_of
 from skylift.adapters.outage_ioda import IodaProbes
+from skylift.adapters.outage_probe import Probing, read_blocks, read_networks
 from skylift.adapters.outage_recorded import RecordedProbes
+from skylift.adapters.outage_statuses import StatusFile, StatusProbes, terminals, words
+from skylift.adapters.ping import LazyPinger
 from skylift.base.errors import Refused
 from skylift.ports.probes import Probes, Signal
 from skylift.service.outage.events import EntityKind
+from skylift.service.outage.state import LEAST_TERMINALS
 from skylift.watch.recording import Declared
 from skylift.watch.routes import FULL_FEED
 
@@ -128,7 +132,61 @@ def _ioda(table: Table) -> Probes:
     return IodaProbes(IodaClient(cache), entity, signal, table.take("country", str, ""), table.name)
 
 
-KINDS: dict[str, Callable[[Table], Probes]] = {"recorded": _recorded, "bgp": _bgp, "ioda": _ioda}
+def _probe(table: Table) -> Probes:
+    contact, rate = table.take("contact", str), table.take("rate", float, 20.0)
+    if not 0.1 <= rate <= 1000.0:
+        raise table.refused("rate is from 0.1 to 1000 packets a second")
+    opt_out, state = table.take("opt_out", str, ""), table.take("state", str, "beliefs.json")
+    return Probing(
+        table.signal("ping-own", 600, 1.0),
+        read_blocks(table.path("blocks")),
+        LazyPinger(contact, rate),
+        read_networks(table.path("allow")),
+        table.folder / opt_out if opt_out else None,
+        table.texts("control", []),
+        table.folder / state,
+    )
+
+
+def _statuses(table: Table, kind: str) -> StatusFile:
+    up, down = words(table.texts("up", ["up"])), words(table.texts("down", ["down"]))
+    if up & down:
+        raise table.refused("a word means up or down, not both")
+    return StatusFile(
+        table.path("file"),
+        table.take("time_column", str),
+        table.take("time_zone", str),
+        table.take("thing_column", str),
+        table.take("status_column", str),
+        table.texts("entity_columns"),
+        up,
+        down,
+        kind,
+        table.take("country", str, ""),
+        table.take("time_unit", str, "s"),
+    )
+
+
+def _mobile_sites(table: Table) -> Probes:
+    statuses, hold = _statuses(table, table.kind()), table.take("hold_bins", int, 0)
+    return StatusProbes(table.signal("mobile-sites", None, 1.0), statuses, 1, hold)
+
+
+def _terminals(table: Table) -> Probes:
+    least = table.take("least", int, LEAST_TERMINALS)
+    return terminals(
+        table.signal("own-terminals", None, 1.0), _statuses(table, EntityKind.TERMINALS.value), least
+    )
+
+
+KINDS: dict[str, Callable[[Table], Probes]] = {
+    "recorded": _recorded,
+    "ioda": _ioda,
+    "bgp": _bgp,
+    "probe": _probe,
+    "mobile-sites": _mobile_sites,
+    "terminals": _terminals,
+}
 
 
 def read_sources(path: Path) -> list[Probes]:

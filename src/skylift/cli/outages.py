@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from skylift.watch.recording import PinnedRule, SeasonalRule
 
 # Each has `register(outages)`.
-QUESTIONS = ("outages_import", "outages_monitor", "outages_need", "outages_report", "outages_send")
+QUESTIONS = (
+    "outages_import",
+    "outages_monitor",
+    "outages_need",
+    "outages_probe",
+    "outages_report",
+    "outages_send",
+)
 # A table longer than this is no longer read; --json has everything.
 _SHOWN = 40
 

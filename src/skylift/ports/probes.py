@@ -71,6 +71,25 @@ class Gathered:
     left: Sequence[Left] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One thing (a mobile site, a terminal of ours) is on the air, or is not. thing: told to nobody."""
+
+    at_us: int
+    thing: str
+    of: Measured
+    up: bool
+    row: int = 0
+
+
+class Statuses(Protocol):
+    """Where such statuses come from: a file, or the service's own telemetry."""
+
+    def read(self, since_us: int, until_us: int) -> tuple[Sequence[Status], Sequence[Left]]:
+        """Those of [since, until), in any order, and rows that cannot be used."""
+        ...
+
+
 class Probes(Protocol):
     """One source of one signal."""
 

@@ -63,21 +63,32 @@ def take_round(blocks: Blocks, replies: npt.NDArray[np.int8]) -> npt.NDArray[np.
     return used
 
 
+def wants_more(before: Floats, after: Floats) -> Bools:
+    """Whether a block is probed once more in this round, by the belief before its last reply and after it.
+
+    Where its state is not sure, or the reply spoke against what was believed; (B,) each.
+    """
+    uncertain = (1.0 - after >= DOWN_BELOW) & (1.0 - after <= UP_ABOVE)
+    towards: Bools = np.abs(after - 0.5) < np.abs(before - 0.5)
+    return uncertain | towards
+
+
+def after_reply(belief_down: Floats, availability: Floats, answered: Bools) -> Floats:
+    """The published update by one reply of each block, (B,) each."""
+    given_down = np.where(answered, (1.0 - LOSS) / ADDRESSES, 1.0 - (1.0 - LOSS) / ADDRESSES)
+    given_up = np.where(answered, availability, 1.0 - availability)
+    weight = given_down * belief_down
+    return np.clip(weight / (weight + given_up * (1.0 - belief_down)), LOWEST, HIGHEST)
+
+
 def probes_to_down(availability: float) -> int:
     """Silences in a row that lead from "surely up" to "down"; sparse blocks need more than one round."""
     blocks = begin(np.array([availability]))
     count = 0
     while not blocks.down[0]:
-        blocks.belief_down[:] = _one_silence(blocks)
+        blocks.belief_down[:] = after_reply(blocks.belief_down, blocks.availability, np.array([False]))
         count += 1
     return count
-
-
-def _one_silence(blocks: Blocks) -> Floats:
-    given_down = 1.0 - (1.0 - LOSS) / ADDRESSES
-    down = blocks.belief_down
-    after = given_down * down / (given_down * down + (1.0 - blocks.availability) * (1.0 - down))
-    return np.clip(after, LOWEST, HIGHEST)
 
 
 def levels(blocks: Blocks, entity: Integers, entities: int) -> tuple[Floats, Floats]:
