@@ -36,7 +36,7 @@ def behind(
 
 def exec_words(*options: str, at: str = AT) -> list[str]:
     skylift = str(Path(sys.executable).with_name("skylift"))
-    return [skylift, "exec", "kyiv", "--scenario", str(SCENARIO), "--at", at, *options]
+    return [skylift, "exec", "kyiv", "--scenario", str(SCENARIO), "--at", at, "--no-encrypt", *options]
 
 
 def needs(*programs: str) -> None:

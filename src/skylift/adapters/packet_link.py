@@ -77,7 +77,7 @@ class LinkCourses:
     def learn(self, slot: LinkSlot) -> None:
         """One slot more."""
         over = self._followed.overrides
-        start_ns = self.began_ns + (slot.at_us - self._followed.at_us) * 1_000
+        start_ns = self.starts_ns(slot)
         end_ns = start_ns + slot.length_us * 1_000
         delays = (slot.up_us, slot.down_us)
         if over.delay_ms is not None:
@@ -99,6 +99,10 @@ class LinkCourses:
         rtt_ms = sum((one[0] + one[1]) / 2 for one in delays) / 1_000 if slot.up else math.nan
         seen = Seen(slot.at_us, slot.satellite, slot.gateway, rtt_ms, loss, length_us=slot.length_us)
         self.slots.append((end_ns, seen))
+
+    def starts_ns(self, slot: LinkSlot) -> int:
+        """The monotonic instant at which a slot begins."""
+        return self.began_ns + (slot.at_us - self._followed.at_us) * 1_000
 
     def under_way(self, now_ns: int) -> Seen:
         """The slot that holds an instant; after the last, the last."""

@@ -18,30 +18,46 @@ from pathlib import Path
 from typing import Any
 
 from skylift.adapters import packet_stage
+from skylift.adapters.packet_capture import Capture
 from skylift.adapters.packet_link import Followed, LinkCourses, begin_sky, first_slot
 from skylift.adapters.packet_sky import LinkSlot
+from skylift.adapters.packet_wireguard import KeyKeeper
 from skylift.adapters.tun import Timer
 from skylift.base.errors import SkyliftError, Unavailable
 from skylift.base.randomness import random_stream
+from skylift.wire.packet.course import Course
 from skylift.wire.packet.hops import Hop, forward, time_exceeded
 from skylift.wire.packet.pipe import Counters, Lateness, Pipe, QueueRules
 from skylift.wire.packet.report import STARVED_FRACTION, Kept
+from skylift.wire.packet.uplinks import SKY, Fibre, Uplinks
 
 UP, DOWN = 0, 1
 # A frame of 64 kB of payload and its headers.
 _LARGEST = 65_536 + 4_096
 # Frames that are read from one side before the other has its turn.
 _AT_ONCE = 64
+# WireGuard makes keys of its own for each session, every two minutes; these are those of the two ends.
+KEYS_LAST_S = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A run: whose link, from when, with what set by hand, and what to run at both ends."""
+    """A run: whose link, from when, with what set by hand, and what to run at both ends.
+
+    encrypt      WireGuard from the terminal to the gateway
+    keys_last_s  after so long both ends get new keys
+    fibre        a second way out
+    capture      file for all that enters the link, as it would be seen between terminal and gateway
+    """
 
     followed: Followed
     command: tuple[str, ...]
     pop_command: tuple[str, ...] = ()
     queue: QueueRules = field(default_factory=QueueRules)
+    encrypt: bool = False
+    keys_last_s: float = KEYS_LAST_S
+    fibre: Fibre | None = None
+    capture: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,39 +76,65 @@ def run(wanted: Wanted) -> Outcome:
         first = first_slot(sky)
         hosts = _hosts(first, wanted)
         stage, channel = _begin_stage(stack, wanted, hosts)
-        tuns = _handed_over(channel, stage)
+        said, tuns = _handed_over(channel, stage)
         for descriptor in tuns:
             stack.callback(os.close, descriptor)
-        loop = _Loop(wanted, sky, tuns, first, [hop for hop in hosts if hop.part < 2])
+        loop = _Loop(wanted, (sky, channel), tuns, first, hosts)
         stack.callback(loop.close)
         channel.sendall(b"g")
         status = loop.until_ends(stage)
-        return Outcome(status, loop.report(stage.pid), loop.began_ns)
+        report = {**loop.report(), "encrypted": said["encrypted"]}
+        return Outcome(status, report, loop.began_ns)
+
+
+class _Way:
+    """One way through: a pipe for each direction, and the routers on it."""
+
+    def __init__(self, courses: Sequence[Course], hops: Sequence[Hop], wanted: Wanted, name: str) -> None:
+        self.courses, self.hops = courses, hops
+        self.pipes = tuple(
+            Pipe(course, random_stream(wanted.followed.seed, f"{name}/{direction}"), wanted.queue)
+            for course, direction in zip(courses, ("up", "down"), strict=True)
+        )
 
 
 class _Loop:
     """Reads, delays and writes frames until the stage's process ends."""
 
     def __init__(
-        self, wanted: Wanted, sky: Connection, tuns: Sequence[int], first: LinkSlot, hops: Sequence[Hop]
+        self,
+        wanted: Wanted,
+        told_by: tuple[Connection, socket.socket],
+        tuns: Sequence[int],
+        first: LinkSlot,
+        hops: Sequence[Hop],
     ) -> None:
-        self._wanted, self._sky, self._tuns, self._hops = wanted, sky, tuns, hops
+        self._wanted, self._tuns = wanted, tuns
+        self._sky, self._stage_channel = told_by
         self._link = LinkCourses(wanted.followed)
-        self._courses = self._link.courses
-        self._pipes = tuple(
-            Pipe(course, random_stream(wanted.followed.seed, f"packets/{name}"), wanted.queue)
-            for course, name in zip(self._courses, ("up", "down"), strict=True)
-        )
+        self._ways = [_Way(self._link.courses, hops, wanted, "packets")]
         self._timer = Timer()
         self._lateness = Lateness()
         self.began_ns = time.monotonic_ns()
+        self._uplinks: Uplinks | None = None
+        if wanted.fibre is not None:
+            courses = [wanted.fibre.course(self.began_ns) for _ in (UP, DOWN)]
+            self._ways.append(_Way(courses, hops[-1:], wanted, "fibre"))
+            random = random_stream(wanted.followed.seed, "fibre/probes")
+            self._uplinks = Uplinks(wanted.fibre, self.began_ns, random)
+        self._keeper = KeyKeeper(self.began_ns, int(wanted.keys_last_s * 1e9)) if wanted.encrypt else None
+        self._keys: list[dict[str, Any]] = []
+        self._capture = Capture(wanted.capture) if wanted.capture is not None else None
         self._waited_ns = _waited_ns()
         self._counted = [Counters(), Counters()]
         self._dropped = 0
         self._link.learn(first)
+        self._keep_keys([first])
 
     def close(self) -> None:
         self._timer.close()
+        if self._capture is not None:
+            self._capture.close()
 
     def until_ends(self, stage: subprocess.Popen[bytes]) -> int:
         """Returns the exit status."""
@@ -103,12 +145,12 @@ class _Loop:
                 poll.register(descriptor, select.EPOLLIN)
             while True:
                 ready = {descriptor for descriptor, _ in poll.poll()}
-                if self._sky.fileno() in ready and self._link.hear(self._sky) is None:
+                if self._sky.fileno() in ready and not self._hear():
                     poll.unregister(self._sky.fileno())
                 if self._timer.descriptor in ready:
                     self._timer.fired()
                 if ended in ready:
-                    self._dropped = _dropped(stage.pid)
+                    self._dropped += _dropped(stage.pid)
                     return stage.wait()
                 self._turn(ready)
         except KeyboardInterrupt:
@@ -118,22 +160,53 @@ class _Loop:
             poll.close()
             os.close(ended)
 
+    def _hear(self) -> bool:
+        """Take what the sky says; false when it says no more."""
+        heard = self._link.hear(self._sky)
+        self._keep_keys(heard or [])
+        return heard is not None
+
     def _turn(self, ready: set[int]) -> None:
         for side in (UP, DOWN):
             if self._tuns[side] in ready:
                 self._read(side)
-        next_ns: int | None = None
-        for side in (UP, DOWN):
-            pipe = self._pipes[side]
+        wakes: list[int] = []
+        for number in range(len(self._ways)):
+            wakes += self._take(number)
+        watched = [one for one in (self._uplinks, self._keeper) if one is not None]
+        wakes += [self._watch(one, time.monotonic_ns()) for one in watched]
+        self._timer.arm(min(wakes, default=None))
+
+    def _take(self, number: int) -> list[int]:
+        """Write what has come through a way; when to look again."""
+        pipes = self._ways[number].pipes
+        for side, pipe in enumerate(pipes):
             now_ns = time.monotonic_ns()
             for due_ns, frame in pipe.take(now_ns):
                 self._write(self._tuns[1 - side], frame)
                 self._lateness.note(time.monotonic_ns() - due_ns)
-            self._count(side, now_ns)
-            wake_ns = pipe.next_ns()
-            if wake_ns is not None:
-                next_ns = wake_ns if next_ns is None else min(next_ns, wake_ns)
-        self._timer.arm(next_ns)
+                if self._uplinks is not None:
+                    self._uplinks.arrived(number, side == UP, now_ns)
+            if number == SKY:
+                self._count(side, now_ns)
+        return [wake_ns for wake_ns in (pipe.next_ns() for pipe in pipes) if wake_ns is not None]
+
+    def _watch(self, watching: Uplinks | KeyKeeper, now_ns: int) -> int:
+        """Do what is due of ways and keys; when to look again."""
+        if isinstance(watching, Uplinks):
+            watching.turn(now_ns)
+            return watching.next_ns()
+        for word in watching.due(now_ns):
+            self._stage_channel.sendall(word)
+            what = "withdrawn" if word == KeyKeeper.WITHDRAW else "renewed"
+            at_us = self._wanted.followed.at_us + (now_ns - self._link.began_ns) // 1_000
+            self._keys.append({"at_us": at_us, "what": what})
+        return watching.next_ns()
+
+    def _keep_keys(self, slots: Sequence[LinkSlot]) -> None:
+        if self._keeper is not None:
+            for slot in slots:
+                self._keeper.told(self._link.starts_ns(slot), slot.why_down)
 
     def _read(self, side: int) -> None:
         for _ in range(_AT_ONCE):
@@ -145,18 +218,23 @@ class _Loop:
                 # The interface is going away with its namespace.
                 return
             now_ns = time.monotonic_ns()
+            if self._capture is not None:
+                self._capture.note(frame, now_ns - self.began_ns + self._wanted.followed.at_us * 1_000)
+            way = self._ways[SKY]
+            if self._uplinks is not None:
+                way = self._ways[self._uplinks.up if side == UP else self._uplinks.down]
             # What goes up meets the hops from the terminal on, what comes down from the PoP on.
-            hops = self._hops if side == UP else self._hops[::-1]
+            hops = way.hops if side == UP else way.hops[::-1]
             passed, ended_at = forward(frame, hops)
             if ended_at is None:
-                self._pipes[side].put(passed, now_ns)
+                way.pipes[side].put(passed, now_ns)
                 continue
             answer = time_exceeded(frame, ended_at)
-            stretches = [course.at(now_ns) for course in self._courses]
+            stretches = [course.at(now_ns) for course in way.courses]
             if answer is not None and all(one is not None and one.up for one in stretches):
                 part = ended_at.part if side == UP else 1.0 - ended_at.part
                 there_and_back_ns = sum(one.delay_ns(now_ns) for one in stretches if one is not None)
-                self._pipes[1 - side].insert(answer, now_ns + int(part * there_and_back_ns), now_ns)
+                way.pipes[1 - side].insert(answer, now_ns + int(part * there_and_back_ns), now_ns)
 
     def _write(self, descriptor: int, frame: bytes) -> None:
         try:
@@ -167,10 +245,10 @@ class _Loop:
 
     def _count(self, side: int, now_ns: int) -> None:
         """Book what the pipe did since the last turn under the slot under way."""
-        self._link.under_way(now_ns).count(side, self._counted[side], self._pipes[side].counters)
-        self._counted[side] = replace(self._pipes[side].counters)
+        self._link.under_way(now_ns).count(side, self._counted[side], self._ways[SKY].pipes[side].counters)
+        self._counted[side] = replace(self._ways[SKY].pipes[side].counters)
 
-    def report(self, stage_pid: int) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
         """The run as a document."""
         wall_ns = max(1, time.monotonic_ns() - self.began_ns)
         starved = (_waited_ns() - self._waited_ns) / wall_ns > STARVED_FRACTION
@@ -178,7 +256,12 @@ class _Loop:
             self._lateness.percentile_us(50), self._lateness.percentile_us(99), self._dropped, starved
         )
         begun = self._link.begun(time.monotonic_ns())
-        return {**kept.as_dict(), "slots": [seen.as_dict() for seen in begun]}
+        said: dict[str, Any] = {**kept.as_dict(), "slots": [seen.as_dict() for seen in begun]}
+        if self._uplinks is not None:
+            said["switchovers"] = self._uplinks.as_dicts()
+        if self._keeper is not None:
+            said["keys"] = self._keys
+        return said
 
 
 def _hosts(first: LinkSlot, wanted: Wanted) -> list[Hop]:
@@ -215,13 +298,18 @@ def _begin_stage(
     theirs.close()
     hosts = {str(address): hop.name for hop in hops for address in (hop.address4, hop.address6)}
     hosts |= dict.fromkeys((packet_stage.POP4, packet_stage.POP6), "pop")
-    document = {"hosts": hosts, "command": list(wanted.command), "pop_command": list(wanted.pop_command)}
+    document = {
+        "hosts": hosts,
+        "command": list(wanted.command),
+        "pop_command": list(wanted.pop_command),
+        "encrypt": wanted.encrypt,
+    }
     ours.sendall(json.dumps(document).encode() + b"\n")
     return stage, ours
 
 
-def _handed_over(channel: socket.socket, stage: subprocess.Popen[bytes]) -> list[int]:
-    """The two interfaces. Raises what the stage says went wrong."""
+def _handed_over(channel: socket.socket, stage: subprocess.Popen[bytes]) -> tuple[dict[str, Any], list[int]]:
+    """What the stage says, and the two interfaces. Raises what it says went wrong."""
     text = b""
     while not text.endswith(b"\n"):
         part = channel.recv(1)
@@ -235,7 +323,7 @@ def _handed_over(channel: socket.socket, stage: subprocess.Popen[bytes]) -> list
         error: SkyliftError = Unavailable(**said["error"])
         raise error
     _, descriptors, _, _ = socket.recv_fds(channel, 16, 2)
-    return list(descriptors)
+    return said, list(descriptors)
 
 
 def _dropped(stage_pid: int) -> int:

@@ -9,31 +9,55 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import sys
+import time
 from dataclasses import dataclass
 from typing import Any
 
-from skylift.adapters import tun
+from skylift.adapters import packet_wireguard, tun
+from skylift.adapters.packet_wireguard import KeyKeeper, Tunnel
 from skylift.base.errors import SkyliftError, Unavailable
 
 # Carrier-grade NAT's range (RFC 6598) and a unique local prefix: as customers have them, and never public.
 TERMINAL4, TERMINAL6 = "100.127.0.2", "fd5c:1f70:0:1::2"
 # What the PoP's own host answers to: a documentation range (RFC 5737), and a unique local address.
 POP4, POP6 = "198.51.100.1", "fd5c:1f70:0:ff::1"
+_OWN = (f"{TERMINAL4}/32", f"{TERMINAL6}/128")
 _MTU = 1500
 _QUEUE_PACKETS = 10_000
-_WIDEST = (1 << 31) - 1
+
+
+# Between the two ends of the tunnel, where there is one: what is encrypted travels under these.
+UNDER_TERMINAL, UNDER_GATEWAY = "100.127.8.1", "100.127.9.1"
+_ALL = ("0.0.0.0/0", "::/0")
+_CUSTOMERS = ("100.64.0.0/10", "fd5c:1f70::/32")
+# Hands are shaken before the command begins, where the link lets them.
+_SHAKEN_WITHIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What to set up: names of hosts for /etc/hosts, the command, and one to run at the PoP ([] for none)."""
+    """What to set up: names of hosts for /etc/hosts, the command, and one to run at the PoP ([] for none).
+
+    encrypt  whether WireGuard goes from the terminal to the gateway
+    """
 
     hosts: dict[str, str]
     command: list[str]
     pop_command: list[str]
+    encrypt: bool = False
+
+
+@dataclass(slots=True)
+class Ends:
+    """What was set up; this process stays in the PoP's namespaces."""
+
+    tuns: list[int]
+    terminal: int
+    tunnel: Tunnel | None = None
 
 
 def main(channel: socket.socket) -> int:
@@ -42,21 +66,63 @@ def main(channel: socket.socket) -> int:
     tun.die_with_parent(signal.SIGKILL)
     stage = Stage(**_receive(channel))
     try:
-        tuns, terminal = _set_up(stage)
+        ends = _set_up(stage)
     except SkyliftError as error:
         channel.sendall(json.dumps({"error": error.as_dict()["error"]}).encode() + b"\n")
         return 1
-    channel.sendall(json.dumps({"ready": True}).encode() + b"\n")
-    socket.send_fds(channel, [b"tuns"], tuns)
+    kind = None if ends.tunnel is None else ends.tunnel.kind
+    channel.sendall(json.dumps({"ready": True, "encrypted": kind}).encode() + b"\n")
+    socket.send_fds(channel, [b"tuns"], ends.tuns)
     if channel.recv(1) != b"g":
         return 1
+    if ends.tunnel is not None:
+        _shake(ends)
     at_pop = _begin(stage.pop_command, None) if stage.pop_command else None
-    behind = _begin(stage.command, terminal)
-    _, status = os.waitpid(behind, 0)
+    behind = _begin(stage.command, ends.terminal)
+    status = _until_ends(behind, channel, ends)
     if at_pop is not None:
         os.kill(at_pop, signal.SIGTERM)
+    if ends.tunnel is not None:
+        ends.tunnel.close()
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
+
+
+def _until_ends(behind: int, channel: socket.socket, ends: Ends) -> int:
+    """The command's wait status; meanwhile keys are withdrawn and renewed as the packet loop says."""
+    ended = os.pidfd_open(behind)
+    poll = select.poll()
+    poll.register(ended, select.POLLIN)
+    poll.register(channel, select.POLLIN)
+    while True:
+        ready = {descriptor for descriptor, _ in poll.poll()}
+        if ended in ready:
+            return os.waitpid(behind, 0)[1]
+        words = channel.recv(16)
+        if not words:
+            poll.unregister(channel)
+        for word in words:
+            if ends.tunnel is None:
+                continue
+            if word == KeyKeeper.WITHDRAW[0]:
+                ends.tunnel.withdraw()
+            else:
+                ends.tunnel.renew(_OWN)
+
+
+def _shake(ends: Ends) -> None:
+    """Send something through the tunnel, and wait until both ends know each other."""
+    assert ends.tunnel is not None
+    here = os.open("/proc/self/ns/net", os.O_RDONLY)
+    tun.set_namespace(ends.terminal, tun.CLONE_NEWNET)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as talking:
+        # Port 9 discards (RFC 863).
+        talking.sendto(b"", (POP4, 9))
+    tun.set_namespace(here, tun.CLONE_NEWNET)
+    os.close(here)
+    until = time.monotonic() + _SHAKEN_WITHIN_S
+    while not ends.tunnel.shaken() and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def _receive(channel: socket.socket) -> Any:
@@ -69,8 +135,8 @@ def _receive(channel: socket.socket) -> Any:
     return json.loads(text)
 
 
-def _set_up(stage: Stage) -> tuple[list[int], int]:
-    """([terminal's TUN, PoP's TUN], descriptor of the terminal's network namespace); we stay in the PoP's."""
+def _set_up(stage: Stage) -> Ends:
+    """Both ends of the link."""
     if os.geteuid() != 0:
         tun.become_root_of_own()
     try:
@@ -81,11 +147,7 @@ def _set_up(stage: Stage) -> tuple[list[int], int]:
             *(f"{address} {name}" for address, name in stage.hosts.items()),
         ]
         tun.cover_file("/etc/hosts", "\n".join(lines) + "\n")
-        tun.unshare(tun.CLONE_NEWNET)
-        outer = _interface("sky0", (TERMINAL4, TERMINAL6), ("0.0.0.0/0", "::/0"))
-        terminal = os.open("/proc/self/ns/net", os.O_RDONLY)
-        tun.unshare(tun.CLONE_NEWNET)
-        inner = _interface("pop0", (POP4, POP6), ("100.64.0.0/10", "fd5c:1f70::/32"))
+        return _encrypted() if stage.encrypt else _plain()
     except OSError as error:
         raise Unavailable(
             "packets.namespace",
@@ -93,26 +155,69 @@ def _set_up(stage: Stage) -> tuple[list[int], int]:
             f"it cannot be made ({os.strerror(error.errno or 0)})",
             "run as root, or allow user namespaces; in a container: --cap-add NET_ADMIN,SYS_ADMIN",
         ) from None
-    return [outer, inner], terminal
 
 
-def _interface(name: str, addresses: tuple[str, str], routes: tuple[str, str]) -> int:
-    """A TUN interface with its addresses and routes, in the present namespace."""
+def _plain() -> Ends:
+    terminal = _new_namespace()
+    outer = tun.open_tun("sky0")
+    _configure("sky0", (TERMINAL4, TERMINAL6), _ALL, _MTU)
+    _new_namespace()
+    inner = tun.open_tun("pop0")
+    _configure("pop0", (POP4, POP6), _CUSTOMERS, _MTU)
+    return Ends([outer, inner], terminal)
+
+
+def _encrypted() -> Ends:
+    """The underlay has a namespace of its own at the terminal's end: there is no way round the tunnel."""
+    under = _new_namespace()
+    outer = tun.open_tun("sky0")
+    _configure("sky0", (UNDER_TERMINAL,), (f"{UNDER_GATEWAY}/32",), _MTU)
+    at_terminal = packet_wireguard.make("wg0")
+    terminal = _new_namespace()
+    tun.set_namespace(under, tun.CLONE_NEWNET)
+    _move("wg0", terminal)
+    tun.set_namespace(terminal, tun.CLONE_NEWNET)
+    _configure("wg0", (TERMINAL4, TERMINAL6), _ALL, packet_wireguard.MTU)
+    _new_namespace()
+    inner = tun.open_tun("pop0")
+    _configure("pop0", (UNDER_GATEWAY,), (f"{UNDER_TERMINAL}/32",), _MTU)
+    at_gateway = packet_wireguard.make("wg1")
+    _configure("wg1", (POP4, POP6), _CUSTOMERS, packet_wireguard.MTU)
+    os.close(under)
+    endpoints = (f"{UNDER_TERMINAL}:{packet_wireguard.PORT}", f"{UNDER_GATEWAY}:{packet_wireguard.PORT}")
+    tunnel = Tunnel(at_terminal, at_gateway, endpoints)
+    tunnel.renew(_OWN)
+    return Ends([outer, inner], terminal, tunnel)
+
+
+def _new_namespace() -> int:
+    """Go into a new network namespace; its descriptor."""
+    tun.unshare(tun.CLONE_NEWNET)
+    return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _move(name: str, namespace: int) -> None:
     from pyroute2 import IPRoute
 
-    descriptor = tun.open_tun(name)
+    with IPRoute() as ip:
+        ip.link("set", index=ip.link_lookup(ifname=name)[0], net_ns_fd=namespace)
+
+
+def _configure(name: str, addresses: tuple[str, ...], routes: tuple[str, ...], mtu: int) -> None:
+    """Addresses and routes of an interface in the present namespace."""
+    from pyroute2 import IPRoute
+
     # Duplicate address detection would hold an address back for a second, and there is nobody else.
     for setting in ("accept_dad", "disable_ipv6"):
         _set(f"/proc/sys/net/ipv6/conf/{name}/{setting}", "0")
     with IPRoute() as ip:
         loopback, interface = ip.link_lookup(ifname="lo")[0], ip.link_lookup(ifname=name)[0]
         ip.link("set", index=loopback, state="up")
-        ip.link("set", index=interface, mtu=_MTU, txqlen=_QUEUE_PACKETS, state="up")
-        for address, length in zip(addresses, (32, 128), strict=True):
-            ip.addr("add", index=interface, address=address, prefixlen=length)
+        ip.link("set", index=interface, mtu=mtu, txqlen=_QUEUE_PACKETS, state="up")
+        for address in addresses:
+            ip.addr("add", index=interface, address=address, prefixlen=128 if ":" in address else 32)
         for route in routes:
             ip.route("add", dst=route, oif=interface)
-    return descriptor
 
 
 def _set(path: str, text: str) -> None:

@@ -10,7 +10,12 @@ import typer
 from skylift.cli.outputs import check_output
 from skylift.cli.packet_options import (
     AT,
+    CAPTURE,
     CATALOGUE,
+    ENCRYPT,
+    FIBRE,
+    FIBRE_CUT,
+    KEYS_LAST,
     POP_RUN,
     PRESET,
     QUEUE,
@@ -22,8 +27,10 @@ from skylift.cli.packet_options import (
     TERMINAL,
     TOKEN,
     LinkWords,
+    PacketWords,
     finish,
     followed,
+    packets,
 )
 
 
@@ -45,6 +52,11 @@ def execute(
     seed: SEED = 0,
     queue_bytes: QUEUE = 1_000_000,
     pop_command: POP_RUN = "",
+    encrypt: ENCRYPT = None,
+    keys_last: KEYS_LAST = 3600.0,
+    fibre: FIBRE = None,
+    fibre_cut: FIBRE_CUT = [],  # noqa: B006
+    capture: CAPTURE = None,
     report: REPORT = None,
 ) -> None:
     """Run a command behind a terminal: its packets go through the constellation as it is at that second.
@@ -54,15 +66,11 @@ def execute(
 
         skylift exec kyiv --scenario S.toml --at 2022-02-27T03:05:00Z -- ping -c 5 pop
     """
-    import shlex
-
-    from skylift.adapters.packet_run import Wanted, run
-    from skylift.wire.packet.pipe import QueueRules
-
     check_output(report)
+    check_output(capture)
     link = followed(terminal, LinkWords(scenario, catalogue, at, server, token, set_, preset, seed))
-    wanted = Wanted(link, tuple(command), tuple(shlex.split(pop_command)), QueueRules(queue_bytes))
-    raise finish(run(wanted), report)
+    words = PacketWords(queue_bytes, pop_command, encrypt, keys_last, fibre, fibre_cut, capture, report)
+    raise finish(packets(link, command, words), report)
 
 
 def shell(
@@ -77,6 +85,11 @@ def shell(
     seed: SEED = 0,
     queue_bytes: QUEUE = 1_000_000,
     pop_command: POP_RUN = "",
+    encrypt: ENCRYPT = None,
+    keys_last: KEYS_LAST = 3600.0,
+    fibre: FIBRE = None,
+    fibre_cut: FIBRE_CUT = [],  # noqa: B006
+    capture: CAPTURE = None,
     report: REPORT = None,
 ) -> None:
     """Open your shell behind a terminal; all that it starts goes through the constellation. `exit` ends it.
@@ -86,18 +99,8 @@ def shell(
     program = os.environ.get("SHELL", "")
     command = [program] if program and shutil.which(program) else ["/bin/sh"]
     typer.echo(f"a shell behind {terminal}: `pop` is the other end; exit ends it", err=True)
-    execute(
-        terminal,
-        command,
-        scenario,
-        catalogue,
-        at,
-        server,
-        token,
-        set_,
-        preset,
-        seed,
-        queue_bytes,
-        pop_command,
-        report,
-    )
+    check_output(report)
+    check_output(capture)
+    link = followed(terminal, LinkWords(scenario, catalogue, at, server, token, set_, preset, seed))
+    words = PacketWords(queue_bytes, pop_command, encrypt, keys_last, fibre, fibre_cut, capture, report)
+    raise finish(packets(link, command, words), report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from skylift.adapters.packet_link import Followed, Overrides
     from skylift.adapters.packet_run import Outcome
+    from skylift.wire.packet.uplinks import Fibre
 
 _SET = {"delay_ms": (0.0, 10_000.0), "rate_mbps": (0.001, 100_000.0), "loss": (0.0, 1.0)}
 
@@ -35,6 +37,30 @@ PRESET = Annotated[str, typer.Option(help="Fine structure: ideal, starlink-2022 
 SEED = Annotated[int, typer.Option(min=0, help="Of losses and of the fine structure.")]
 QUEUE = Annotated[int, typer.Option(min=3_000, help="What waits for the link in each direction.")]
 POP_RUN = Annotated[str, typer.Option("--pop-run", help="A command to run at the PoP, such as 'iperf3 -s'.")]
+ENCRYPT = Annotated[
+    bool | None,
+    typer.Option(
+        "--encrypt/--no-encrypt",
+        help="WireGuard from the terminal to the gateway; by default where there is WireGuard.",
+        show_default=False,
+    ),
+]
+KEYS_LAST = Annotated[
+    float, typer.Option("--keys-last", min=1.0, help="Seconds until both ends get new keys.")
+]
+FIBRE = Annotated[
+    str | None,
+    typer.Option(
+        help="A second way out, taken while it lives: RATE,DELAY,LOSS in Mbit/s, ms one way, 0 to 1."
+    ),
+]
+FIBRE_CUT = Annotated[
+    list[str],
+    typer.Option(help="When it dies and lives again, in seconds after the beginning: 20-50, or 20-."),
+]
+CAPTURE = Annotated[
+    Path | None, typer.Option(help="Write what goes between terminal and gateway, as it goes there, .pcap.")
+]
 REPORT = Annotated[Path | None, typer.Option(help="Write what was set and seen, .json.")]
 
 
@@ -73,6 +99,84 @@ def followed(terminal: str, words: LinkWords) -> Followed:
     at_us = WallClock().now() if words.at is None else parse_instant(words.at, "--at")
     sources = Sources(words.scenario, words.catalogue)
     return Followed(sources, terminal, at_us, overrides, words.seed, words.preset)
+
+
+@dataclass(frozen=True)
+class PacketWords:
+    """What was said of the packets."""
+
+    queue_bytes: int
+    pop_command: str
+    encrypt: bool | None
+    keys_last: float
+    fibre: str | None
+    fibre_cut: list[str]
+    capture: Path | None
+    report: Path | None
+
+
+def packets(link: Followed, command: list[str], words: PacketWords) -> Outcome:
+    """Run a command behind a terminal. Raises Refused or Unavailable before it begins."""
+    import shlex
+
+    from skylift.adapters import packet_wireguard
+    from skylift.adapters.packet_run import Wanted, run
+    from skylift.wire.packet.pipe import QueueRules
+
+    encrypt = words.encrypt
+    if encrypt and not packet_wireguard.present():
+        raise packet_wireguard.missing()
+    if encrypt is None:
+        encrypt = packet_wireguard.present()
+        if not encrypt:
+            missing = packet_wireguard.missing()
+            typer.echo(f"not encrypted: {missing.rule} ({missing.way_out})", err=True)
+    return run(
+        Wanted(
+            link,
+            tuple(command),
+            tuple(shlex.split(words.pop_command)),
+            QueueRules(words.queue_bytes),
+            encrypt,
+            words.keys_last,
+            fibre_of(words.fibre, words.fibre_cut),
+            words.capture,
+        )
+    )
+
+
+def fibre_of(said: str | None, cuts: list[str]) -> Fibre | None:
+    """The second way out. Raises Refused where it is none."""
+    from skylift.base.errors import Refused
+    from skylift.wire.packet.uplinks import Fibre
+
+    if said is None:
+        if cuts:
+            raise Refused(
+                "packets.fibre_cut", "--fibre-cut", "there is no fibre to cut", "give --fibre as well"
+            )
+        return None
+    try:
+        rate_mbps, delay_ms, loss = (float(part) for part in said.split(","))
+        edges = [_cut(cut) for cut in cuts]
+    except ValueError:
+        rate_mbps, delay_ms, loss, edges = 0.0, 0.0, 0.0, []
+    in_order = all(before[1] < after[0] for before, after in itertools.pairwise(edges))
+    fits = 0.001 <= rate_mbps <= 100_000 and 0 <= delay_ms <= 10_000 and 0 <= loss <= 1
+    if not fits or not in_order or not all(0 <= begin < end for begin, end in edges):
+        raise Refused(
+            "packets.fibre",
+            "--fibre and --fibre-cut",
+            "a fibre is Mbit/s, ms one way and a loss of 0 to 1; cuts are seconds, in order and apart",
+            "write it like --fibre 100,5,0 --fibre-cut 20-50",
+        )
+    in_ns = tuple((begin * 1e9, end * 1e9) for begin, end in edges)
+    return Fibre(rate_mbps * 1e6, int(delay_ms * 1e6), loss, in_ns)
+
+
+def _cut(text: str) -> tuple[float, float]:
+    begin, _, end = text.partition("-")
+    return float(begin), float(end) if end else float("inf")
 
 
 def server_of(words: LinkWords) -> str | None:

@@ -37,8 +37,8 @@ class Rule:
 
 # "Media Quality and Network Connectivity Performance in Skype for Business Online" (Microsoft, named for
 # Teams as well), client to Microsoft's edge: round trip < 100 ms, loss < 1 % and jitter < 30 ms in any 15 s,
-# loss < 10 % in any 200 ms. Rates: "Prepare your organization's network for Microsoft Teams": video in groups,
-# 1 Mbit/s down and 500 kbit/s up.
+# loss < 10 % in any 200 ms. Rates: "Prepare your organization's network for Microsoft Teams", of video in
+# groups: 1 Mbit/s down and 500 kbit/s up.
 GOOD = Rule(100.0, 30.0, 0.01, 0.1, 1.0e6, 0.5e6)
 # Beyond this the same vendor's Call Quality Dashboard calls a stream poor ("Stream Classification": round
 # trip over 500 ms, loss over 10 %, jitter over 30 ms); the rates are those of its least video, 150 kbit/s up
