@@ -37,6 +37,8 @@ _REFLECTION = (
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
 )
+# What every firmware answers: where this is not known, no dish is.
+_ALWAYS = frozenset({"get_status", "get_history", "get_device_info"})
 # More files than any firmware has; a device that names ever more is not listened to.
 _MOST_FILES = 100
 _OPTIONS = (
@@ -59,8 +61,11 @@ class Done:
 
 
 class DishClient:
-    """One dish at "host:port". Every method raises Unavailable (dish.unreachable, dish.silent,
-    dish.not_supported, dish.failed) or Refused (dish.refuses, dish.invalid)."""
+    """One dish at "host:port".
+
+    Every method raises Unavailable (dish.unreachable, dish.no_dish, dish.silent, dish.not_supported,
+    dish.failed) or Refused (dish.refuses, dish.invalid).
+    """
 
     def __init__(self, target: str = DEFAULT_DISH, patience_s: float = PATIENCE_S) -> None:
         self._target = target
@@ -161,7 +166,12 @@ class DishClient:
         return response
 
     def _answer(self, kind: str, answer: str) -> MessageFields:
-        response = MessageFields(self.ask(lambda request: getattr(request, kind).SetInParent()))
+        try:
+            response = MessageFields(self.ask(lambda request: getattr(request, kind).SetInParent()))
+        except Unavailable as error:
+            if error.code == "dish.not_supported" and kind in _ALWAYS:
+                raise _no_dish(self._target) from None
+            raise
         found = response.child(answer)
         if found is None:
             raise _no_answer(kind)
@@ -358,6 +368,15 @@ def _error(code: grpc.StatusCode | None, said: str, target: str) -> SkyliftError
         f"what is at {target[:60]}",
         f"it answered with an error: {said}",
         "try again; check that it is a dish",
+    )
+
+
+def _no_dish(target: str) -> Unavailable:
+    return Unavailable(
+        "dish.no_dish",
+        f"what is at {target[:60]}",
+        "something answers there, and it is no dish",
+        "check the address; a dish's own is 192.168.100.1:9200",
     )
 
 

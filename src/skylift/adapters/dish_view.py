@@ -21,15 +21,18 @@ def boresight_of(sites: Sites, row: int) -> tuple[float, float]:
     return look_angles(sites, row, sites.boresight[:, row])
 
 
-def slot_view(world: World, sites: Sites, sky: Sky, links: LinkTable, row: int) -> SlotView:
-    """One terminal's slot, as its dish sees it."""
+def slot_view(
+    world: World, sites: Sites, sky: Sky, links: LinkTable, row: int, site: int | None = None
+) -> SlotView:
+    """One terminal's slot, as its dish sees it. site: where it stands in `sites`, if not in the same row."""
     why = WhyDown(int(links.why_down[row]))
     length_us = world.slots.length_us
     if why != WhyDown.UP:
         return SlotView(links.at_us, length_us, why)
     satellite = int(links.satellite[row])
     positions = (sky.position_start_m, sky.position_mid_m, sky.position_end_m)
-    there = sites.position_ecef_m[:, row]
+    site = row if site is None else site
+    there = sites.position_ecef_m[:, site]
     return SlotView(
         links.at_us,
         length_us,
@@ -40,7 +43,7 @@ def slot_view(world: World, sites: Sites, sky: Sky, links: LinkTable, row: int) 
         up_bps=float(links.up_bps[row]),
         loss_fraction=float(links.loss_fraction[row]),
         satellite=int(world.catalogue.norad[satellite]),
-        track=tuple(look_angles(sites, row, position[:, satellite] - there) for position in positions),
+        track=tuple(look_angles(sites, site, position[:, satellite] - there) for position in positions),
         handover=bool(links.handover[row]),
         gateway=str(world.ground.gateways[int(links.gateway[row])].id),
         pop=str(world.ground.pops[int(links.pop[row])].id),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import h3
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from skylift import __version__
 from skylift.adapters.clock import AnyClock
+from skylift.adapters.dish_view import boresight_of, slot_view
 from skylift.adapters.links_file import Names, links_to_arrow
 from skylift.adapters.office_rows import first_rows, office_columns
 from skylift.adapters.sky_messages import Hello, OfficeRows, Permits, SlotReport
@@ -26,6 +28,7 @@ from skylift.twin.permit import Reasons, permits_of
 from skylift.twin.roster import Roster
 from skylift.twin.tick import Twin
 from skylift.twin.world import FOREVER_US, Asks, World, working_at
+from skylift.wire.dish.told import DishSeen
 
 # A slot is computed on what is known this long before it begins (HOUSE: facts committed up to 3 s before).
 LEAD_US = 3 * US_PER_S
@@ -52,6 +55,8 @@ class OfficeAsking:
         self.roster = roster
         self.life = self.sequence = -1
         self.why: npt.NDArray[np.int32] = np.zeros(0, np.int32)
+        # By terminal, of those that have an emulated dish: why it is off the air, "" where it is not.
+        self.dishes: dict[str, str] = {}
         self._ask = ask
         self._asked_us: int | None = None
 
@@ -59,6 +64,7 @@ class OfficeAsking:
         """Ask the office for the slot at `at_us`. What it is late in saying, counts for a later one."""
         self._asked_us = at_us
         for said in self._ask(at_us, self.life < 0):
+            self.dishes = dict(said.dishes)
             if not said.heard:
                 continue
             if said.anew:
@@ -74,7 +80,18 @@ class OfficeAsking:
             self.refresh(at_us)
         # Slots that are worked through again only fill the memory: for them it is as it is now.
         asks, self.why = self.roster.asks(max(at_us, self._asked_us or at_us))
-        return self.roster.world, asks
+        return self.roster.world, self._without_off(asks)
+
+    def _without_off(self, asks: Asks) -> Asks:
+        """Dishes that are off the air ask for nothing."""
+        rows = [self.roster.row_of(id) for id, off in self.dishes.items() if off]
+        if not rows:
+            return asks
+        barred = asks.barred.copy()
+        for row in rows:
+            if row is not None and barred[row] == WhyDown.UP:
+                barred[row] = WhyDown.TERMINAL_OFF
+        return replace(asks, barred=barred)
 
 
 class LiveSky:
@@ -130,6 +147,7 @@ class SlotDocuments:
 
     def report(self, sky: Sky, links: LinkTable, before: LinkTable | None, late: bool) -> SlotReport:
         office = None if self._office is None else self._office_rows(self._office, sky, links, before)
+        seen = {} if self._office is None else seen_by_dishes(self._office, sky, links)
         count = len(self.world.terminals)
         sky, links = first_rows(sky, links, count)
         latitude, longitude, altitude_m = ecef_to_geodetic(sky.position_start_m)
@@ -149,6 +167,7 @@ class SlotDocuments:
             pair_azimuth_deg=_angles(pairs.azimuth_rad),
             pair_usable=_bytes(self._usable(sky, pairs.site_offset, pairs.satellite), np.uint8),
             office=office,
+            seen=seen,
         )
 
     def _office_rows(
@@ -201,6 +220,26 @@ class SlotDocuments:
             if links.why_down[row] != WhyDown.UP
         )
         return {terminal: reasons for terminal, reasons in found if reasons}
+
+
+def seen_by_dishes(office: OfficeAsking, sky: Sky, links: LinkTable) -> dict[str, DishSeen]:
+    """What the emulated dishes see in a slot, by terminal."""
+    world = office.roster.world
+    rows = {id: office.roster.row_of(id) for id in office.dishes}
+    there = {id: row for id, row in rows.items() if row is not None and row < len(links.why_down)}
+    if not there:
+        return {}
+    sites = replace(world, terminals=tuple(world.terminals[row] for row in there.values())).terminal_sites()
+    found: dict[str, DishSeen] = {}
+    for site, (id, row) in enumerate(there.items()):
+        terminal = world.terminals[row]
+        found[id] = DishSeen(
+            slot_view(world, sites, sky, links, row, site),
+            boresight_of(sites, site),
+            terminal.antenna.name,
+            h3.latlng_to_cell(terminal.place.latitude_deg, terminal.place.longitude_deg, CELL_RESOLUTION),
+        )
+    return found
 
 
 def public(reasons: Reasons, somebodys: bool) -> list[dict[str, str]]:

@@ -5,10 +5,11 @@ Columns travel as bytes in the machine's own order, since both ends are on one m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from skylift.twin.permit import Columns, Reasons
+from skylift.wire.dish.told import DishSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Permits:
     sequence  of the journal, up to which all that was written counts
     columns   of the permits: twin.permit.columns_of
     heard     False: the office cannot say anything now, and nobody need wait for it
+    dishes    (terminal, why its emulated dish is off the air; "" where it is on) of those that have one
     """
 
     at_us: int
@@ -61,6 +63,7 @@ class Permits:
     columns: Columns
     reasons: tuple[Reasons, ...]
     heard: bool = True
+    dishes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,7 @@ class SlotReport:
     pair_*  satellites above each terminal's least elevation at slot start, by terminal: offset int64 (M+1,),
             satellite int32 (K,), elevation and azimuth float64 (K,), usable uint8 (K,): usable by the
             terminal's dish during the whole slot
+    seen    by terminal: what an emulated dish of it sees
     """
 
     at_us: int
@@ -131,6 +135,7 @@ class SlotReport:
     pair_azimuth_deg: bytes
     pair_usable: bytes
     office: OfficeRows | None = None
+    seen: dict[str, DishSeen] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from skylift.api import models
 from skylift.api.demo import doors as demo
 from skylift.api.demo.mark import Mark, describe
 from skylift.api.demo.stage import Stage
+from skylift.api.emulated import EmulatedDishes
 from skylift.api.errors import add_handlers, problem
 from skylift.api.guard import Guard
 from skylift.api.office import (
@@ -149,7 +150,7 @@ def office_doors(desk: Desk) -> list[Door]:
 
 
 def _add_office(app: FastAPI, desk: Desk, state: LiveState, open_sky: bool) -> None:
-    doors = [*office_doors(desk), *Links(state).doors()]
+    doors = [*office_doors(desk), *Links(state).doors(), *EmulatedDishes(state).doors()]
     if app.state.demo:
         app.state.stage = Stage(desk, packaged_story())
         doors += demo.doors(app.state.stage)

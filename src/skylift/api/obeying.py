@@ -76,7 +76,8 @@ class Obedience:
             except SkyliftError as error:
                 # The sky goes on with what it knows, and serves nobody of ours when that grows too old.
                 log.error("the sky is not told what it may do: %s: %s", error.thing, error.rule)
-                permits = Permits(wanted.at_us, False, self._life, 0, columns_of(()), (), heard=False)
+                held = self._state.dishes.held()
+                permits = Permits(wanted.at_us, False, self._life, 0, columns_of(()), (), False, held)
             try:
                 await asyncio.to_thread(self._send, permits)
             except BaseException:
@@ -103,7 +104,8 @@ class Obedience:
         while len(self._waiting) > MOST_WAITING:
             del self._waiting[next(iter(self._waiting))]
         columns = columns_of(told.permits)
-        return Permits(wanted.at_us, anew, self._life, sequence, columns, told.reasons)
+        held = self._state.dishes.held()
+        return Permits(wanted.at_us, anew, self._life, sequence, columns, told.reasons, dishes=held)
 
     # --- after it has begun
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from skylift.adapters.clock import PAUSED_NAP_S, AnyClock
 from skylift.adapters.sky_messages import Failed, Hello, MapReady, SlotReport
+from skylift.api.dish_leases import DishLeases
 from skylift.api.office_slot import OfficeSlot, OfficeSlots
 from skylift.base.errors import SkyliftError, Unavailable
 from skylift.twin.permit import Reasons
+from skylift.wire.dish.told import DishSeen
 
 # An hour of slots, unless they are large: then as many as fit.
 MOST_SLOTS = 240
@@ -29,7 +31,7 @@ NO_SLOT = "the first slot is still being computed"
 class Kept:
     """One slot in the ring; its positions are dropped when it grows old."""
 
-    __slots__ = ("at_us", "late", "links", "office", "report")
+    __slots__ = ("at_us", "late", "links", "office", "report", "seen")
 
     def __init__(self, report: SlotReport, office: OfficeSlot | None) -> None:
         self.at_us = report.at_us
@@ -37,6 +39,7 @@ class Kept:
         self.links = report.links
         self.report: SlotReport | None = report
         self.office = office
+        self.seen: dict[str, DishSeen] = report.seen
 
 
 class LiveState:
@@ -51,6 +54,7 @@ class LiveState:
         self.map: bytes | None = None
         self.closed = False
         self.fatal: Failed | None = None
+        self.dishes = DishLeases()
         self._down: str | None = None
         self._kept: deque[Kept] = deque()
         self._offices = OfficeSlots()
@@ -136,6 +140,14 @@ class LiveState:
         """The kept slots later than `at_us` that have begun, oldest first."""
         now = self.clock.now()
         return [kept for kept in self._kept if at_us < kept.at_us <= now]
+
+    def known_after(self, at_us: int) -> list[Kept]:
+        """The kept slots later than `at_us`, oldest first, those that have not begun included."""
+        return [kept for kept in self._kept if kept.at_us > at_us]
+
+    def newest(self) -> Kept | None:
+        """The newest slot that is known; it may not have begun yet."""
+        return self._kept[-1] if self._kept else None
 
     @property
     def oldest_us(self) -> int | None:

@@ -1,42 +1,65 @@
-"""skylift dish: an emulated dish that the tools for real ones can talk to."""
+"""skylift dish: an emulated dish that the tools for real ones can talk to, and a look at a real one."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from skylift.adapters.clock import AnyClock
     from skylift.adapters.dish_grpc import DishServer
+    from skylift.base.errors import SkyliftError
     from skylift.twin.world import World
 
 
 def register(app: typer.Typer) -> None:
-    dish = typer.Typer(help="An emulated dish that the tools for real ones can talk to.")
+    from skylift.cli.dish_snapshot import snapshot
+
+    dish = typer.Typer(
+        help="An emulated dish that the tools for real ones can talk to; a look at a real one."
+    )
     dish.command("serve")(serve)
+    dish.command("snapshot")(snapshot)
     app.add_typer(dish, name="dish", no_args_is_help=True)
 
 
 def serve(
-    terminal: str | None = typer.Option(None, help="Id of the scenario's terminal; the first by default."),
+    terminal: str | None = typer.Option(
+        None, help="Id of the terminal, of the scenario or the office; the scenario's first by default."
+    ),
+    server: str | None = typer.Option(None, help="Address of a running skylift: its sky, its clock."),
+    token: str = typer.Option(
+        "", envvar="SKYLIFT_TOKEN", help="A token instead of that of the last login, with --server."
+    ),
     scenario: Path | None = typer.Option(None, help="Scenario, .toml; the packaged one by default."),
     catalogue: Path | None = typer.Option(None, help="Satellites instead of the scenario's: .tle, .json ..."),
     at: str | None = typer.Option(None, help="Where its clock begins, ISO 8601; now by default."),
     speed: float | None = typer.Option(None, help="Simulated seconds in one second.", show_default="1"),
     listen: str = typer.Option("127.0.0.1:9200", help="HOST:PORT; real dishes are at 192.168.100.1:9200."),
     count: int = typer.Option(1, min=1, help="Serve so many terminals, on this port and the next ones."),
+    happen: list[str] = typer.Option(
+        [], help="What befalls the dishes, such as snow@+60s/10min or update@+5s=2026.06. Again for more."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Say on stdout, in one JSON document, who is where."),
 ) -> None:
     """Serve the local gRPC interface of a terminal's dish until Ctrl-C.
 
     What it says comes from the twin: latency, drops, outages, the satellites' ways across the sky. Stowed,
-    asleep, rebooting or with its radio off it gets no link in the next slot. Tools for real dishes work on
-    it unchanged; the interface has no login, as a real dish's has none, so let it listen where you trust.
+    asleep, rebooting or with its radio off it gets no link in the next slot: of the scenario's replay, or of
+    the running service at --server. Tools for real dishes work on it unchanged; the interface has no login,
+    as a real dish's has none, so let it listen where you trust.
     """
+    from skylift.cli.dish_happen import read_happenings
+
+    host, port = _address(listen)
+    if server is not None:
+        _alone(server, {"--scenario": scenario, "--catalogue": catalogue, "--at": at, "--speed": speed})
+        _serve_live(server, token, terminal, count, (host, port), happen, as_json)
+        return
     from skylift.adapters.clock import make_clock
     from skylift.adapters.dish_grpc import DishServer, dish_schema
     from skylift.adapters.dish_twin import DishFeed, emulated
@@ -44,21 +67,17 @@ def serve(
     from skylift.base.instants import parse_instant
     from skylift.base.units import US_PER_DAY
 
-    host, port = _address(listen)
     clock = make_clock(None, None if at is None else parse_instant(at, "--at"), speed)
     day_us = clock.now() // US_PER_DAY * US_PER_DAY
     world = load_world(Sources(scenario, catalogue), day_us).world
     rows = _rows(world, terminal, count)
-    dishes = emulated(world, rows, clock.now())
+    dishes = emulated(world, rows, clock.now(), read_happenings(happen, clock.now()))
     schema = dish_schema()
     servers = [DishServer(dishes[row], schema, clock.now) for row in rows]
     feed = DishFeed(world, dishes, clock)
     with ExitStack() as stack:
         ports = _listen(stack, servers, host, port)
-        said = [
-            {"terminal": str(world.terminals[row].id), "address": f"{host}:{p}"}
-            for row, p in zip(rows, ports, strict=True)
-        ]
+        said = _where([str(world.terminals[row].id) for row in rows], host, ports)
         once = iter([None])
 
         def ready() -> None:
@@ -73,12 +92,99 @@ def serve(
             typer.echo("stopped", err=True)
 
 
+def _alone(server: str, options: dict[str, object]) -> None:
+    from skylift.base.errors import Refused
+
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise Refused(
+            "dish.server",
+            f"--server with {', '.join(given)}",
+            "the running service has a scenario and a clock of its own",
+            "give one or the other",
+        )
+
+
+def _serve_live(
+    server: str,
+    token: str,
+    terminal: str | None,
+    count: int,
+    address: tuple[str, int],
+    happen: Sequence[str],
+    as_json: bool,
+) -> None:
+    from skylift.adapters.dish_grpc import DishServer, dish_schema
+    from skylift.adapters.dish_live import LiveDishes
+    from skylift.cli.dish_happen import read_happenings
+    from skylift.client.http import Client, kept_token
+
+    client = Client(server, token or kept_token(server))
+    about = client.ask("GET", "about")
+    ids = _terminals(client, terminal, count)
+    happenings = read_happenings(happen, int(about["now_us"]))
+    live = LiveDishes(lambda body: client.ask("POST", "sky/emulated-dishes", body), ids, happenings)
+    typer.echo("waiting for the service's next slot ...", err=True)
+    with ExitStack() as stack:
+        try:
+            live.find()
+            schema = dish_schema()
+            servers = [DishServer(live.dishes[id], schema, live.clock.now) for id in ids]
+            ports = _listen(stack, servers, *address)
+            _say(_where(ids, address[0], ports), live.clock, as_json)
+            live.run(_lost)
+        except KeyboardInterrupt:
+            live.stop()
+            typer.echo("stopped", err=True)
+
+
+def _lost(error: SkyliftError | None) -> None:
+    if error is None:
+        typer.echo("the service is there again", err=True)
+    else:
+        typer.echo(f"{error.thing}: {error.rule}; the dishes hear nothing until it is back", err=True)
+
+
+def _terminals(client: Any, terminal: str | None, count: int) -> list[str]:
+    """Ids at the service: one of the office's, or of the scenario's so many from the one that is named."""
+    ids = [str(one["terminal"]) for one in client.ask("GET", "sky/terminals")["terminals"]]
+    if terminal is not None and terminal not in ids:
+        from skylift.base.errors import Refused
+
+        if not terminal.startswith("trm_") or count > 1:
+            raise (
+                _unknown(terminal, ids)
+                if count == 1
+                else Refused(
+                    "dish.count",
+                    f"--count {count}",
+                    "of the office's terminals one at a time is served",
+                    "leave it out, or name one of the scenario's",
+                )
+            )
+        return [terminal]
+    first = 0 if terminal is None else ids.index(terminal)
+    return [ids[k] for k in _numbers(first, count, len(ids))]
+
+
+def _where(ids: Sequence[str], host: str, ports: Sequence[int]) -> list[dict[str, str]]:
+    return [{"terminal": id, "address": f"{host}:{port}"} for id, port in zip(ids, ports, strict=True)]
+
+
 def _listen(stack: ExitStack, servers: list[DishServer], host: str, port: int) -> list[int]:
     """Start all of them; returns their ports."""
     from concurrent.futures import ThreadPoolExecutor
 
     from skylift.adapters.dish_grpc import WORKERS
+    from skylift.base.errors import Refused
 
+    if port and port + len(servers) - 1 > 65_535:
+        raise Refused(
+            "dish.address",
+            f"--count {len(servers)} from port {port} on",
+            "ports end at 65535",
+            "let the first one be lower with --listen",
+        )
     pool = stack.enter_context(ThreadPoolExecutor(max_workers=WORKERS))
     ports = []
     for number, server in enumerate(servers):
@@ -88,7 +194,7 @@ def _listen(stack: ExitStack, servers: list[DishServer], host: str, port: int) -
     return ports
 
 
-def _say(said: list[dict[str, str]], clock: AnyClock, as_json: bool) -> None:
+def _say(said: list[dict[str, str]], clock: Any, as_json: bool) -> None:
     from skylift.base.instants import format_instant
 
     if as_json:
@@ -104,28 +210,37 @@ def _say(said: list[dict[str, str]], clock: AnyClock, as_json: bool) -> None:
 
 def _rows(world: World, terminal: str | None, count: int) -> list[int]:
     """Which of the world's terminals to serve."""
+    ids = [str(one.id) for one in world.terminals]
+    if terminal is not None and terminal not in ids:
+        raise _unknown(terminal, ids)
+    return _numbers(0 if terminal is None else ids.index(terminal), count, len(ids))
+
+
+def _numbers(first: int, count: int, there: int) -> list[int]:
+    from skylift.base.errors import Refused
+
+    if count > there:
+        raise Refused(
+            "dish.count",
+            f"--count {count}",
+            f"the scenario has {there} terminals",
+            "ask for fewer, or add terminals to the scenario",
+        )
+    return [(first + k) % there for k in range(count)]
+
+
+def _unknown(terminal: str, ids: Sequence[str]) -> SkyliftError:
     import difflib
 
     from skylift.base.errors import Refused
 
-    ids = [str(one.id) for one in world.terminals]
-    if terminal is not None and terminal not in ids:
-        near = difflib.get_close_matches(terminal, ids, n=3, cutoff=0.5) or ids[:3]
-        raise Refused(
-            "dish.terminal",
-            f"terminal {terminal[:40]!r}",
-            "the scenario has none of this id",
-            f"it has, for example, {', '.join(near)}",
-        )
-    first = 0 if terminal is None else ids.index(terminal)
-    if count > len(ids):
-        raise Refused(
-            "dish.count",
-            f"--count {count}",
-            f"the scenario has {len(ids)} terminals",
-            "ask for fewer, or add terminals to the scenario",
-        )
-    return [(first + k) % len(ids) for k in range(count)]
+    near = difflib.get_close_matches(terminal, ids, n=3, cutoff=0.5) or ids[:3]
+    return Refused(
+        "dish.terminal",
+        f"terminal {terminal[:40]!r}",
+        "the scenario has none of this id",
+        f"it has, for example, {', '.join(near)}" if near else "add one to it",
+    )
 
 
 def _address(listen: str) -> tuple[str, int]:

@@ -154,6 +154,11 @@ class Roster:
 
     # --- what the sky asks
 
+    def row_of(self, terminal: str) -> int | None:
+        """The row of one of the office's or the scenario's, by its id there; None where there is none."""
+        row = self._row.get(terminal)
+        return self._of_scenario.get(terminal) if row is None else row
+
     @property
     def offices(self) -> tuple[str, ...]:
         """The office's terminal in each row after the scenario's; "" where there is none any more."""

@@ -181,6 +181,13 @@ class Dish:
         self.partitions_equal = self.partitions_equal and not new
         self.software_version = new or self.software_version
 
+    def begin_anew(self, now_us: int) -> None:
+        """Its clock was set back: what it remembers is of another time."""
+        self._slots.clear()
+        self._traced_us = -1
+        self.reboot(now_us)
+        self.warm = True
+
     def clear_map(self) -> None:
         """As the owner asks."""
         self.map.clear()
