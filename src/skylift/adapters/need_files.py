@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h3
-
 from skylift.adapters.outlines import country_outline
 from skylift.adapters.packaged import packaged_bytes
+from skylift.adapters.people_files import RESOLUTION, read_people
 from skylift.adapters.sites_file import read_sites
-from skylift.base.cells import is_cell
 from skylift.base.errors import Refused
 from skylift.base.instants import parse_instant
 from skylift.base.places import cells_of, outline_of_geojson
-from skylift.study.need import Cut, NeedSite
+from skylift.study.need import Cut, NeedSite, network_of
 
-# Of the packaged people; finer cells would say more than is known.
-RESOLUTION = 5
+__all__ = ["Areas", "area_of_entity", "need_sites", "people_of", "read_cuts", "read_people"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,61 +68,14 @@ def people_of(countries: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def read_people(path: Path) -> dict[str, int]:
-    """People by cell from one's own list: CSV with `people` and `cell`, or `latitude` and `longitude`.
-
-    A raster is given as the centres of its pixels. Raises Refused with the line of the first fault.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        raise Refused("need.people", path.name, "it is no readable UTF-8 file", "check the name") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    columns = set(reader.fieldnames or ())
-    if "people" not in columns or not ("cell" in columns or {"latitude", "longitude"} <= columns):
-        raise Refused(
-            "need.people",
-            path.name,
-            "it has no columns people and cell, or people, latitude and longitude",
-            "name them so in its first line",
-        )
-    found: dict[str, int] = {}
-    for row in reader:
-        cell, count = _people_row(row, path.name, reader.line_num)
-        found[cell] = found.get(cell, 0) + count
-    return found
-
-
-def _people_row(row: Mapping[str, str], name: str, line: int) -> tuple[str, int]:
-    wrong = Refused(
-        "need.people",
-        f"{name}, line {line}",
-        "a place or a number of people cannot be read",
-        "mend that line",
-    )
-    try:
-        count = float(row["people"])
-        if not 0 <= count < 1e9:
-            raise wrong
-        cell = (row.get("cell") or "").lower() or h3.latlng_to_cell(
-            float(row["latitude"]), float(row["longitude"]), RESOLUTION
-        )
-    except (ValueError, TypeError, KeyError):
-        raise wrong from None
-    # Of a coarser cell nobody knows in which of its parts the people live.
-    if not is_cell(cell) or h3.get_resolution(cell) < RESOLUTION:
-        raise wrong
-    if h3.get_resolution(cell) > RESOLUTION:
-        cell = h3.cell_to_parent(cell, RESOLUTION)
-    return cell, round(count)
-
-
 def read_cuts(
     path: Path, at_us: int, area_of: Callable[[str], frozenset[str] | None], shares: Mapping[str, float]
 ) -> tuple[list[Cut], list[str]]:
-    """Outages that last at an instant, from what `skylift outages detect --json` wrote; and who has no area.
+    """Outages that last at an instant, from what `detect` or `monitor` print as JSON; and who has no area.
 
-    An outage counts with the lowest level that it had: what is left now, a detection does not say.
+    An outage counts with the lowest level that it had: what is left now, a detection does not say. A monitor
+    does, of outages that are still open. Of a network that has no area, or no stated share of its area's
+    users, nobody is counted but the sites that are connected by it.
     """
     document = _json(path)
     cuts, nowhere = [], []
@@ -137,13 +85,18 @@ def read_cuts(
             ended = event["closed_at"]
             if began_us > at_us or (ended is not None and parse_instant(ended) <= at_us):
                 continue
-            cells = area_of(event["entity"])
-            if cells is None:
-                nowhere.append(event["entity"])
-                continue
-            share = shares.get(event["entity"], 1.0)
-            numbers = (float(event["min_fraction"]), float(event["low"]), float(event["high"]))
-            cuts.append(Cut(event["entity"], cells, *numbers, began_us, share))
+            entity = _name(event)
+            share = shares.get(entity)
+            cells = area_of(entity)
+            network = bool(network_of(entity))
+            if cells is None and network and share is not None and event.get("country"):
+                cells = area_of(f"country/{event['country']}")
+            if cells is None or (network and share is None):
+                nowhere.append(entity)
+                if not network:
+                    continue
+                cells = frozenset()
+            cuts.append(Cut(entity, cells, *_level(event, at_us), began_us, share or 1.0))
     except (KeyError, TypeError, ValueError):
         raise Refused(
             "need.events",
@@ -152,6 +105,19 @@ def read_cuts(
             "write its output into a file, and give that",
         ) from None
     return cuts, nowhere
+
+
+def _name(event: Mapping[str, Any]) -> str:
+    """As in country/UA: a monitor's events say what their entity is."""
+    kind = event.get("kind", "")
+    return f"{kind}/{event['entity']}" if kind and kind != "region" else str(event["entity"])
+
+
+def _level(event: Mapping[str, Any], at_us: int) -> tuple[float, float, float]:
+    now = event.get("now")
+    said = now if now and parse_instant(now["measured_at"]) <= at_us else event
+    fraction = float(said["fraction"] if said is now else said["min_fraction"])
+    return fraction, float(said["low"]), float(said["high"])
 
 
 def area_of_entity(areas: Areas | None) -> Callable[[str], frozenset[str] | None]:
@@ -175,7 +141,7 @@ def need_sites(path: Path | None) -> list[NeedSite]:
     if path is None:
         return []
     return [
-        NeedSite(one.id, one.cell, one.kind, one.people, one.wanted_mbps * 1e6, one.class_)
+        NeedSite(one.id, one.cell, one.kind, one.people, one.wanted_mbps * 1e6, one.class_, one.network)
         for one in read_sites(path, RESOLUTION)
     ]
 

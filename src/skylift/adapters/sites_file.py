@@ -20,6 +20,7 @@ from typing import Any
 import h3
 import numpy as np
 
+from skylift.adapters.osm_sites import is_osm, osm_rows
 from skylift.adapters.plan_disturbances import disturbed
 from skylift.adapters.plan_sources import PlanInputs, PlanSources, alone, load_plan
 from skylift.adapters.sites_cells import with_cells
@@ -33,7 +34,7 @@ KINDS_HELP = "docs/reference/plan-terminals.md tells of kinds and columns"
 _IGNORED = ("name", "address", "note", "notes", "source", "district", "contact")
 _COLUMNS = (
     "id", "latitude", "longitude", "cell", "people", "kind", "wanted_down_mbps", "terminals_allowed",
-    "allowed", "class",
+    "allowed", "class", "network",
 )  # fmt: skip
 _ALIASES = {
     "latitude_deg": "latitude", "lat": "latitude",
@@ -41,6 +42,7 @@ _ALIASES = {
     "wanted_mbps": "wanted_down_mbps",
 }  # fmt: skip
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
+_NETWORK = re.compile(r"AS[1-9]\d{0,9}")
 _YES, _NO = {"", "yes", "true", "1"}, {"no", "false", "0"}
 MOST_TOLD = 10
 # 36 km2; a beam covers some 450.
@@ -85,7 +87,8 @@ KINDS: Mapping[str, Kind] = {
 class ReadSite:
     """A site as its file has it, its place made a cell. rate_source: "given", or where the rate is from.
 
-    class_  0 to 3: as the file says, else that of its kind
+    class_   0 to 3: as the file says, else that of its kind
+    network  the network that it is connected by, "" where nobody says: AS64500
     """
 
     id: str
@@ -97,6 +100,7 @@ class ReadSite:
     rate_source: str
     most_terminals: int | None
     allowed: bool
+    network: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +218,14 @@ class _Row:
             **self._rate(kind, people),
             most_terminals=self._whole("terminals_allowed", 0, MOST_SITES, None),
             allowed=self._allowed(),
+            network=self._network(),
         )
+
+    def _network(self) -> str:
+        text = self._text("network").upper()
+        if text and not _NETWORK.fullmatch(text):
+            raise _WrongError("network must be the number of one, like AS64500")
+        return text
 
     def _text(self, key: str) -> str:
         value = self._row.get(key)
@@ -314,6 +325,8 @@ def _json_rows(text: str, file: str) -> Rows:
     except (json.JSONDecodeError, RecursionError) as error:
         line = f" in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise Refused("plan.sites", file, f"the JSON is malformed{line}", "mend it") from None
+    if is_osm(data):
+        return list(osm_rows(data))
     listed = data.get("sites") if isinstance(data, dict) else data
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         raise Refused(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from skylift.cli.office import HERE, SERVER, TOKEN
+from skylift.cli.outages_draft import said
 from skylift.cli.outputs import check_output
 
 if TYPE_CHECKING:
@@ -29,12 +31,17 @@ def need(
         "name", help="Properties that name its features, as entities are named."
     ),
     share: list[str] = typer.Option(
-        [], "--share", help="ENTITY=FRACTION: of the users where it is, who depend on it. 1 by default."
+        [],
+        "--share",
+        help="ENTITY=FRACTION: of the users where it is, who depend on it. 1 by default; of a network's "
+        "users nobody is counted without it.",
     ),
     people: Path | None = typer.Option(
-        None, help="People instead of the packaged list: CSV of people and cell."
+        None, help="People instead of the packaged list: .csv, .geojson, or a raster as .asc."
     ),
-    sites: Path | None = typer.Option(None, help="Sites that matter: CSV or JSON, as for `plan terminals`."),
+    sites: Path | None = typer.Option(
+        None, help="Sites that matter: CSV or JSON, as for `plan terminals`, or OpenStreetMap's."
+    ),
     online: float = typer.Option(0.8, help="Fraction of people who use the internet on an ordinary day."),
     below: float = typer.Option(0.5, help="A site is cut off below this fraction of ordinary ..."),
     longer_h: float = typer.Option(2.0, help="... for more than so many hours."),
@@ -42,6 +49,13 @@ def need(
     out: Path | None = typer.Option(
         None, "-o", "--out", help="Write the whole answer, .json, for you alone."
     ),
+    draft: bool = typer.Option(
+        False, "--draft", help="Record a draft request in the service for each site that is cut off."
+    ),
+    region: str = typer.Option("", help="The service's region that drafts are for, such as rgn_..."),
+    synthetic: bool = typer.Option(False, "--synthetic", help="The data are made up; drafts say so."),
+    server: SERVER = HERE,
+    token: TOKEN = "",
     as_json: bool = typer.Option(False, "--json", help="Print it on stdout."),
 ) -> None:
     """Who is cut off, which sites that matter are, and how many terminals that takes.
@@ -72,14 +86,35 @@ def need(
     cuts, nowhere = read_cuts(events, at_us, area_of_entity(named), _shares(share))
     counted = read_people(people) if people is not None else people_of(_countries(country, cuts))
     report = reckon(cuts, counted, need_sites(sites), rules, at_us)
-    document = _document(report, nowhere)
+    document = document_of(report, nowhere)
+    if draft:
+        document["drafts"] = _drafted(report, region, synthetic, server, token)
     text = json.dumps(document, ensure_ascii=False)
     if out is not None:
         write_privately(out, text + "\n")
     if as_json:
         typer.echo(text)
     else:
-        _say(report, nowhere)
+        say(report, nowhere)
+        if draft:
+            typer.echo(said(document["drafts"], len(report.sites) - len(document["drafts"])))
+
+
+def _drafted(
+    report: NeedReport, region: str, synthetic: bool, server: str, token: str
+) -> list[dict[str, Any]]:
+    from skylift.base.errors import Refused
+    from skylift.cli.office import client_of
+    from skylift.cli.outages_draft import draft
+
+    if not report.sites:
+        raise Refused(
+            "need.nothing",
+            "--draft",
+            "no site is cut off for long enough: there is nothing to ask for",
+            "name sites with --sites, or lower --longer-h or raise --below",
+        )
+    return draft(client_of(server, token), report, region, synthetic)
 
 
 def _countries(given: list[str], cuts: Any) -> list[str]:
@@ -119,7 +154,7 @@ def _shares(given: list[str]) -> dict[str, float]:
     return found
 
 
-def _document(report: NeedReport, nowhere: list[str]) -> dict[str, Any]:
+def document_of(report: NeedReport, nowhere: list[str]) -> dict[str, Any]:
     from skylift.base.instants import format_instant
 
     middle, least, most = report.cut_off
@@ -155,7 +190,7 @@ def _document(report: NeedReport, nowhere: list[str]) -> dict[str, Any]:
     }
 
 
-def _say(report: NeedReport, nowhere: list[str]) -> None:
+def say(report: NeedReport, nowhere: list[str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -185,5 +220,5 @@ def _say(report: NeedReport, nowhere: list[str]) -> None:
     if len(report.sites) > _SHOWN:
         console.print(f"and {len(report.sites) - _SHOWN:,} more; --json has them all")
     if nowhere:
-        console.print(f"{len(set(nowhere)):,} entities have no area here; give it with --areas")
+        console.print(f"{len(set(nowhere)):,} entities have no area or no share here: --areas, --share")
     console.print("assumed: " + "; ".join(report.assumptions()))

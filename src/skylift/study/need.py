@@ -6,13 +6,15 @@ report = need(cuts, people, sites, NeedRules(), at_us)
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from skylift.base.errors import Refused
 from skylift.base.units import US_PER_S
 
 US_PER_HOUR = 3600 * US_PER_S
+_NETWORK = re.compile(r"(?:(?:as|asn|as-with-customer-cone)/(?:AS)?|AS)([1-9]\d{0,9})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class NeedSite:
-    """A site that matters, by id and cell alone."""
+    """A site that matters, by id and cell alone. network: by which it is connected, "" where nobody says."""
 
     id: str
     cell: str
@@ -79,6 +81,7 @@ class NeedSite:
     people: int
     wanted_bps: float
     class_: int
+    network: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ class SiteNeed:
     level: float
     hours: float
     terminals: int
+    began_us: int = 0
 
     @property
     def score(self) -> float:
@@ -159,7 +163,8 @@ def need(
 
     people  by cell; cells that no outage touches are left out of the report
     Cuts of networks add up in a cell, and never to more than everybody; where a whole-area level (share 1) is
-    known as well, the worse of the two counts: it already holds the networks.
+    known as well, the worse of the two counts: it already holds the networks. A site of which it is known by
+    which network it is connected has that network's level, wherever it is, or its area's where that is worse.
     """
     _check(cuts, at_us)
     by_cell: dict[str, list[Cut]] = {}
@@ -167,7 +172,8 @@ def need(
         for cell in cut.cells:
             by_cell.setdefault(cell, []).append(cut)
     cells = [_cell(cell, there, people.get(cell, 0), rules, at_us) for cell, there in by_cell.items()]
-    found = [_site(site, by_cell[site.cell], rules, at_us) for site in sites if site.cell in by_cell]
+    felt = [(site, _felt(site, cuts, by_cell.get(site.cell, ()))) for site in sites]
+    found = [_site(site, there, rules, at_us) for site, there in felt if there]
     cut_off = [one for one in found if one.level < rules.below_fraction and one.hours > rules.longer_than_h]
     return NeedReport(
         at_us,
@@ -192,9 +198,23 @@ def _cell(cell: str, cuts: Sequence[Cut], people: int, rules: NeedRules, at_us: 
     )
 
 
+def _felt(site: NeedSite, cuts: Sequence[Cut], there: Sequence[Cut]) -> list[Cut]:
+    """The outages that a site feels."""
+    if not site.network:
+        return list(there)
+    own = [replace(cut, share=1.0) for cut in cuts if network_of(cut.entity) == site.network]
+    return own + [cut for cut in there if cut.share >= 1.0 and not network_of(cut.entity)]
+
+
+def network_of(entity: str) -> str:
+    """AS64500 of AS64500, as/AS64500 or asn/64500; "" for what is no network."""
+    found = _NETWORK.fullmatch(entity)
+    return "" if found is None else f"AS{found[1]}"
+
+
 def _site(site: NeedSite, cuts: Sequence[Cut], rules: NeedRules, at_us: int) -> SiteNeed:
     terminals = max(1, math.ceil(site.wanted_bps / rules.terminal_bps - 1e-9))
-    return SiteNeed(site, 1.0 - _lost(cuts, "level"), _hours(cuts, at_us), terminals)
+    return SiteNeed(site, 1.0 - _lost(cuts, "level"), _hours(cuts, at_us), terminals, _began(cuts))
 
 
 def _lost(cuts: Sequence[Cut], bound: str) -> float:
@@ -205,7 +225,11 @@ def _lost(cuts: Sequence[Cut], bound: str) -> float:
 
 
 def _hours(cuts: Sequence[Cut], at_us: int) -> float:
-    return (at_us - min(cut.began_us for cut in cuts)) / US_PER_HOUR
+    return (at_us - _began(cuts)) / US_PER_HOUR
+
+
+def _began(cuts: Sequence[Cut]) -> int:
+    return min(cut.began_us for cut in cuts)
 
 
 def _check(cuts: Sequence[Cut], at_us: int) -> None:
