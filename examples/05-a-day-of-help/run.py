@@ -61,6 +61,20 @@ def main(folder: Path) -> None:
 
 def set_up(setup_url: str) -> Staff:
     operator = first_operator(setup_url)
+    # Whose word counts. As nobody is an approver yet, one person records it alone; later it takes two.
+    whose = {"source": "invented for this example", "countries": ["UA"]}
+    operator.post(
+        "authorities", code="MINISTRY", title="A ministry", kind="ministry",
+        vouches_for=["askers", "terminals"], **whose,
+    )  # fmt: skip
+    operator.post(
+        "authorities",
+        code="REGULATOR",
+        title="A regulator",
+        kind="regulator",
+        vouches_for=["licences"],
+        **whose,
+    )
     approver = invited(operator, "approver", None)
     other = invited(operator, "approver", approver)
     staff = Staff(operator, approver, other, invited(operator, "logistics", other))
@@ -82,6 +96,7 @@ def called(staff: Staff) -> Case:
     operator.refused("request.not-verified", f"requests/{call}/accept", terminals=5)
     operator.tell("a public call from 12:06 is read; nothing is promised before its asker is verified")
     operator.until("2022-02-26T13:20:00Z")
+    operator.refused("authority.not-known", f"requests/{call}/verify", authority="MINSTRY", how="called back")
     operator.post(f"requests/{call}/verify", authority="MINISTRY", how="called back")
     operator.post(f"requests/{call}/accept", terminals=5)
     operator.tell("the ministry vouches for the asker: five terminals are promised")

@@ -97,6 +97,9 @@ def town(start_service: Callable[..., Any], scenario: Path, data: Path) -> tuple
     code = re.search(r"^setup: \S+code=(\S+)$", "".join(service.output), re.MULTILINE)
     assert code
     operator = Office(service).set_up(code[1], "first@example.org")
+    whose = {"source": "the tests", "countries": ["UA"], "vouches_for": ["askers", "licences", "terminals"]}
+    for code, kind in (("MINISTRY", "ministry"), ("REGULATOR", "regulator")):
+        operator.post("authorities", code=code, title=f"A {kind}", kind=kind, **whose)
     person = operator.post("persons", account="")["id"]
     operator.post(f"persons/{person}/grant", role="approver", regions=[])
     invited = operator.post(f"persons/{person}/invite")["code"]

@@ -71,7 +71,13 @@ def test_the_commands_are_the_kinds_of_the_table() -> None:
 def test_a_region_from_the_command_line(server: str) -> None:
     assert "log in" in str(run("region", "list", fails=Refused))
     person = ("--email", "a@example.org", "--password", "correct horse battery")
-    run("setup", f"{server}/setup?code=code", *person)
+    said = CliRunner().invoke(app, ["setup", f"{server}/setup?code=code", *person])
+    assert "skylift authority create" in said.stderr
+    entry = ("authority", "create", "code=ua-mdt", "title=A ministry", "kind=ministry", "countries=UA")
+    assert (
+        run(*entry, "vouches_for=askers,terminals", "source=thedigital.gov.ua", "--json")["code"] == "UA-MDT"
+    )
+    assert "UA-MDT" in run("authority", "list")
     assert stat.S_IMODE(token_file(server).stat().st_mode) == 0o600
     region = run("region", "create", "country=UA", "title=Ukraine", f"cells={CELLS}", "--json")
     assert sorted(region["cells"]) == CELLS.split(",")

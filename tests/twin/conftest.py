@@ -18,6 +18,7 @@ from skylift.service.terminal.state import Terminal
 from skylift.twin.office.office import Asked, Done, Office
 from skylift.twin.office.table import TABLE
 from skylift.twin.office.verbs import Actor
+from tests.known_authorities import record_known
 
 RULES = packaged_rules()
 
@@ -94,6 +95,7 @@ class Bureau:
 @pytest.fixture
 def bureau(tmp_path: Path) -> Iterator[Bureau]:
     store = open_store(sqlite_url(tmp_path), ROOMS)
+    record_known(store)
     yield Bureau(store)
     audit = store.verify()
     assert audit.valid, audit

@@ -22,6 +22,7 @@ from skylift.twin.office.office import Asked, Done, Forbidden, Office
 from skylift.twin.office.permits import permissions_of
 from skylift.twin.office.table import TABLE
 from skylift.twin.office.verbs import Actor
+from tests.known_authorities import record_known
 
 CELL, ELSEWHERE = "851e5227fffffff", "851e5237fffffff"
 OPERATOR = Actor("per_operator", grants=(Grant(Role.OPERATOR), Grant(Role.LOGISTICS)))
@@ -68,6 +69,7 @@ class Day:
 @pytest.fixture
 def day(tmp_path: Path) -> Iterator[Day]:
     store = open_store(sqlite_url(tmp_path), ROOMS)
+    record_known(store)
     yield Day(store)
     assert store.verify().valid
     store.close()

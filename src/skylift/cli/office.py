@@ -21,6 +21,7 @@ KINDS = (
     "request",
     "region",
     "account",
+    "authority",
     "person",
     "plan",
     "terminal",
@@ -108,6 +109,24 @@ def setup(
     )
     keep_token(server, said["token"])
     typer.echo(f"logged in as {said['person']}")
+    _say_first(Client(server, said["token"]))
+
+
+def _say_first(client: Client) -> None:
+    """What comes first in a store where nobody's word counts yet."""
+    from skylift.base.errors import SkyliftError
+
+    try:
+        known = client.ask("GET", "authorities?limit=1")["items"]
+        roles = [role["role"] for role in client.ask("GET", "me")["roles"]]
+    except SkyliftError:
+        return
+    if not known and "operator" in roles:
+        sys.stderr.write(
+            "first say whose word counts; nobody is verified by anybody else:\n"
+            "  skylift authority create code=UA-MDT title='Ministry of ...' kind=ministry countries=UA "
+            "vouches_for=askers,licences,terminals source=...\n"
+        )
 
 
 def login(

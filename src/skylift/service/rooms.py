@@ -9,6 +9,7 @@ from skylift.service import access, erasure
 from skylift.service.account import account, alone, person, plan, token
 from skylift.service.approval import state as approval
 from skylift.service.appstats import state as app_figure
+from skylift.service.authority import state as authority
 from skylift.service.importing import state as importing
 from skylift.service.outage import state as outage
 from skylift.service.region import state as region
@@ -28,6 +29,7 @@ ROOMS: tuple[Room[Any], ...] = (
     alone.ROOM,
     app_figure.ROOM,
     approval.ROOM,
+    authority.ROOM,
     bulk.ROOM,
     erasure.ROOM,
     importing.ROOM,

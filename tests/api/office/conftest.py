@@ -21,6 +21,7 @@ from skylift.api.office.logins import make_setup_code
 from skylift.api.state import LiveState
 from skylift.base.instants import parse_instant
 from skylift.service.rooms import ROOMS
+from tests.known_authorities import record_known
 
 START_US = int(parse_instant("2022-02-26T12:00:00Z"))
 CELLS = ["851e5227fffffff", "851e5237fffffff"]
@@ -130,6 +131,7 @@ def make_town(where: str | Path) -> Iterator[Town]:
     store = open_store(sqlite_url(where) if isinstance(where, Path) else where, ROOMS)
     clock, leap = SimulatedClock(START_US).leaping()
     desk = Desk(store, clock, leap)
+    record_known(store, START_US)
     asyncio.run(make_setup_code(desk))
     app = create_app(LiveState(clock), desk)
     with TestClient(app, base_url="http://127.0.0.1:8480", raise_server_exceptions=True) as client:

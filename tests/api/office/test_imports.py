@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from skylift.base.labels import plural
 from skylift.service.terminal.state import ROOM as TERMINALS
 from skylift.twin.office.imports_kinds import KINDS
 from skylift.twin.office.table import TABLE
@@ -196,16 +197,16 @@ def test_every_list_is_exported_and_tables_come_back_as_no_change(
     operator.made("shipments", **shipment)
     operator.made("regions", country="UA", title="+Ukraine", cells=CELLS)
     for room in TABLE.rooms():
-        response = operator.get(f"{room.kind}s?format=csv&limit=1")
+        response = operator.get(f"{plural(room.kind)}?format=csv&limit=1")
         assert response.status_code == 200, response.text
         assert response.headers["content-type"] == "text/csv; charset=utf-8"
         assert "CANARY" not in response.text
         assert "50.45" not in response.text
         rows = list(csv.reader(io.StringIO(response.text.removeprefix("\ufeff"))))
-        assert len(rows) - 1 == len(operator.get(f"{room.kind}s?limit=1000").json()["items"])
+        assert len(rows) - 1 == len(operator.get(f"{plural(room.kind)}?limit=1000").json()["items"])
         assert not any(cell[:1] in tuple("=+-@") for row in rows for cell in row if cell)
         if room.kind in KINDS and room.kind != "shipment":
-            plan = planned(operator, f"{room.kind}s/imports", response.text)
+            plan = planned(operator, f"{plural(room.kind)}/imports", response.text)
             assert (plan["new"], plan["changed"], plan["bad"], plan["same"]) == (0, [], [], len(rows) - 1)
     assert operator.get("terminals?format=xls").status_code == 400
 

@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from skylift.api.office.serving import chunks
+from skylift.base.labels import plural
 from skylift.twin.office.table import TABLE
 from tests.api.office.conftest import Person, Town, make_town
 
@@ -53,7 +54,7 @@ def test_every_verb_is_described_with_its_arguments(town_of_all: tuple[Town, Per
     for name in {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}:
         assert name in document["components"]["schemas"], name
     for verb in TABLE.verbs.values():
-        path = f"/api/v1/{verb.kind}s" if verb.creates else f"/api/v1/{verb.kind}s/{{id}}/{verb.action}"
+        path = f"/api/v1/{plural(verb.kind)}" + ("" if verb.creates else f"/{{id}}/{verb.action}")
         operation = document["paths"][path]["post"]
         assert verb.says in operation["summary"]
         assert {"400", "401", "403", "409", "422", "429", "503"} <= set(operation["responses"])

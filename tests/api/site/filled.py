@@ -45,7 +45,7 @@ def _region(f: Filled, word: str, cells: list[str]) -> None:
     authority = f.town.person("authority", region, by=f.operator, approver=f.approver)
     f.ids["authority"] = authority.id
     authority.made(
-        f"regions/{region}/grant", paper="temporary-authorisation", authority=f"NCEC {word}".strip(),
+        f"regions/{region}/grant", paper="temporary-authorisation", authority="NCEC",
         document="decision 118/26", valid_from="2022-02-26T12:00:00Z", valid_until="2022-03-26T12:00:00Z",
     )  # fmt: skip
     authority.made(
@@ -66,6 +66,10 @@ def _region(f: Filled, word: str, cells: list[str]) -> None:
 
 def _account(f: Filled, word: str) -> None:
     o = f.operator
+    f.ids["known-authority"] = f.two(
+        "authorities", code="UA-HEALTH", title=f"Ministry of Health {word}".strip(), kind="health",
+        vouches_for=["askers"], source=f"moz.gov.ua {word}".strip(), countries=["UA"],
+    )["id"]  # fmt: skip
     f.ids["plan"] = o.made(
         "plans", title=f"Hospitals {word}".strip(), service_class=1, down_bps=5e7, up_bps=1e7,
         allowance_bytes=10**12, slow_bps=1e6,
@@ -74,7 +78,7 @@ def _account(f: Filled, word: str) -> None:
         "accounts", holder="critical-infrastructure", country="UA", region=f.ids["region"],
         name=f"CANARY Hospital {word}", contact="canary@example.org", address=f"CANARY Street 1 {word}",
     )["id"]  # fmt: skip
-    o.made(f"accounts/{account}/verify", authority=f"ministry {word}".strip(), reference="letter 5")
+    o.made(f"accounts/{account}/verify", authority="ministry", reference="letter 5")
     o.made(f"accounts/{account}/plan", plan=f.ids["plan"])
     f.ids["other-account"] = o.made("accounts", holder="company", country="PL")["id"]
 
@@ -118,8 +122,8 @@ def _requests(f: Filled, word: str, cell: str) -> None:
         f.ids[name] = o.made("requests", **body)["id"]
     o.made(f"requests/{f.ids['request']}/acknowledge")
     o.made(f"requests/{f.ids['request']}/place", cell=cell, region=region)
-    ministry, how = f"ministry {word}".strip(), f"call back {word}".strip()
-    o.made(f"requests/{f.ids['request']}/verify", authority=ministry, how=how)
+    how = f"call back {word}".strip()
+    o.made(f"requests/{f.ids['request']}/verify", authority="ministry", how=how)
     o.made(f"requests/{f.ids['request']}/accept", terminals=12)
 
 

@@ -23,7 +23,7 @@ PATHS = {
     "region": "regions", "closed-region": "regions", "plan": "plans", "account": "accounts",
     "terminal": "terminals", "lost": "terminals", "new": "terminals", "request": "requests",
     "household": "requests", "shipment": "shipments", "draft": "shipments", "statement": "statements",
-    "approval": "approvals", "authority": "persons",
+    "approval": "approvals", "authority": "persons", "known-authority": "authorities",
 }  # fmt: skip
 
 
@@ -91,7 +91,10 @@ def test_what_is_free_text_is_shown_escaped(filled: tuple[House, Filled]) -> Non
     assert region.title == f"Ukraine {CANARY}"
     assert "&lt;script&gt;" in region.html
     request = house.operator.open(f"/requests/{things.ids['request']}")
-    assert f"Vouched for by ministry {CANARY}" in request.text
+    assert "Vouched for by MINISTRY" in request.text
+    known = house.operator.open(f"/authorities/{things.ids['known-authority']}")
+    assert known.title == f"Ministry of Health {CANARY}"
+    assert f"moz.gov.ua {CANARY}" in known.text
     found = house.operator.open(f"/requests?q={CANARY.replace('&', '%26')}")
     well_made(found)
     assert found.form("").fields["q"] == [CANARY]

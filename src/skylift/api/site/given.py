@@ -12,6 +12,7 @@ from skylift.api.site.values import DAY_US
 from skylift.api.site.words import choice_label
 from skylift.base.errors import Refused
 from skylift.base.places import cells_of
+from skylift.service.authority.state import Authority
 from skylift.service.region.state import Region
 from skylift.service.shipment.state import Discrepancy, Shipment
 from skylift.twin.office.verbs import Verb
@@ -47,6 +48,13 @@ def _next_leg(shipment: Shipment, now_us: int) -> dict[str, str]:
     return {"from_place": start, "to_place": shipment.destination}
 
 
+def _entry(authority: Authority, now_us: int) -> dict[str, str]:
+    terms = authority.terms
+    names = ("title", "kind", "vouches_for", "source", "countries", "regions", "everywhere")
+    until = {} if terms.valid_until is None else {"valid_until": time_input(terms.valid_until)}
+    return {**{name: typed(getattr(terms, name)) for name in names}, **until}
+
+
 _PREFILLED: Mapping[str, Callable[[Any, int], dict[str, str]]] = {
     "terminal.name": lambda t, _: {"serial": t.serial, "kit": t.kit, "dish_id": t.dish_id},
     "terminal.move": lambda t, _: {"cell": t.cell, "region": t.region, "mobility": t.mobility.value},
@@ -55,6 +63,7 @@ _PREFILLED: Mapping[str, Callable[[Any, int], dict[str, str]]] = {
     "request.answer": lambda r, _: {"terminals": str(r.granted or r.terminals_wanted)},
     "region.cells": _cells,
     "region.grant": _paper,
+    "authority.amend": _entry,
     "approval.agree": lambda a, _: {"change": a.change},
     "shipment.plan-leg": _next_leg,
     "outage.explain": lambda o, _: {

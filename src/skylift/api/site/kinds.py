@@ -27,6 +27,7 @@ from skylift.base.things import Room
 from skylift.service.account import account, person, plan
 from skylift.service.account.plan import Plan
 from skylift.service.approval import state as approval
+from skylift.service.authority import state as authority
 from skylift.service.outage import state as outage
 from skylift.service.region import state as region
 from skylift.service.region.events import CellMode
@@ -256,10 +257,50 @@ def _account_facts(a: account.Account, now: int) -> list[tuple[str, Value]]:
     return facts
 
 
+def _matters(a: authority.Authority) -> str:
+    return ", ".join(choice_label(matter).lower() for matter in a.terms.vouches_for)
+
+
+def _territory(a: authority.Authority) -> Value:
+    if a.terms.everywhere:
+        return "everywhere"
+    return several((*a.terms.countries, *(named(region) for region in a.terms.regions)))
+
+
+def authority_badge(a: authority.Authority, now: int) -> Badge:
+    """Whether its word counts now."""
+    if a.state is authority.AuthorityState.KNOWN and not a.in_force(now):
+        ended = a.terms.valid_until is not None and now >= a.terms.valid_until
+        return Badge("Has ended" if ended else "Not yet in force", "warn")
+    return Badge(authority.label(a.state), "good" if a.in_force(now) else "bad")
+
+
+def _authority_row(a: authority.Authority, now: int) -> tuple[Value, ...]:
+    return Mono(a.code), _territory(a), _matters(a), time_of(a.terms.valid_until, now)
+
+
+def _authority_facts(a: authority.Authority, now: int) -> list[tuple[str, Value]]:
+    facts: list[tuple[str, Value]] = [
+        ("Code", Mono(a.code)),
+        ("Kind", choice_label(a.terms.kind)),
+        ("Speaks for", _territory(a)),
+        ("May vouch for", _matters(a)),
+        ("Known from", a.terms.source),
+        ("Recorded by", named(a.recorded_by)),
+        ("Valid from", time_of(a.terms.valid_from or None, now)),
+        ("Valid until", time_of(a.terms.valid_until, now)),
+    ]
+    if a.reason:
+        facts.append(("Withdrawn because", a.reason))
+    return facts
+
+
 def grants_of(p: person.Person) -> list[str]:
     """A person's roles in words."""
     return [
-        choice_label(g.role) + (f" ({count(len(g.regions), 'region')})" if g.regions else "")
+        choice_label(g.role)
+        + (f" ({count(len(g.regions), 'region')})" if g.regions else "")
+        + (f" of {g.authority}" if g.authority else "")
         for g in p.grants
     ]
 
@@ -422,6 +463,13 @@ KINDS: Mapping[str, KindPage] = {
             lambda t, now: (", ".join(grants_of(t)) or NONE, named(t.account)), _person_facts,
             lambda t: person.label(t.state), _states(person.PersonState, person.label),
             {"active": "good", "locked": "bad"}, ("owner",),
+        ),
+        KindPage(
+            authority.ROOM, "authority", "Bodies whose word counts: where, for what, and until when.",
+            ("Code", "Where", "May vouch for", "Until"), lambda t: t.terms.title or t.id, _authority_row,
+            _authority_facts, lambda t: authority.label(t.state),
+            _states(authority.AuthorityState, authority.label), {"known": "good", "withdrawn": "bad"}, (),
+            authority_badge,
         ),
         KindPage(
             plan.ROOM, "plan", "How fast, how much, and how early in the queue.",

@@ -29,6 +29,7 @@ _NAMES: Mapping[str, tuple[str, str]] = {
     "into": ("request", "acknowledged"),
     "shipment": ("shipment", ""),
     "batch": ("shipment", ""),
+    "authority": ("authority", "known"),
 }
 
 
@@ -63,7 +64,10 @@ def _options(visit: Visit, reader: Reader, kind: str, status: str) -> Options:
     found = reader.list(room, Wanted(status=status, limit=MOST))
     office, actor = visit.desk.office, visit.who
     return tuple(
-        (one.id, f"{page.heading(one.thing)} ({short(one.id)})")
+        # An authority is named by its code, in forms as in the journal.
+        (one.thing.code, page.heading(one.thing))
+        if kind == "authority"
+        else (one.id, f"{page.heading(one.thing)} ({short(one.id)})")
         for one in found
         if readable(office, actor, room, one.thing)
     )

@@ -9,6 +9,8 @@ from skylift.base.events import Event
 from skylift.base.life_cycle import LifeCycle
 from skylift.service.account import account, person, plan
 from skylift.service.approval import state as approval
+from skylift.service.authority import events as authority_events
+from skylift.service.authority import state as authority
 from skylift.service.outage import events as outage_events
 from skylift.service.outage import state as outage
 from skylift.service.region import events as region_events
@@ -26,6 +28,7 @@ _CYCLES: Mapping[str, LifeCycle[Any]] = {
     "request": request.CYCLE,
     "region": region.CYCLE,
     "account": account.CYCLE,
+    "authority": authority.CYCLE,
     "person": person.CYCLE,
     "plan": plan.CYCLE,
     "terminal": terminal.CYCLE,
@@ -57,6 +60,9 @@ _EVENTS: Mapping[str, tuple[type[Event], ...]] = {
     "region.lift": (region_events.ProhibitionLifted,),
     "region.cells": (region_events.CellsSet,),
     "region.cells-remove": (region_events.CellsRemoved,),
+    "authority.amend": (authority_events.AuthorityAmended,),
+    "authority.withdraw": (authority_events.AuthorityWithdrawn,),
+    "authority.restore": (authority_events.AuthorityRestored,),
     "account.verify": (account.AccountVerified,),
     "account.plan": (account.PlanChosen,),
     "account.suspend": (account.AccountSuspended,),

@@ -123,6 +123,7 @@ NAMES = {
     "statement": "Statements",
     "approval": "Approvals",
     "person": "People",
+    "authority": "Authorities",
     "plan": "Plans",
     "allow-list": "Allow-lists",
     "bulk-change": "Bulk changes",

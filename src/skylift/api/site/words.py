@@ -100,12 +100,19 @@ LABELS: Mapping[str, str] = {
     "claims": "Sources",
     "statement.create.kind": "What is told",
     "bulk-change.create.terminals": "Terminals",
+    "vouches_for": "What it may vouch for",
+    "everywhere": "It speaks for every country",
+    "no_end": "Without an end",
+    "source": "Known from",
+    "authority.create.title": "Name of the body",
+    "authority.amend.title": "Name of the body",
+    "person.grant.authority": "Speaks for",
 }
 
 HELP: Mapping[str, str] = {
     "asked_at": "Leave it empty where it was just now. A public post is older than its reading.",
     "asker": "A name. It can be erased, and stands in no log.",
-    "authority": "Its name or code, as the service knows it: no person.",
+    "authority": "Its code on the register, such as UA-MDT: no person.",
     "carrier": "Its code, such as NP-1.",
     "cell": "H3 index of resolution 5, such as 851e5227fffffff.",
     "cells": "H3 indices of resolution 5, apart by spaces or lines; “skylift cells” lists a country’s.",
@@ -154,6 +161,13 @@ HELP: Mapping[str, str] = {
     "level.baseline": "“ordinary”, or what was pinned: “pre-war”.",
     "detection": "What the detector calls it; the same one is recorded once.",
     "bulk-change.create.terminals": "Their ids, apart by spaces or lines.",
+    "vouches_for": "Of askers, licences, customs, terminals; apart by spaces.",
+    "countries": "Two capitals each, such as UA PL.",
+    "source": "A law, a gazette, a page of its own: call back by what stands there.",
+    "authority.create.code": "In Latin capitals, such as UA-MDT.",
+    "authority.create.regions": "Their ids, where it speaks for parts of a country alone.",
+    "authority.amend.regions": "Their ids, where it speaks for parts of a country alone.",
+    "person.grant.authority": "Of an officer: the code of the one; empty for any of their regions.",
 }
 
 # What a verb is called on its button, where its name alone would puzzle.
@@ -177,6 +191,10 @@ VERBS: Mapping[str, str] = {
     "region.cells": "Change how cells are served",
     "region.cells-remove": "Take cells out",
     "account.plan": "Put on a plan",
+    "authority.create": "Record an authority",
+    "authority.amend": "Change its entry",
+    "authority.withdraw": "Withdraw its word",
+    "authority.restore": "Let its word count again",
     "account.lift-sanction": "Record as off the list",
     "account.sanction": "Record a sanction",
     "person.create": "Add a person",

@@ -44,13 +44,17 @@ class PersonAdded(PersonEvent):
 
 @dataclass(frozen=True, slots=True)
 class RoleGranted(PersonEvent):
-    """counts_from: before that instant an approver's word does not count; 0: at once."""
+    """counts_from: before that instant an approver's word does not count; 0: at once.
+
+    authority  code of the one that an officer speaks for; "" for any
+    """
 
     NAME: ClassVar[str] = "person.role-granted/1"
 
     role: Role
     regions: tuple[str, ...] = ()
     counts_from: InstantUs = _AT_ONCE
+    authority: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,7 @@ def apply(person: Person, event: Event) -> Person:
             return replace(after, account=event.account, added_at=event.at)
         case RoleGranted():
             others = tuple(grant for grant in person.grants if grant.role is not event.role)
-            after = replace(after, grants=(*others, Grant(event.role, event.regions)))
+            after = replace(after, grants=(*others, Grant(event.role, event.regions, event.authority)))
             if event.role is not Role.APPROVER:
                 return after
             return replace(after, approves_from=event.counts_from, once_approver=True)
@@ -172,7 +176,15 @@ def granted(
         )
     if grant in person.grants:
         return ()
-    return (RoleGranted(who.at, who.by, person.id, who.cause_id, grant.role, grant.regions, counts_from),)
+    if grant.authority and grant.role is not Role.AUTHORITY:
+        raise Refused(
+            "person.authority",
+            grant.role.value,
+            "only an authority's officer speaks for one",
+            "leave the authority out, or give the role authority",
+        )
+    head = (who.at, who.by, person.id, who.cause_id)
+    return (RoleGranted(*head, grant.role, grant.regions, counts_from, grant.authority),)
 
 
 def taken(person: Person, who: Who, role: Role) -> tuple[PersonEvent, ...]:

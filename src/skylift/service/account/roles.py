@@ -49,8 +49,8 @@ def _verbs(**kinds: str) -> frozenset[str]:
 
 _READ_ALL = frozenset(
     f"{kind}.read"
-    for kind in ("request", "region", "account", "person", "plan", "terminal", "shipment", "approval",
-                 "statement", "appstats", "app-figure", "allow-list", "bulk-change", "import",
+    for kind in ("request", "region", "account", "authority", "person", "plan", "terminal", "shipment",
+                 "approval", "statement", "appstats", "app-figure", "allow-list", "bulk-change", "import",
                  "outage", "agent-key")
 )  # fmt: skip
 
@@ -94,6 +94,7 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         request="create import acknowledge place verify merge separate accept refuse answer reopen close "
         "read-personal erase",
         region="create request activate suspend cells cells-remove",
+        authority="create amend withdraw restore",
         account="create import verify plan suspend resume close read-personal erase",
         person="create grant take lock unlock leave read-personal erase",
         plan="create import withdraw",
@@ -139,10 +140,14 @@ REACHES: Mapping[Role, Reach] = {
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A role, and the regions that it is limited to; () means everywhere, where the role allows that."""
+    """A role, and the regions that it is limited to; () means everywhere, where the role allows that.
+
+    authority  code of the one that an officer speaks for; "" for any that may vouch for what they decide
+    """
 
     role: Role
     regions: tuple[str, ...] = ()
+    authority: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,13 @@ from skylift.service.account.account import Account, Holder
 from skylift.service.account.person import Person
 from skylift.service.account.plan import ServiceClass, Terms
 from skylift.service.account.roles import Grant, Role, Subject
+from skylift.service.authority import state as authorities
+from skylift.service.authority.decide import code_of, unknown_authority
+from skylift.service.authority.events import Matter
 from skylift.twin.handle import load
 from skylift.twin.office.pages import every
 from skylift.twin.office.verbs import Actor, Because, Moment, Nothing, Verb
+from skylift.twin.office.vouching import of_account, own_word, vouched
 
 # An approver whom one person has named alone, when the service was set up long ago, waits so long: others
 # see it in the journal meanwhile.
@@ -68,8 +72,11 @@ class AddPerson:
 
 @dataclass(frozen=True, slots=True)
 class GrantRole:
+    """authority: code of the one that an officer speaks for, of the register; "" for any of their regions."""
+
     role: Role
     regions: tuple[str, ...] = ()
+    authority: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,12 @@ def _offered(thing: plan.Plan, moment: Moment, given: OfferPlan) -> Sequence[Eve
 
 def _people_to_grant(thing: Any, given: GrantRole, reader: Reader) -> int:
     """Two, once there has been an approver: the first one is named by one person alone, and no other."""
-    return 2 if reader.list(person.ROOM, Wanted(words=("once-approver",), limit=1)) else 1
+    return 2 if have_approvers(reader) else 1
+
+
+def have_approvers(reader: Reader) -> bool:
+    """Whether anybody has ever been an approver: before that, one person does alone what takes two later."""
+    return bool(reader.list(person.ROOM, Wanted(words=("once-approver",), limit=1)))
 
 
 def _people_to_end(thing: Person, given: Any, reader: Reader) -> int:
@@ -120,7 +132,15 @@ def _granted(thing: Person, moment: Moment, given: GrantRole) -> Sequence[Event]
     counts_from = moment.at
     if given.role is Role.APPROVER and not moment.approval and not _being_set_up(moment):
         counts_from = InstantUs(moment.at + WAITING_US)
-    return person.granted(thing, moment.who, Grant(given.role, given.regions), counts_from)
+    grant = Grant(given.role, given.regions, _authority_known(moment.reader, given.authority))
+    return person.granted(thing, moment.who, grant, counts_from)
+
+
+def _authority_known(reader: Reader, named: str) -> str:
+    """Its code. Raises Refused for one that is not on the register."""
+    if named and reader.find(authorities.ROOM, "code", code_of(named)) is None:
+        raise unknown_authority()
+    return code_of(named)
 
 
 def _being_set_up(moment: Moment) -> bool:
@@ -172,7 +192,11 @@ VERBS = (
         "account.verify",
         account.ROOM,
         VerifyAccount,
-        lambda t, m, a: account.verified(t, m.who, a.authority, a.reference),
+        vouched(
+            lambda t, m, a: account.verified(t, m.who, a.authority, a.reference),
+            of_account,
+            lambda a: Matter.ASKERS,
+        ),
         "Record who vouches for it.",
     ),
     Verb("account.plan", account.ROOM, ChoosePlan, _plan_chosen, "Put it on a plan."),
@@ -190,14 +214,14 @@ VERBS = (
         "account.sanction",
         account.ROOM,
         Sanction,
-        lambda t, m, a: account.sanctioned(t, m.who, a.authority, a.list_name),
+        own_word(lambda t, m, a: account.sanctioned(t, m.who, a.authority, a.list_name)),
         "Record that a list forbids it.",
     ),
     Verb(
         "account.lift-sanction",
         account.ROOM,
         Sanction,
-        lambda t, m, a: account.sanction_lifted(t, m.who, a.authority, a.list_name),
+        own_word(lambda t, m, a: account.sanction_lifted(t, m.who, a.authority, a.list_name)),
         "Record that it is off the list.",
     ),
     Verb(

@@ -10,11 +10,13 @@ from skylift.base.events import Event
 from skylift.base.instants import InstantUs
 from skylift.ports.store import Reader
 from skylift.service.account.roles import Subject
+from skylift.service.authority.events import Matter
 from skylift.service.region import decide
 from skylift.service.region.events import CellMode, Limits, Paper
 from skylift.service.region.state import ROOM, Region
 from skylift.twin.office.pages import every
 from skylift.twin.office.verbs import Actor, Because, Moment, Nothing, Verb
+from skylift.twin.office.vouching import of_paper, of_region, own_word, vouched
 
 TWO = 2
 
@@ -110,19 +112,25 @@ VERBS = (
         lambda r, m, a: decide.requested(r, m.who),
         "Ask the authority for service.",
     ),
-    Verb("region.grant", ROOM, Grant, _granted, "Grant one of the papers that service needs."),
+    Verb(
+        "region.grant",
+        ROOM,
+        Grant,
+        vouched(_granted, of_region, of_paper),
+        "Grant one of the papers that service needs.",
+    ),
     Verb(
         "region.revoke",
         ROOM,
         Revoke,
-        lambda r, m, a: decide.revoked(r, m.who, a.paper, a.authority, a.reason),
+        own_word(lambda r, m, a: decide.revoked(r, m.who, a.paper, a.authority, a.reason)),
         "Take a paper back.",
     ),
     Verb(
         "region.refuse",
         ROOM,
         Order,
-        lambda r, m, a: decide.refused(r, m.who, a.authority, a.reason),
+        own_word(lambda r, m, a: decide.refused(r, m.who, a.authority, a.reason)),
         "Refuse what was asked for.",
     ),
     Verb(
@@ -145,14 +153,18 @@ VERBS = (
         "region.prohibit",
         ROOM,
         Order,
-        lambda r, m, a: decide.prohibited(r, m.who, a.authority, a.reason),
+        own_word(lambda r, m, a: decide.prohibited(r, m.who, a.authority, a.reason)),
         "Forbid service.",
     ),
     Verb(
         "region.lift",
         ROOM,
         Order,
-        lambda r, m, a: decide.lifted(r, m.who, a.authority, a.reason),
+        vouched(
+            lambda r, m, a: decide.lifted(r, m.who, a.authority, a.reason),
+            of_region,
+            lambda a: Matter.LICENCES,
+        ),
         "Lift a prohibition.",
     ),
     Verb(

@@ -9,11 +9,13 @@ from skylift.base.errors import Refused
 from skylift.base.events import Event
 from skylift.base.instants import InstantUs
 from skylift.service.account.roles import Subject
+from skylift.service.authority.events import Matter
 from skylift.service.request import decide
 from skylift.service.request.events import Channel, RefusalReason, SiteKind
 from skylift.service.request.state import ROOM, Request
 from skylift.twin.handle import load
 from skylift.twin.office.verbs import Actor, Moment, Nothing, Verb
+from skylift.twin.office.vouching import of_request, vouched
 
 PERSONAL = ("asker", "contact", "site", "words", "link", "author", "latitude_deg", "longitude_deg")
 
@@ -51,7 +53,7 @@ class PlaceIt:
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """authority: one that is known to the service; how: "call back", "letter", ..."""
+    """authority: the code of one on the register; how: "call back", "letter", ..."""
 
     authority: str
     how: str
@@ -141,7 +143,9 @@ VERBS = (
         "request.verify",
         ROOM,
         Verify,
-        lambda r, m, a: decide.verified(r, m.who, a.authority, a.how),
+        vouched(
+            lambda r, m, a: decide.verified(r, m.who, a.authority, a.how), of_request, lambda a: Matter.ASKERS
+        ),
         "Record that the asker is who they say.",
     ),
     Verb("request.merge", ROOM, MergeInto, _merged, "Record that it is the same call as another."),

@@ -8,6 +8,7 @@ from skylift.twin.office import (
     allow_lists,
     approvals,
     appstats,
+    authorities,
     bulk_changes,
     importing,
     outages,
@@ -23,6 +24,7 @@ from skylift.twin.office.verbs import VerbTable
 TABLE = VerbTable.of(
     requests.VERBS,
     regions.VERBS,
+    authorities.VERBS,
     accounts.VERBS,
     terminals.VERBS,
     bulk_changes.VERBS,

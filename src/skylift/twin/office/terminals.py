@@ -10,6 +10,7 @@ from skylift.base.errors import Refused
 from skylift.base.events import Event
 from skylift.service.account import account
 from skylift.service.account.roles import Role, Subject, may
+from skylift.service.authority.events import Matter
 from skylift.service.region import state as regions
 from skylift.service.terminal import decide, trouble
 from skylift.service.terminal import events as e
@@ -17,6 +18,7 @@ from skylift.service.terminal.decide import Home, Names
 from skylift.service.terminal.state import ROOM, Terminal
 from skylift.twin.handle import load
 from skylift.twin.office.verbs import MISSING, SWITCHED, Actor, Moment, Nothing, Verb
+from skylift.twin.office.vouching import of_terminal, vouched
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +307,11 @@ VERBS = (
         "terminal.verify",
         ROOM,
         Verify,
-        lambda t, m, a: decide.verified(t, m.who, a.basis, a.authority, a.reference, a.list_id),
+        vouched(
+            lambda t, m, a: decide.verified(t, m.who, a.basis, a.authority, a.reference, a.list_id),
+            of_terminal,
+            lambda a: Matter.TERMINALS,
+        ),
         "Record on what its owner's right to it rests.",
     ),
     Verb(

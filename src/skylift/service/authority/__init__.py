@@ -1,0 +1,1 @@
+"""Whose word counts: authorities that the service knows, where, for what, and until when."""
