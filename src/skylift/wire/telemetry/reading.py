@@ -10,14 +10,14 @@ import math
 import re
 import zlib
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal, get_type_hints
 
 import msgspec
 
 from skylift.base.errors import Refused
 from skylift.base.instants import InstantUs, parse_instant
 from skylift.base.units import US_PER_DAY, US_PER_S
-from skylift.wire.telemetry.rows import MOST_BYTES, MOST_ROWS, STATES, Batch, LooseBatch, Quarantined, Row
+from skylift.wire.telemetry.rows import MOST_BYTES, MOST_ROWS, STATES, LooseBatch, Quarantined, Row
 
 JSON, MSGPACK = "application/json", "application/msgpack"
 # What is used later than this counts for no allowance either (service/account/usage.py): buffers are of days.
@@ -44,9 +44,40 @@ _LIMITS: Final[dict[str, tuple[float, float, str]]] = {
     "span_s": (0, 86_400, "a day"),
     "power_w": (0, 10_000, "10 kW"),
 }
-_STATES = frozenset(STATES)
 _WORD = re.compile(r"[\x20-\x7e]{0,80}", re.ASCII)
-_batch_json, _batch_msgpack = msgspec.json.Decoder(Batch), msgspec.msgpack.Decoder(Batch)
+_plain_words: set[str] = {""}
+MOST_PLAIN: Final = 10_000
+
+
+def _strict_batch() -> type[Any]:
+    """A batch whose rows are within all limits: the decoder itself sees to it, and nearly all are."""
+    row: dict[str, Any] = {
+        name: Annotated[float if hint.startswith("float") else int, msgspec.Meta(ge=least, le=most)] | None
+        for name, (least, most, _) in _LIMITS.items()
+        for hint in (Row.__annotations__[name],)
+    }
+    row |= {
+        "sequence": Annotated[int, msgspec.Meta(ge=1, le=MOST_SEQUENCE)],
+        "span_s": Annotated[float, msgspec.Meta(gt=0, le=_LIMITS["span_s"][1])],
+        "state": Literal[STATES],
+        "alerts": Annotated[tuple[str, ...], msgspec.Meta(max_length=MOST_ALERTS)],
+    }
+    hints = get_type_hints(Row)
+    defaults = {field.name: field.default for field in msgspec.structs.fields(Row) if not field.required}
+    fields = [
+        (name, row.get(name, hints[name]), *((defaults[name],) if name in defaults else ()))
+        for name in Row.__struct_fields__
+    ]
+    strict = msgspec.defstruct("StrictRow", fields, frozen=True, gc=False)
+    return msgspec.defstruct(
+        "StrictBatch",
+        [("terminal", str), ("sent_at", int | str), ("rows", list[strict]), ("place", Any, None)],  # type: ignore[valid-type]
+        frozen=True,
+    )
+
+
+_strict = _strict_batch()
+_strict_json, _strict_msgpack = msgspec.json.Decoder(_strict), msgspec.msgpack.Decoder(_strict)
 _loose_json, _loose_msgpack = msgspec.json.Decoder(LooseBatch), msgspec.msgpack.Decoder(LooseBatch)
 
 
@@ -112,82 +143,59 @@ def read(data: bytes, content_type: str, now: int, oldest_us: int = OLDEST_US) -
             "telemetry.type", "content-type", f"it is {JSON} or {MSGPACK}", "say which of them it is"
         )
     try:
-        batch = (_batch_json if kind == JSON else _batch_msgpack).decode(data)
+        batch = (_strict_json if kind == JSON else _strict_msgpack).decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _read_loosely(data, kind, now, oldest_us)
     _refuse_many(len(batch.rows))
     _refuse_place(batch.place)
-    return _sorted(batch, batch.rows, [], now, oldest_us)
+    first, last = now - oldest_us, now + AHEAD_US
+    for row in batch.rows:
+        if not first <= row.at_us <= last or not _is_plain(row.software) or not _are_plain(row.alerts):
+            return _sorted(batch, batch.rows, [], now, oldest_us)
+    if len({row.sequence for row in batch.rows}) < len(batch.rows):
+        raise _twice()
+    return Sorted(batch.terminal, _instant(batch.sent_at), tuple(batch.rows))
 
 
 def strange(row: Row, now: int, oldest_us: int = OLDEST_US) -> Quarantined | None:
     """Why a row is kept aside; None where it is as rows are."""
-    # The usual case first, in one pass: every comparison with a NaN is false.
-    if (
-        now - oldest_us <= row.at_us <= now + AHEAD_US
-        and 0 < row.sequence <= MOST_SEQUENCE
-        and _fits(row.uptime_s, 3.2e9)
-        and _fits(row.down_bps, 1e11)
-        and _fits(row.up_bps, 1e11)
-        and _fits(row.ping_latency_ms, 60_000)
-        and _are_fractions(row)
-        and _are_known(row)
-    ):
-        return None
-    return _told(row, now, oldest_us)
 
-
-def _fits(value: float | None, most: float) -> bool:
-    return value is None or 0 <= value <= most
-
-
-def _are_fractions(row: Row) -> bool:
-    drop, obstructed, signal = row.ping_drop_fraction, row.obstructed_fraction, row.signal
-    return (
-        (drop is None or 0 <= drop <= 1)
-        and (obstructed is None or 0 <= obstructed <= 1)
-        and (signal is None or 0 <= signal <= 1)
-    )
-
-
-def _are_known(row: Row) -> bool:
-    return (
-        0 < row.span_s <= 86_400
-        and (row.down_bytes is None or 0 <= row.down_bytes <= 10**16)
-        and (row.up_bytes is None or 0 <= row.up_bytes <= 10**16)
-        and (row.power_w is None or 0 <= row.power_w <= 10_000)
-        and row.state in _STATES
-        and (not row.software or _WORD.fullmatch(row.software) is not None)
-        and (not row.alerts or _is_short(row.alerts))
-    )
-
-
-def _is_short(alerts: tuple[str, ...]) -> bool:
-    return len(alerts) <= MOST_ALERTS and all(_WORD.fullmatch(alert) for alert in alerts)
-
-
-def _told(row: Row, now: int, oldest_us: int) -> Quarantined:
     def aside(code: str, reason: str) -> Quarantined:
         return Quarantined(row.sequence, code, reason)
 
     if not 0 < row.sequence <= MOST_SEQUENCE:
         return aside("row.sequence", "sequence is a whole number from 1 to 2^53")
     if not now - oldest_us <= row.at_us <= now + AHEAD_US:
-        return aside(
-            "row.clock", f"the agent's clock is wrong: at_us is {_apart(row.at_us - now, oldest_us)}"
-        )
+        reason = f"the agent's clock is wrong: at_us is {_apart(row.at_us - now, oldest_us)}"
+        return aside("row.clock", reason)
     for name, (least, most, words) in _LIMITS.items():
         value = getattr(row, name)
+        # Every comparison with a NaN is false.
         if value is None or (least <= value <= most and (name != "span_s" or value > 0)):
             continue
         unknown = "" if name == "span_s" else ", or null where it is not known"
-        reason = f"{name} is {_number(value)}; it is from {least:g} to {words}{unknown}"
-        return aside("row.range", reason)
-    if row.state not in _STATES:
+        return aside("row.range", f"{name} is {_number(value)}; it is from {least:g} to {words}{unknown}")
+    if row.state not in STATES:
         return aside("row.state", f"state is none of {', '.join(STATES)}")
-    return aside(
-        "row.text", f"software and alerts are at most {MOST_TEXT} plain letters, {MOST_ALERTS} alerts"
-    )
+    if not (_is_plain(row.software) and _are_plain(row.alerts)):
+        rule = f"software and each alert have at most {MOST_TEXT} plain letters"
+        return aside("row.text", f"{rule}; there are at most {MOST_ALERTS} alerts")
+    return None
+
+
+def _is_plain(word: str) -> bool:
+    """Whether it is one that may be kept. Few are used over and over: they are looked at once."""
+    if word in _plain_words:
+        return True
+    if not _WORD.fullmatch(word):
+        return False
+    if len(_plain_words) < MOST_PLAIN:
+        _plain_words.add(word)
+    return True
+
+
+def _are_plain(alerts: tuple[str, ...]) -> bool:
+    return len(alerts) <= MOST_ALERTS and all(_is_plain(alert) for alert in alerts)
 
 
 def _apart(difference_us: int, oldest_us: int) -> str:
@@ -202,9 +210,7 @@ def _number(value: float) -> str:
     return f"{value:.6g}" if math.isfinite(value) else "not a number"
 
 
-def _sorted(
-    batch: Batch | LooseBatch, rows: list[Row], aside: list[Aside], now: int, oldest_us: int
-) -> Sorted:
+def _sorted(batch: Any, rows: list[Row], aside: list[Aside], now: int, oldest_us: int) -> Sorted:
     kept: dict[int, Row] = {}
     asides: dict[int, Aside] = {one.quarantined.sequence: one for one in aside}
     for row in rows:
@@ -214,17 +220,21 @@ def _sorted(
             rule = found.reason if found else ""
             raise Refused("telemetry.sequence", "the batch", rule, "number rows 1, 2, 3 ...")
         if number in kept or number in asides:
-            raise Refused(
-                "telemetry.twice",
-                "the batch",
-                "two of its rows have the same number",
-                "give every row a number of its own",
-            )
+            raise _twice()
         if found is None:
             kept[number] = row
         else:
             asides[number] = Aside(found, msgspec.json.encode(row)[:KEPT_BYTES])
     return Sorted(batch.terminal, _instant(batch.sent_at), tuple(kept.values()), tuple(asides.values()))
+
+
+def _twice() -> Refused:
+    return Refused(
+        "telemetry.twice",
+        "the batch",
+        "two of its rows have the same number",
+        "give every row a number of its own",
+    )
 
 
 def _instant(sent_at: int | str) -> InstantUs:
@@ -292,7 +302,7 @@ def _plain(error: Exception) -> str:
     return str(error)[:120] if isinstance(error, msgspec.ValidationError) else "it is broken"
 
 
-def _refuse_place(place: msgspec.Raw | None) -> None:
+def _refuse_place(place: object) -> None:
     if place is not None:
         raise Refused(
             "telemetry.place",
