@@ -8,7 +8,11 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
 
+from skylift.adapters.atomic import write_atomically
+from skylift.adapters.packet_replay import Replay, replay_main
 from skylift.adapters.packet_server import ServerLink, server_main
 from skylift.adapters.packet_sky import Failure, LinkSlot, sky_main
 from skylift.adapters.scenario_files import Sources
@@ -16,6 +20,7 @@ from skylift.base.errors import Refused, Unavailable
 from skylift.wire.packet.course import Course, Stretch
 from skylift.wire.packet.report import Seen
 from skylift.wire.packet.texture import Drawing, preset, textured
+from skylift.wire.packet.trace import TracedSlot, header_line, slot_line
 
 # The sky is given this long for its first slot: catalogues are read and kernels compiled.
 _SKY_PATIENCE_S = 120.0
@@ -39,15 +44,18 @@ class Followed:
 
     at_us      the sky's instant at which it begins
     anchor_ns  the monotonic instant that this is; None: when the courses are made
+    trace      file for what the link does, without places unless trace_places
     """
 
-    source: Sources | ServerLink
+    source: Sources | ServerLink | Replay
     terminal: str
     at_us: int
     overrides: Overrides = Overrides()
     seed: int = 0
     preset: str = "ideal"
     anchor_ns: int | None = None
+    trace: Path | None = None
+    trace_places: bool = False
 
 
 class LinkCourses:
@@ -60,6 +68,7 @@ class LinkCourses:
         self.began_ns = time.monotonic_ns() if followed.anchor_ns is None else followed.anchor_ns
         # (end of the slot, monotonic; what of it is seen), in order.
         self.slots: list[tuple[int, Seen]] = []
+        self._traced: list[TracedSlot] = []
 
     def hear(self, sky: Connection) -> list[LinkSlot] | None:
         """Take all that the sky has said; None when it says no more."""
@@ -76,29 +85,99 @@ class LinkCourses:
 
     def learn(self, slot: LinkSlot) -> None:
         """One slot more."""
-        over = self._followed.overrides
         start_ns = self.starts_ns(slot)
         end_ns = start_ns + slot.length_us * 1_000
+        if slot.pieces:
+            rtt_ms, loss, pieces = self._recorded(slot)
+        else:
+            rtt_ms, loss, pieces = self._set(slot, start_ns, end_ns)
+        for course, ones in zip(self.courses, pieces, strict=True):
+            for piece in ones:
+                course.append(piece)
+        seen = Seen(slot.at_us, slot.satellite, slot.gateway, rtt_ms, loss, length_us=slot.length_us)
+        self.slots.append((end_ns, seen))
+        if self._followed.trace is not None:
+            self._traced.append(self._trace_of(slot, seen, pieces))
+
+    def _set(
+        self, slot: LinkSlot, start_ns: int, end_ns: int
+    ) -> tuple[float, float, tuple[list[Stretch], list[Stretch]]]:
+        """(round trip, loss, pieces up and down) as the sky says or as set, in its fine structure."""
+        over = self._followed.overrides
         delays = (slot.up_us, slot.down_us)
         if over.delay_ms is not None:
             delays = ((over.delay_ms * 1_000,) * 2,) * 2
         rates = (slot.up_bps, slot.down_bps)
         loss = slot.loss_fraction if over.loss is None else over.loss
         loss = 0.0 if math.isnan(loss) else loss
-        for side, course in enumerate(self.courses):
+        pieces: tuple[list[Stretch], list[Stretch]] = ([], [])
+        for side, ones in enumerate(pieces):
             rate = rates[side] if over.rate_mbps is None else over.rate_mbps * 1e6
             if not slot.up:
-                course.append(Stretch(start_ns, end_ns, up=False))
+                ones.append(Stretch(start_ns, end_ns, up=False))
                 continue
             begin_ns, finish_ns = (int(us * 1_000) for us in delays[side])
             rate = math.inf if math.isnan(rate) else rate
             stretch = Stretch(start_ns, end_ns, begin_ns, finish_ns, rate, loss)
             drawing = Drawing(self._followed.seed, slot.at_us, ("up", "down")[side], slot.handover)
-            for piece in textured(stretch, self._textures[side], drawing):
-                course.append(piece)
+            ones += textured(stretch, self._textures[side], drawing)
         rtt_ms = sum((one[0] + one[1]) / 2 for one in delays) / 1_000 if slot.up else math.nan
-        seen = Seen(slot.at_us, slot.satellite, slot.gateway, rtt_ms, loss, length_us=slot.length_us)
-        self.slots.append((end_ns, seen))
+        return rtt_ms, loss, pieces
+
+    def _recorded(self, slot: LinkSlot) -> tuple[float, float, tuple[list[Stretch], list[Stretch]]]:
+        """The same as it was recorded; what is set by hand is set."""
+        over = self._followed.overrides
+        rtt_ms = slot.rtt_set_ms if over.delay_ms is None or not slot.up else 2 * over.delay_ms
+        loss = slot.loss_set if over.loss is None else over.loss
+        pieces = [
+            [set_by_hand(Stretch(*piece), over, self.began_ns) for piece in ones] for ones in slot.pieces
+        ]
+        if over.rate_mbps is None:
+            for course, times_ns in zip(self.courses, slot.opportunities_ns, strict=False):
+                course.offer(self.began_ns + at_ns for at_ns in times_ns)
+        return rtt_ms, loss, (pieces[0], pieces[1])
+
+    def _trace_of(
+        self, slot: LinkSlot, seen: Seen, pieces: tuple[list[Stretch], list[Stretch]]
+    ) -> TracedSlot:
+        both = [
+            tuple(
+                (
+                    one.start_ns - self.began_ns,
+                    one.end_ns - self.began_ns,
+                    one.delay_start_ns,
+                    one.delay_end_ns,
+                    one.rate_bps,
+                    one.loss_fraction,
+                    one.up,
+                )
+                for one in ones
+            )
+            for ones in pieces
+        ]
+        at_us = slot.at_us - self._followed.at_us
+        return TracedSlot(
+            at_us,
+            slot.length_us,
+            slot.why_down,
+            seen.rtt_set_ms,
+            seen.loss_set,
+            (both[0], both[1]),
+            slot.satellite,
+            slot.gateway,
+        )
+
+    def close(self) -> None:
+        """Write the trace of the slots that have begun, where one is wanted."""
+        followed = self._followed
+        if followed.trace is None:
+            return
+        now_us = (time.monotonic_ns() - self.began_ns) // 1_000
+        begun = [slot for slot in self._traced if slot.at_us <= now_us]
+        places = followed.trace_places
+        lines = [header_line(followed.seed, followed.at_us if places else None)]
+        lines += [slot_line(slot, places) for slot in begun]
+        write_atomically(followed.trace, "\n".join(lines) + "\n")
 
     def starts_ns(self, slot: LinkSlot) -> int:
         """The monotonic instant at which a slot begins."""
@@ -114,11 +193,29 @@ class LinkCourses:
         return [seen for _, seen in self.slots if seen.at_us <= now_us]
 
 
+def set_by_hand(piece: Stretch, over: Overrides, began_ns: int) -> Stretch:
+    """A recorded piece, counted from the run's beginning, with what is set instead."""
+    delay_ns = None if over.delay_ms is None else int(over.delay_ms * 1e6)
+    return Stretch(
+        began_ns + piece.start_ns,
+        began_ns + piece.end_ns,
+        piece.delay_start_ns if delay_ns is None else delay_ns,
+        piece.delay_end_ns if delay_ns is None else delay_ns,
+        piece.rate_bps if over.rate_mbps is None else over.rate_mbps * 1e6,
+        piece.loss_fraction if over.loss is None else over.loss,
+        piece.up,
+    )
+
+
 def begin_sky(stack: ExitStack, followed: Followed) -> Connection:
     """The process that tells slots; it ends with the stack."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    main = server_main if isinstance(followed.source, ServerLink) else sky_main
+    main: Any = sky_main
+    if isinstance(followed.source, ServerLink):
+        main = server_main
+    elif isinstance(followed.source, Replay):
+        main = replay_main
     process = context.Process(
         target=main, args=(theirs, followed.source, followed.terminal, followed.at_us), daemon=True
     )

@@ -226,6 +226,7 @@ def run_proxy(followed: Followed, host: str, port: int, ready: Callable[[int], N
         proxy = Proxy(followed, first)
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_serve(proxy, sky, host, port, ready))
+        proxy.link.close()
         return proxy.report()
 
 

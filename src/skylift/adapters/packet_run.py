@@ -133,6 +133,7 @@ class _Loop:
 
     def close(self) -> None:
         self._timer.close()
+        self._link.close()
         if self._capture is not None:
             self._capture.close()
 

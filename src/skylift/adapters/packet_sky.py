@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from skylift.base.errors import Refused, SkyliftError
+from skylift.wire.packet.trace import Piece
 
 # Slots are told this far ahead of the moment they begin.
 AHEAD_S = 20.0
@@ -33,6 +34,11 @@ class LinkSlot:
     gateway: str = ""
     pop: str = ""
     handover: bool = False
+    # What was recorded in all detail, where something was: times since the run began.
+    rtt_set_ms: float = math.nan
+    loss_set: float = math.nan
+    pieces: tuple[tuple[Piece, ...], ...] = ()
+    opportunities_ns: tuple[tuple[int, ...], ...] = ()
 
     @property
     def up(self) -> bool:

@@ -16,9 +16,11 @@ from skylift.cli.packet_options import (
     FIBRE,
     FIBRE_CUT,
     KEYS_LAST,
+    MAHIMAHI,
     POP_RUN,
     PRESET,
     QUEUE,
+    REPLAY,
     REPORT,
     SCENARIO,
     SEED,
@@ -26,6 +28,8 @@ from skylift.cli.packet_options import (
     SET,
     TERMINAL,
     TOKEN,
+    TRACE,
+    TRACE_PLACES,
     LinkWords,
     PacketWords,
     finish,
@@ -47,6 +51,10 @@ def execute(
     at: AT = None,
     server: SERVER = None,
     token: TOKEN = "",
+    replay: REPLAY = None,
+    mahimahi: MAHIMAHI = None,
+    trace: TRACE = None,
+    trace_places: TRACE_PLACES = False,
     set_: SET = [],  # noqa: B006
     preset: PRESET = "ideal",
     seed: SEED = 0,
@@ -68,7 +76,10 @@ def execute(
     """
     check_output(report)
     check_output(capture)
-    link = followed(terminal, LinkWords(scenario, catalogue, at, server, token, set_, preset, seed))
+    said = LinkWords(
+        scenario, catalogue, at, server, token, replay, mahimahi, trace, trace_places, set_, preset, seed
+    )
+    link = followed(terminal, said)
     words = PacketWords(queue_bytes, pop_command, encrypt, keys_last, fibre, fibre_cut, capture, report)
     raise finish(packets(link, command, words), report)
 
@@ -80,6 +91,10 @@ def shell(
     at: AT = None,
     server: SERVER = None,
     token: TOKEN = "",
+    replay: REPLAY = None,
+    mahimahi: MAHIMAHI = None,
+    trace: TRACE = None,
+    trace_places: TRACE_PLACES = False,
     set_: SET = [],  # noqa: B006
     preset: PRESET = "ideal",
     seed: SEED = 0,
@@ -101,6 +116,9 @@ def shell(
     typer.echo(f"a shell behind {terminal}: `pop` is the other end; exit ends it", err=True)
     check_output(report)
     check_output(capture)
-    link = followed(terminal, LinkWords(scenario, catalogue, at, server, token, set_, preset, seed))
+    said = LinkWords(
+        scenario, catalogue, at, server, token, replay, mahimahi, trace, trace_places, set_, preset, seed
+    )
+    link = followed(terminal, said)
     words = PacketWords(queue_bytes, pop_command, encrypt, keys_last, fibre, fibre_cut, capture, report)
     raise finish(packets(link, command, words), report)

@@ -12,12 +12,16 @@ from skylift.cli.outputs import check_output, check_picture
 from skylift.cli.packet_options import (
     AT,
     CATALOGUE,
+    MAHIMAHI,
     PRESET,
+    REPLAY,
     SCENARIO,
     SEED,
     SERVER,
     SET,
     TOKEN,
+    TRACE,
+    TRACE_PLACES,
     LinkWords,
     followed,
 )
@@ -34,6 +38,10 @@ def netreport(
     at: AT = None,
     server: SERVER = None,
     token: TOKEN = "",
+    replay: REPLAY = None,
+    mahimahi: MAHIMAHI = None,
+    trace: TRACE = None,
+    trace_places: TRACE_PLACES = False,
     set_: SET = [],  # noqa: B006
     preset: PRESET = "ideal",
     seed: SEED = 0,
@@ -61,7 +69,21 @@ def netreport(
     if what.endswith(".json"):
         document = read_report(Path(what))
     else:
-        link = followed(what, LinkWords(scenario, catalogue, at, server, token, set_, preset, seed))
+        said = LinkWords(
+            scenario,
+            catalogue,
+            at,
+            server,
+            token,
+            replay,
+            mahimahi,
+            trace,
+            trace_places,
+            set_,
+            preset,
+            seed,
+        )
+        link = followed(what, said)
         document = measured(link, seconds, transfer_seconds)
     if out is not None:
         from skylift.adapters.atomic import write_atomically

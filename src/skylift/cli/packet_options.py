@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from skylift.cli.outputs import check_output
+
 if TYPE_CHECKING:
     from skylift.adapters.packet_link import Followed, Overrides
+    from skylift.adapters.packet_replay import Replay
     from skylift.adapters.packet_run import Outcome
     from skylift.wire.packet.uplinks import Fibre
 
@@ -31,6 +34,15 @@ SERVER = Annotated[
 ]
 TOKEN = Annotated[
     str, typer.Option(envvar="SKYLIFT_TOKEN", help="A token for it instead of that of the last login.")
+]
+REPLAY = Annotated[Path | None, typer.Option(help="Do again what --trace wrote, instead of a scenario.")]
+MAHIMAHI = Annotated[
+    str | None,
+    typer.Option(help="Public traces instead: UP,DOWN or UP,DOWN,DELAY (ms one way, a line for each 10 ms)."),
+]
+TRACE = Annotated[Path | None, typer.Option(help="Write what the link does, for --replay; no places in it.")]
+TRACE_PLACES = Annotated[
+    bool, typer.Option("--trace-places", help="With the instant, the satellites and the gateways.")
 ]
 SET = Annotated[list[str], typer.Option("--set", help="delay_ms (one way), rate_mbps or loss, as KEY=VALUE.")]
 PRESET = Annotated[str, typer.Option(help="Fine structure: ideal, starlink-2022 or starlink-2025.")]
@@ -73,6 +85,10 @@ class LinkWords:
     at: str | None
     server: str | None
     token: str
+    replay: Path | None
+    mahimahi: str | None
+    trace: Path | None
+    trace_places: bool
     set_: list[str]
     preset: str
     seed: int
@@ -88,17 +104,50 @@ def followed(terminal: str, words: LinkWords) -> Followed:
     from skylift.wire.packet.texture import preset as check_preset
 
     check_preset(words.preset)
+    check_output(words.trace)
     overrides = overrides_of(words.set_)
     server = server_of(words)
+    replayed = replay_of_words(words, server)
+    if replayed is not None:
+        link = Followed(replayed, terminal, 0, overrides, words.seed or replayed.seed, words.preset)
+        return replace(link, trace=words.trace, trace_places=words.trace_places)
     if server is not None:
         from skylift.client.http import kept_token
 
-        link = ServerLink(server, words.token or kept_token(server))
-        at_us, anchor_ns = clock_of(link)
-        return Followed(link, terminal, at_us, overrides, words.seed, words.preset, anchor_ns)
+        service = ServerLink(server, words.token or kept_token(server))
+        at_us, anchor_ns = clock_of(service)
+        at_server = Followed(service, terminal, at_us, overrides, words.seed, words.preset, anchor_ns)
+        return replace(at_server, trace=words.trace, trace_places=words.trace_places)
     at_us = WallClock().now() if words.at is None else parse_instant(words.at, "--at")
     sources = Sources(words.scenario, words.catalogue)
-    return Followed(sources, terminal, at_us, overrides, words.seed, words.preset)
+    by_scenario = Followed(sources, terminal, at_us, overrides, words.seed, words.preset)
+    return replace(by_scenario, trace=words.trace, trace_places=words.trace_places)
+
+
+def replay_of_words(words: LinkWords, server: str | None) -> Replay | None:
+    """What is to be replayed, if anything is. Raises Refused where it is not alone, or no trace."""
+    from skylift.adapters.packet_replay import mahimahi_of, replay_of
+    from skylift.base.errors import Refused
+
+    named = [one for one in (words.replay, words.mahimahi) if one is not None]
+    if not named:
+        return None
+    others = (words.server or None, words.scenario, words.catalogue, words.at)
+    if len(named) > 1 or any(one is not None for one in others):
+        raise Refused(
+            "packets.source",
+            "--replay or --mahimahi",
+            "what was recorded goes with no scenario, service or other record",
+            "give it alone",
+        )
+    if words.replay is not None:
+        return replay_of(words.replay)
+    files = [Path(part) for part in (words.mahimahi or "").split(",")]
+    if len(files) not in (2, 3):
+        raise Refused(
+            "packets.mahimahi", "--mahimahi", "it names two files or three", "write UP,DOWN or UP,DOWN,DELAY"
+        )
+    return mahimahi_of(files[0], files[1], files[2] if len(files) == 3 else None)
 
 
 @dataclass(frozen=True)
@@ -189,6 +238,8 @@ def server_of(words: LinkWords) -> str | None:
             ("--scenario", words.scenario),
             ("--catalogue", words.catalogue),
             ("--at", words.at),
+            ("--replay", words.replay),
+            ("--mahimahi", words.mahimahi),
         )
         if value is not None
     ]

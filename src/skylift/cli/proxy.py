@@ -11,7 +11,9 @@ from skylift.cli.outputs import check_output
 from skylift.cli.packet_options import (
     AT,
     CATALOGUE,
+    MAHIMAHI,
     PRESET,
+    REPLAY,
     REPORT,
     SCENARIO,
     SEED,
@@ -19,6 +21,8 @@ from skylift.cli.packet_options import (
     SET,
     TERMINAL,
     TOKEN,
+    TRACE,
+    TRACE_PLACES,
     LinkWords,
     followed,
     write_report,
@@ -37,6 +41,10 @@ def proxy(
     at: AT = None,
     server: SERVER = None,
     token: TOKEN = "",
+    replay: REPLAY = None,
+    mahimahi: MAHIMAHI = None,
+    trace: TRACE = None,
+    trace_places: TRACE_PLACES = False,
     set_: SET = [],  # noqa: B006
     preset: PRESET = "ideal",
     seed: SEED = 0,
@@ -54,7 +62,10 @@ def proxy(
 
     host, port = _loopback(listen)
     check_output(report)
-    link = followed(terminal, LinkWords(scenario, catalogue, at, server, token, set_, preset, seed))
+    said = LinkWords(
+        scenario, catalogue, at, server, token, replay, mahimahi, trace, trace_places, set_, preset, seed
+    )
+    link = followed(terminal, said)
 
     def ready(taken: int) -> None:
         shown = f"[{host}]:{taken}" if ":" in host else f"{host}:{taken}"

@@ -128,7 +128,7 @@ class Pipe:
 
     def _send(self, waiting: _Waiting, stretch: Stretch, begin_ns: int) -> None:
         form = waiting.form
-        sent_ns = begin_ns + int(form.wire_bytes * 8 * NS_PER_S / stretch.rate_bps)
+        sent_ns = self._course.finish_ns(stretch, begin_ns, form.wire_bytes)
         self._free_ns = sent_ns
         due_ns = sent_ns + stretch.delay_ns(begin_ns)
         if stretch.loss_fraction <= 0.0:

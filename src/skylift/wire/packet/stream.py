@@ -63,7 +63,7 @@ class StreamLine:
         self.counters.lost += again
         wire_bytes = size + segments * HEADER_BYTES + again * (SEGMENT_BYTES + HEADER_BYTES)
         begin_ns = max(self._free_ns, now_ns)
-        self._free_ns = begin_ns + int(wire_bytes * 8 * NS_PER_S / stretch.rate_bps)
+        self._free_ns = self._course.finish_ns(stretch, begin_ns, wire_bytes)
         due_ns = self._free_ns + stretch.delay_ns(begin_ns)
         if rounds:
             back = self._other.at(now_ns)
