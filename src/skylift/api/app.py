@@ -48,8 +48,8 @@ from skylift.api.site.routes import add_site, may_look
 from skylift.api.slots import event_id, slot_of
 from skylift.api.state import LiveState, not_ready
 from skylift.api.stream import MOST_STREAMS, LiveStream
+from skylift.api.telemetry import commanding, enrolment
 from skylift.api.telemetry import doors as telemetry
-from skylift.api.telemetry import enrolment
 from skylift.api.telemetry.gate import AgentGate
 from skylift.base.errors import Refused, Unavailable
 from skylift.twin.office.table import TABLE
@@ -155,7 +155,8 @@ def _add_office(app: FastAPI, desk: Desk, state: LiveState, open_sky: bool) -> N
         app.state.stage = Stage(desk, packaged_story())
         doors += demo.doors(app.state.stage)
     app.add_middleware(Gate, desk=desk, doors=doors, open_sky=open_sky)
-    app.add_middleware(AgentGate, desk=desk, handlers=enrolment.handlers(desk.intake))
+    agents = {**enrolment.handlers(desk.intake), **commanding.handlers(desk.intake)}
+    app.add_middleware(AgentGate, desk=desk, handlers=agents)
     app.description = f"{_ABOUT_API}{_ABOUT_OFFICE}"
     of_sky = app.openapi
 

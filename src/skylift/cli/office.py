@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skylift.base.labels import plural
+from skylift.cli.office_things import needed
 
 if TYPE_CHECKING:
     from skylift.client.http import Client
@@ -26,6 +27,9 @@ KINDS = (
     "plan",
     "terminal",
     "bulk-change",
+    "command",
+    "consent",
+    "rollout",
     "shipment",
     "allow-list",
     "statement",
@@ -173,6 +177,7 @@ def _command(kind: str) -> Callable[..., None]:
         ] = False,
         as_csv: Annotated[bool, typer.Option("--csv", help="Of list: all of them, as CSV.")] = False,
         plan: Annotated[str, typer.Option(help="Of import: only if the table still does just this.")] = "",
+        yes: Annotated[bool, typer.Option("--yes", help="Of erase: do not ask whether it is meant.")] = False,
         sheet: Annotated[str, typer.Option(help="Of import: number or name of an XLSX file's sheet.")] = "",
         encoding: Annotated[str, typer.Option(help="Of import: what a CSV is written in.")] = "",
         server: SERVER = HERE,
@@ -194,6 +199,12 @@ def _command(kind: str) -> Callable[..., None]:
             return
         if _shown(client, kind, what, (id, given), as_json):
             return
+        from skylift.cli.office_things import more
+
+        found = more(client, kind, what, (id, given), yes)
+        if found is not None:
+            show(found, as_json)
+            return
         verb = _verb(kind, what)
         body = {name: _value(verb, name, text) for name, text in given.items()}
         if approval:
@@ -201,8 +212,8 @@ def _command(kind: str) -> Callable[..., None]:
         headers = {} if version is None else {"If-Match": f'"{version}"'}
         if key:
             headers["Idempotency-Key"] = key
-        path = plural(kind) if verb.creates else f"{plural(kind)}/{_needed(kind, id)}/{what}"
-        _show(client.ask("POST", path, body, headers), as_json)
+        path = plural(kind) if verb.creates else f"{plural(kind)}/{needed(kind, id)}/{what}"
+        show(client.ask("POST", path, body, headers), as_json)
 
     return run
 
@@ -213,15 +224,15 @@ def _shown(client: Client, kind: str, what: str, told: tuple[str, dict[str, str]
     if what == "list":
         _show_list(client, kind, given, as_json)
     elif what == "show":
-        _show(client.ask("GET", f"{plural(kind)}/{_needed(kind, id)}"), as_json)
+        show(client.ask("GET", f"{plural(kind)}/{needed(kind, id)}"), as_json)
     elif (kind, what) in LOOKS:
         from skylift.cli.office_import import look
 
-        look(client, what, _needed(kind, id), given, as_json)
+        look(client, what, needed(kind, id), given, as_json)
     elif (kind, what) == ("request", "triage"):
         _show_read(client, "triage", given, as_json)
     elif what in READS.get(kind, ()):
-        _show_read(client, f"{plural(kind)}/{_needed(kind, id)}/{what}", given, as_json)
+        _show_read(client, f"{plural(kind)}/{needed(kind, id)}/{what}", given, as_json)
     else:
         return False
     return True
@@ -254,16 +265,6 @@ def _told(words: list[str]) -> tuple[str, dict[str, str]]:
         else:
             raise Refused("command.field", "an argument", "it is FIELD=VALUE", "write for example country=UA")
     return id, given
-
-
-def _needed(kind: str, id: str) -> str:
-    from urllib.parse import quote
-
-    from skylift.base.errors import Refused
-
-    if not id:
-        raise Refused("command.id", f"skylift {kind}", "it needs to know which one", f"give the {kind}'s id")
-    return quote(id, safe="")
 
 
 def _verb(kind: str, action: str) -> Verb:
@@ -359,7 +360,7 @@ def _show_read(client: Client, path: str, given: dict[str, str], as_json: bool) 
         typer.echo(json.dumps(found))
         return
     lists = {name: rows for name, rows in found.items() if isinstance(rows, list)}
-    _show(_as_times({name: value for name, value in found.items() if name not in lists}), as_json)
+    show(_as_times({name: value for name, value in found.items() if name not in lists}), as_json)
     for rows in lists.values():
         if rows:
             table([_as_times(row) for row in rows], tuple(rows[0]))
@@ -372,7 +373,8 @@ def _as_times(row: dict[str, Any]) -> dict[str, Any]:
     return {name: format_instant(value) if name in TIMES and value else value for name, value in row.items()}
 
 
-def _show(document: dict[str, Any], as_json: bool) -> None:
+def show(document: dict[str, Any], as_json: bool) -> None:
+    """Print a document: for people as fields, or as it is."""
     if as_json:
         typer.echo(json.dumps(document))
         return

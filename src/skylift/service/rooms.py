@@ -10,6 +10,8 @@ from skylift.service.account import account, alone, person, plan, token
 from skylift.service.approval import state as approval
 from skylift.service.appstats import state as app_figure
 from skylift.service.authority import state as authority
+from skylift.service.command import consent, rollout
+from skylift.service.command import state as command
 from skylift.service.importing import state as importing
 from skylift.service.outage import state as outage
 from skylift.service.region import state as region
@@ -31,6 +33,8 @@ ROOMS: tuple[Room[Any], ...] = (
     approval.ROOM,
     authority.ROOM,
     bulk.ROOM,
+    command.ROOM,
+    consent.ROOM,
     erasure.ROOM,
     importing.ROOM,
     outage.ROOM,
@@ -38,6 +42,7 @@ ROOMS: tuple[Room[Any], ...] = (
     plan.ROOM,
     region.ROOM,
     request.ROOM,
+    rollout.ROOM,
     shipment.ROOM,
     statement.ROOM,
     terminal.ROOM,

@@ -411,6 +411,16 @@ def test_each_way_in_which_a_command_is_refused(world: World) -> None:
     assert len(world.dish.told) == 1
 
 
+def test_a_command_that_is_offered_again_meanwhile_is_answered_once(world: World) -> None:
+    world.dish.stubborn = True
+    for _ in range(3):
+        world.order(1, Kind.STOW, issued_at=T0, expires_at=T0 + 3_600 * S)
+        world.run(60)
+    world.run(120)
+    assert world.answers() == [("cmd_1", "failed", "unconfirmed")]
+    assert len(world.dish.told) == 1
+
+
 def test_a_clock_that_is_set_back_makes_no_old_command_new(world: World) -> None:
     world.order(1, Kind.GPS_ALLOW)
     world.run(120)

@@ -51,7 +51,7 @@ _READ_ALL = frozenset(
     f"{kind}.read"
     for kind in ("request", "region", "account", "authority", "person", "plan", "terminal", "shipment",
                  "approval", "statement", "appstats", "app-figure", "allow-list", "bulk-change", "import",
-                 "outage", "agent-key")
+                 "outage", "agent-key", "command", "consent", "rollout")
 )  # fmt: skip
 
 # Whoever subscribes hears no more than they may read.
@@ -67,6 +67,8 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         shipment="read confirm",
         account="read read-personal erase",
         request="create read",
+        command="create withdraw read",
+        consent="create take-back read",
     )
     | _WEBHOOKS,
     Role.VIEWER: _READ_ALL,
@@ -104,6 +106,9 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         shipment="create cancel turn-back lose find",
         allow_list="create extend schedule apply carry-out withdraw",
         bulk_change="create",
+        command="create withdraw",
+        consent="create take-back",
+        rollout="create proceed stop",
         statement="create redraft publish withdraw",
         app_figure="create correct withdraw",
         outage="create update close merge explain confirm dismiss hold release",

@@ -8,7 +8,7 @@ from typing import Any
 
 from skylift.base.events import Event
 from skylift.base.things import Room
-from skylift.ports.store import Stored, Transaction
+from skylift.ports.store import Reader, Stored, Transaction
 from skylift.twin.handle import load
 from skylift.twin.office.verbs import Aside, Moment, Verb
 
@@ -25,7 +25,7 @@ def commit_asides(transaction: Transaction, wanted: Iterable[Aside]) -> None:
     """Decide and write them, each kind at once. What is refused undoes the verb with the transaction."""
     by_room: dict[str, tuple[Room[Any], list[tuple[Stored[Any], Sequence[Event]]]]] = {}
     for aside in wanted:
-        stored = load(aside.room, transaction, aside.id)
+        stored = _there(aside, transaction)
         events = tuple(aside.decide(stored.thing))
         if events:
             after = Stored(stored.id, applied(aside.room, stored.thing, events), stored.version)
@@ -39,7 +39,14 @@ def rehearse(verb: Verb, thing: Any, moment: Moment, arguments: Any) -> None:
     events = verb.decide(thing, moment, arguments)
     after = applied(verb.room, thing, events)
     for aside in asides(verb, after, moment, events):
-        aside.decide(load(aside.room, moment.reader, aside.id).thing)
+        aside.decide(_there(aside, moment.reader).thing)
+
+
+def _there(aside: Aside, reader: Reader) -> Stored[Any]:
+    """The thing that is changed, or one with nothing in it yet; the store refuses an id that there is."""
+    if aside.begins:
+        return Stored(aside.id, aside.room.empty(aside.id), 0)
+    return load(aside.room, reader, aside.id)
 
 
 def applied(room: Room[Any], thing: Any, events: Iterable[Event]) -> Any:

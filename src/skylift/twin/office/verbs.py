@@ -57,11 +57,15 @@ Decide = Callable[[Any, Moment, Any], Sequence[Event]]
 
 
 class Aside(NamedTuple):
-    """Another thing that a decision changes as well. decide: (that thing) -> events; () for none."""
+    """Another thing that a decision changes as well. decide: (that thing) -> events; () for none.
+
+    begins  it begins a new thing, with an id that was made for it
+    """
 
     room: Room[Any]
     id: str
     decide: Callable[[Any], Sequence[Event]]
+    begins: bool = False
 
 
 Also = Callable[[Any, Moment, Sequence[Event]], Sequence[Aside]]

@@ -124,6 +124,11 @@ class Docket(msgspec.Struct):
     latest_us: int = 0
     off: Off | None = None
 
+    def is_at(self, command_id: str) -> bool:
+        """Whether it waits, is being done, or its reply has not been taken yet."""
+        ids = {one.id for one in self.todo} | {one.command for one in self.outbox}
+        return command_id in ids or (self.doing is not None and self.doing.id == command_id)
+
     def say(self, reply: Reply) -> None:
         """Put a reply into the outbox; the same one stands there once."""
         same = (reply.command, reply.result, reply.code)
@@ -150,6 +155,9 @@ def take(
     command = _read(signed, is_signed)
     if command is None or command.terminal != terminal:
         docket.say(Reply(_shown_id(command), "refused", "forged", "not signed by our service", wall_us))
+        return False
+    if docket.is_at(command.id):
+        # Offered again because no reply has come yet: there will be one.
         return False
     code, said = _fault(docket, command, permits, wall_us)
     if code not in ("replayed", "out_of_order"):

@@ -1,0 +1,160 @@
+"""Commands on their way to agents, and what these reply: signed here, at the door, and nowhere kept so."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from skylift.adapters.sql.store import SqlStore
+from skylift.api.telemetry.gate import Handler
+from skylift.api.telemetry.intake import Intake, there
+from skylift.base.errors import Refused, SkyliftError
+from skylift.base.events import Who
+from skylift.ports.store import Transaction
+from skylift.service.command import state as commands
+from skylift.service.command.state import Command, CommandState
+from skylift.twin.office.commands import Answer, answer, open_commands
+from skylift.wire.agent import orders
+from skylift.wire.telemetry.rows import SignedCommand
+
+log = logging.getLogger("skylift.telemetry")
+
+REPLIES = "/api/v1/agent/replies"
+ROWS_AT_ONCE = 5000
+# What another process has issued is known of after this.
+LOOK_AGAIN_S = 1.0
+# With one answer; the rest comes with the next.
+MOST_AT_ONCE = 8
+NAMES = tuple(event.NAME for event in commands.ROOM.events)
+
+
+class Waiting:
+    """The commands that wait for each terminal, renewed from the journal. `catch_up` runs on a thread."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
+        self._open: dict[str, dict[str, Command]] = {}
+        self._sequence: int | None = None
+
+    def of(self, terminal: str, at: int) -> list[Command]:
+        """In the order of their numbers."""
+        ones = [one for one in self._open.get(terminal, {}).values() if one.waits_at(at)]
+        return sorted(ones, key=lambda one: one.number)
+
+    def take(self, command: Command) -> None:
+        """What has become of a command."""
+        if command.state is CommandState.ISSUED:
+            self._open.setdefault(command.terminal, {})[command.id] = command
+            return
+        ones = self._open.get(command.terminal, {})
+        ones.pop(command.id, None)
+        if not ones:
+            self._open.pop(command.terminal, None)
+
+    def catch_up(self) -> None:
+        """Read what the journal tells of commands. Raises Unavailable."""
+        head, _ = self._store.head()
+        if self._sequence is None:
+            with self._store.reading() as reader:
+                for ones in open_commands(reader).values():
+                    for one in ones:
+                        self.take(one)
+        else:
+            while rows := self._store.journal(self._sequence, ROWS_AT_ONCE, NAMES):
+                with self._store.reading() as reader:
+                    found = reader.get_all(commands.ROOM, {row.event.subject_id for row in rows})
+                for stored in found.values():
+                    self.take(stored.thing)
+                self._sequence = rows[-1].sequence
+        self._sequence = max(self._sequence or 0, head)
+
+
+class Commanding:
+    """Lives in the event loop."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._waiting = Waiting(intake.desk.store)
+        self._looked_s = -LOOK_AGAIN_S
+        self._looking: asyncio.Task[None] | None = None
+
+    def waiting(self, terminal: str) -> Sequence[SignedCommand]:
+        """What waits for a terminal, signed; offered again until it is answered, or its time is over."""
+        self._look_again()
+        found = self._waiting.of(terminal, self._intake.desk.clock.now())
+        return [self._signed(command) for command in found[:MOST_AT_ONCE]]
+
+    def _signed(self, command: Command) -> SignedCommand:
+        document = document_of(command)
+        return SignedCommand(
+            orders.as_text(document), orders.as_text(self._intake.service_key.sign(document))
+        )
+
+    def _look_again(self) -> None:
+        """Have the journal looked at, unless that is under way or was done a moment ago."""
+        busy = self._looking is not None and not self._looking.done()
+        if busy or time.monotonic() < self._looked_s + LOOK_AGAIN_S:
+            return
+        self._looked_s = time.monotonic()
+        self._looking = asyncio.ensure_future(self._look())
+
+    async def _look(self) -> None:
+        with contextlib.suppress(SkyliftError):
+            await asyncio.to_thread(self._waiting.catch_up)
+
+    async def reply(self, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        """Note what an agent has replied."""
+        sender = await self._intake.signed("POST", REPLIES, headers, body)
+        try:
+            given = msgspec.json.decode(body, type=orders.Reply)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise Refused(
+                "body.json", "the body", "it is a reply to a command", "let `skylift agent` send it"
+            ) from None
+        desk = self._intake.desk
+        told = Answer(given.command, given.result, given.code, given.said, given.at_us)
+
+        def work(transaction: Transaction) -> bool:
+            return answer(transaction, sender.terminal, Who(desk.clock.now(), sender.key_id), told)
+
+        noted = await desk.write(work)
+        if not noted:
+            # An agent was sent something that is not ours, or says so.
+            log.warning("%s replied to a command that is not its own: %s", sender.terminal, given.code[:40])
+        self._looked_s = -LOOK_AGAIN_S
+        return 200, msgspec.json.encode({"noted": noted})
+
+
+def document_of(command: Command) -> bytes:
+    """What is signed: the same command gives the same bytes."""
+    return msgspec.json.encode(
+        orders.Command(
+            command.id,
+            command.terminal,
+            command.number,
+            command.kind.value,
+            dict(command.arguments),
+            int(command.issued_at),
+            int(command.expires_at),
+            command.returns,
+        )
+    )
+
+
+def handlers(intake: Intake | None) -> dict[str, Handler]:
+    """What agents post, by path; from then on the intake answers with the commands that wait."""
+    commanding = None if intake is None else Commanding(intake)
+    if intake is not None and commanding is not None:
+        intake.commands = commanding.waiting
+
+    async def replied(headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        there(intake)
+        assert commanding is not None, "there(intake) has refused it otherwise"
+        return await commanding.reply(headers, body)
+
+    return {REPLIES: replied}

@@ -1,0 +1,1 @@
+"""Commands to dishes: what was asked of one, its owner's consent, and many at once with their brakes."""
