@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from typing import Any
 
 import pytest
 from sqlalchemy import event
 
+from skylift.adapters.sql import ready
 from skylift.adapters.sql.group import GroupWriter
 from skylift.adapters.sql.store import SqlStore, open_store
 from skylift.base.errors import Unavailable
@@ -128,19 +130,20 @@ def test_too_many_that_wait_are_sent_away(store: SqlStore, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("statement", ["SAVEPOINT", "RELEASE"])
 def test_a_savepoint_that_cannot_be_set_or_let_go_fails_the_group_in_clear_words(
-    store: SqlStore, statement: str
+    store: SqlStore, statement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Found by the fault simulation: the changes after it were told of SQLAlchemy's inner state."""
     writer = GroupWriter(store)
     failing = True
+    asked = ready._asked
 
-    @event.listens_for(store.engine, "do_execute")
-    def fail(cursor: object, said: str, *_: object) -> None:
+    def fail(connection: Any, said: str, values: Any, take: Any) -> Any:
         nonlocal failing
         if failing and said.startswith(statement):
-            failing = False
-            raise store.engine.dialect.dbapi.OperationalError("injected")  # type: ignore[union-attr]
+            failing, said = False, "NO SUCH STATEMENT"
+        return asked(connection, said, values, take)
 
+    monkeypatch.setattr(ready, "_asked", fail)
     waits = threading.Event()
     writer.submit(lambda transaction: waits.wait(30))
     futures = [

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import BigInteger, Connection, Text, bindparam, func, select, tuple_
 
 from skylift.adapters.sql.chain import canonical, row_hash
-from skylift.adapters.sql.journal import to_event
+from skylift.adapters.sql.journal import COLUMNS, Written, rows_after, to_event
 from skylift.adapters.sql.reading import searched
-from skylift.adapters.sql.schema import JOURNAL, JOURNAL_HEAD, THING_KEYS, THINGS, AnyRow
+from skylift.adapters.sql.ready import Ready
+from skylift.adapters.sql.schema import JOURNAL, JOURNAL_HEAD, THING_KEYS, THINGS
 from skylift.base.errors import SkyliftError
 from skylift.base.events import EventTypes
 from skylift.base.things import Room
@@ -22,7 +23,24 @@ ROWS_AT_ONCE = 2000
 # More differing things are not named: the first hundred say enough.
 MOST_NAMED = 100
 
-_STATE = ("version", "status", "region", "owner", "words", "body")
+# A number that whoever wrote the table anew may have begun with.
+_BEFORE_ALL = -(2**63)
+_OF_SUBJECTS = Ready(
+    select(*COLUMNS)
+    .where(
+        tuple_(JOURNAL.c.subject_id, JOURNAL.c.sequence)
+        > tuple_(bindparam("of_subject", type_=Text), bindparam("after", type_=BigInteger))
+    )
+    .order_by(JOURNAL.c.subject_id, JOURNAL.c.sequence)
+    .limit(ROWS_AT_ONCE)
+)
+_STATE = tuple(THINGS.c[name] for name in ("version", "status", "region", "owner", "words", "body"))
+_STATES_OF = select(THINGS.c.id, *_STATE).where(
+    THINGS.c.kind == bindparam("of_kind"), THINGS.c.id.in_(bindparam("ids", expanding=True))
+)
+_KEYS_OF = select(THING_KEYS.c.id, THING_KEYS.c.name, THING_KEYS.c.value).where(
+    THING_KEYS.c.kind == bindparam("of_kind"), THING_KEYS.c.id.in_(bindparam("ids", expanding=True))
+)
 
 
 def check(
@@ -65,20 +83,17 @@ def _check_rows(
     return rows, last_hash, None, "", head_seen
 
 
-def _is_as_written(row: AnyRow) -> bool:
+def _is_as_written(row: Written) -> bool:
     try:
-        return bool(row_hash(dict(row._mapping)) == row.hash)
+        return row_hash(row._asdict()) == row.hash
     except SkyliftError:
         return False
 
 
-def _paged(connection: Connection) -> Iterator[AnyRow]:
-    after: int | None = None
+def _paged(connection: Connection) -> Iterator[Written]:
+    after = _BEFORE_ALL
     while True:
-        wanted = select(JOURNAL).order_by(JOURNAL.c.sequence).limit(ROWS_AT_ONCE)
-        if after is not None:
-            wanted = wanted.where(JOURNAL.c.sequence > after)
-        page = connection.execute(wanted).all()
+        page = rows_after(connection, after, ROWS_AT_ONCE)
         yield from page
         if len(page) < ROWS_AT_ONCE:
             return
@@ -138,7 +153,7 @@ class _Replayed:
         self._version = 0
         self._possible = True
 
-    def add(self, types: EventTypes, row: AnyRow) -> None:
+    def add(self, types: EventTypes, row: Written) -> None:
         # Versions of a thing's rows go up by one with each change, and never skip.
         self._possible &= row.version in (self._version, self._version + 1) and row.version > 0
         self._version = row.version
@@ -159,25 +174,20 @@ class _Replayed:
         return (self._version, facets.status, facets.region, facets.owner, words, body, keys)
 
 
-def _by_subject(connection: Connection) -> Iterator[list[AnyRow]]:
+def _by_subject(connection: Connection) -> Iterator[list[Written]]:
     """All rows about some subjects at a time, those of one subject together and in order."""
-    after = ("", 0)
-    waiting: list[AnyRow] = []
+    after: Written | None = None
+    waiting: list[Written] = []
     while True:
-        page = connection.execute(
-            select(JOURNAL)
-            .where(tuple_(JOURNAL.c.subject_id, JOURNAL.c.sequence) > after)
-            .order_by(JOURNAL.c.subject_id, JOURNAL.c.sequence)
-            .limit(ROWS_AT_ONCE)
-        ).all()
+        given = {"of_subject": after.subject_id if after else "", "after": after.sequence if after else 0}
+        page = [Written(*row) for row in _OF_SUBJECTS.all(connection, given)]
         waiting.extend(page)
         if len(page) < ROWS_AT_ONCE:
             if waiting:
                 yield waiting
             return
-        last = page[-1]
-        after = (last.subject_id, last.sequence)
-        whole = [row for row in waiting if row.subject_id != last.subject_id]
+        after = page[-1]
+        whole = [row for row in waiting if row.subject_id != after.subject_id]
         if whole:
             yield whole
         waiting = waiting[len(whole) :]
@@ -193,12 +203,10 @@ def _states(
         ids[kind].append(id)
     for kind, some in ids.items():
         keys: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        of_kind = select(THING_KEYS).where(THING_KEYS.c.kind == kind, THING_KEYS.c.id.in_(some))
-        for row in connection.execute(of_kind):
-            keys[row.id].append((row.name, row.value))
-        for row in connection.execute(select(THINGS).where(THINGS.c.kind == kind, THINGS.c.id.in_(some))):
-            columns = tuple(row._mapping[name] for name in _STATE)
-            found[kind, row.id] = (*columns, tuple(sorted(keys[row.id])))
+        for id, name, value in connection.execute(_KEYS_OF, {"of_kind": kind, "ids": some}):
+            keys[id].append((name, value))
+        for id, *columns in connection.execute(_STATES_OF, {"of_kind": kind, "ids": some}):
+            found[kind, id] = (*columns, tuple(sorted(keys[id])))
     return found
 
 

@@ -3,24 +3,52 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from skylift.adapters.sql.faults import corrupt
+from skylift.adapters.sql.ready import Ready
 from skylift.adapters.sql.schema import JOURNAL, AnyRow
 from skylift.base.events import Event, EventTypes
 from skylift.ports.store import JournalRow
+
+
+class Written(NamedTuple):
+    """A row of the journal as it stands."""
+
+    sequence: int
+    at_us: int
+    by_id: str
+    name: str
+    subject_id: str
+    cause_id: str | None
+    version: int
+    payload: str
+    previous_hash: str
+    hash: str
+
+
+COLUMNS = tuple(JOURNAL.c[name] for name in Written._fields)
+_AFTER = Ready(
+    select(*COLUMNS)
+    .where(JOURNAL.c.sequence > bindparam("after"))
+    .order_by(JOURNAL.c.sequence)
+    .limit(bindparam("most"))
+)
 
 
 def read_journal(
     connection: Connection, types: EventTypes, after: int, limit: int, names: Sequence[str] = ()
 ) -> Sequence[JournalRow]:
     """Rows after a sequence number, in order; names: only events that are stored under these, () for all."""
-    wanted = select(JOURNAL).where(JOURNAL.c.sequence > after)
+    rows: Iterable[AnyRow | Written]
     if names:
-        wanted = wanted.where(JOURNAL.c.name.in_(names))
-    rows = connection.execute(wanted.order_by(JOURNAL.c.sequence).limit(limit))
+        wanted = select(JOURNAL).where(JOURNAL.c.sequence > after, JOURNAL.c.name.in_(names))
+        rows = connection.execute(wanted.order_by(JOURNAL.c.sequence).limit(limit))
+    else:
+        rows = rows_after(connection, after, limit)
     return [JournalRow(row.sequence, to_event(types, row), row.hash, row.version) for row in rows]
 
 
@@ -35,7 +63,12 @@ def read_history(
     return [JournalRow(row.sequence, to_event(types, row), row.hash, row.version) for row in rows]
 
 
-def to_event(types: EventTypes, row: AnyRow) -> Event:
+def rows_after(connection: Connection, after: int, limit: int) -> list[Written]:
+    """Rows after a sequence number, in order, as they stand."""
+    return [Written(*row) for row in _AFTER.all(connection, {"after": after, "most": limit})]
+
+
+def to_event(types: EventTypes, row: AnyRow | Written) -> Event:
     """The event of a row. Refused where this version does not know it, Unavailable where it is none."""
     columns = {
         "at": row.at_us,

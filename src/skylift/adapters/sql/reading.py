@@ -21,7 +21,8 @@ from sqlalchemy import (
 from skylift.adapters.sql.chain import canonical
 from skylift.adapters.sql.counting import CountsSqlReader
 from skylift.adapters.sql.faults import corrupt, told
-from skylift.adapters.sql.schema import LOGIN_FIELD, PERSONAL, REPLIES, THING_KEYS, THINGS, AnyRow
+from skylift.adapters.sql.ready import Ready
+from skylift.adapters.sql.schema import LOGIN_FIELD, PERSONAL, REPLIES, THING_KEYS, THINGS
 from skylift.base.things import Facets, Room
 from skylift.ports.store import Reply, Stored, Wanted
 
@@ -35,28 +36,31 @@ _THING = (THINGS.c.id, THINGS.c.version, THINGS.c.body)
 # Of a word of fewer letters PostgreSQL's guess is too high: all things are read, and then put in order.
 LEAST_GUESSED = 3
 
-# Built once: to build a statement takes SQLAlchemy longer than SQLite takes to answer it.
-_GET = select(*_THING).where(THINGS.c.kind == bindparam("of_kind"), THINGS.c.id == bindparam("of_id"))
-_FIND = select(*_THING).where(
-    THINGS.c.kind == bindparam("of_kind"),
-    THINGS.c.id
-    == select(THING_KEYS.c.id)
-    .where(
-        THING_KEYS.c.kind == bindparam("of_kind"),
-        THING_KEYS.c.name == bindparam("of_name"),
-        THING_KEYS.c.value == bindparam("of_value"),
+_GET = Ready(select(*_THING).where(THINGS.c.kind == bindparam("of_kind"), THINGS.c.id == bindparam("of_id")))
+_FIND = Ready(
+    select(*_THING).where(
+        THINGS.c.kind == bindparam("of_kind"),
+        THINGS.c.id
+        == select(THING_KEYS.c.id)
+        .where(
+            THING_KEYS.c.kind == bindparam("of_kind"),
+            THING_KEYS.c.name == bindparam("of_name"),
+            THING_KEYS.c.value == bindparam("of_value"),
+        )
+        .scalar_subquery(),
     )
-    .scalar_subquery(),
 )
-_PERSONAL = (
+_PERSONAL = Ready(
     select(PERSONAL.c.field, PERSONAL.c.value)
     .where(PERSONAL.c.subject_id == bindparam("of_id"))
     .order_by(PERSONAL.c.field)
 )
-_LOGIN = select(PERSONAL.c.subject_id).where(
-    # Written out, so that the index of this field alone is used.
-    PERSONAL.c.field == literal_column(f"'{LOGIN_FIELD}'"),
-    PERSONAL.c.value == bindparam("of_value"),
+_LOGIN = Ready(
+    select(PERSONAL.c.subject_id).where(
+        # Written out, so that the index of this field alone is used.
+        PERSONAL.c.field == literal_column(f"'{LOGIN_FIELD}'"),
+        PERSONAL.c.value == bindparam("of_value"),
+    )
 )
 _GET_ALL = select(*_THING).where(
     THINGS.c.kind == bindparam("of_kind"), THINGS.c.id.in_(bindparam("ids", expanding=True))
@@ -69,7 +73,11 @@ _FIND_ALL = select(THING_KEYS.c.value, *_THING).where(
     THINGS.c.id == THING_KEYS.c.id,
 )
 _REPLIES = select(REPLIES).where(REPLIES.c.key.in_(bindparam("keys", expanding=True)))
-_REPLY = select(REPLIES).where(REPLIES.c.key == bindparam("of_key"))
+_REPLY = Ready(
+    select(REPLIES.c.at_us, REPLIES.c.asked, REPLIES.c.status, REPLIES.c.body).where(
+        REPLIES.c.key == bindparam("of_key")
+    )
+)
 
 
 class SqlReader(CountsSqlReader):
@@ -98,7 +106,7 @@ class SqlReader(CountsSqlReader):
             given = {"of_kind": room.kind, "of_name": key, "values": some}
             with told():
                 rows = self._connection.execute(_FIND_ALL, given).all()
-            found.update((row.value, to_stored(room, row)) for row in rows)
+            found.update((value, to_stored(room, row)) for value, *row in rows)
         return found
 
     def list(self, room: Room[T], wanted: Wanted) -> Sequence[Stored[T]]:
@@ -111,12 +119,13 @@ class SqlReader(CountsSqlReader):
 
     def find_login(self, email: str) -> str | None:
         with told():
-            return self._connection.execute(_LOGIN, {"of_value": canonical(email)}).scalar()
+            row = _LOGIN.first(self._connection, {"of_value": canonical(email)})
+        return None if row is None else str(row[0])
 
     def reply(self, key: str) -> Reply | None:
         with told():
-            row = self._connection.execute(_REPLY, {"of_key": key}).first()
-        return None if row is None else Reply(row.at_us, row.asked, row.status, row.body)
+            row = _REPLY.first(self._connection, {"of_key": key})
+        return None if row is None else Reply(*row)
 
     def replies(self, keys: Collection[str]) -> Mapping[str, Reply]:
         found: dict[str, Reply] = {}
@@ -129,12 +138,11 @@ class SqlReader(CountsSqlReader):
     def _personal(self, subject_id: str) -> dict[str, str]:
         """Fields and their values as they are kept."""
         with told():
-            rows = self._connection.execute(_PERSONAL, {"of_id": subject_id})
-            return {row.field: row.value for row in rows}
+            return dict(_PERSONAL.all(self._connection, {"of_id": subject_id}))
 
-    def _one(self, room: Room[T], wanted: Select[Any], given: Mapping[str, str]) -> Stored[T] | None:
+    def _one(self, room: Room[T], wanted: Ready, given: Mapping[str, str]) -> Stored[T] | None:
         with told():
-            row = self._connection.execute(wanted, given).first()
+            row = wanted.first(self._connection, given)
         return None if row is None else to_stored(room, row)
 
 
@@ -143,13 +151,14 @@ def _parts(names: Collection[str]) -> Iterator[Sequence[str]]:
     return (every[start : start + AT_ONCE] for start in range(0, len(every), AT_ONCE))
 
 
-def to_stored(room: Room[T], row: AnyRow) -> Stored[T]:
-    """A row of things as the thing; Unavailable where its body is not one."""
+def to_stored(room: Room[T], row: Sequence[Any]) -> Stored[T]:
+    """Id, version and body as the thing; Unavailable where its body is not one."""
+    id, version, body = row
     try:
-        thing = room.from_plain(json.loads(row.body))
+        thing = room.from_plain(json.loads(body))
     except (ValueError, TypeError):  # msgspec's errors are ValueErrors
         raise corrupt() from None
-    return Stored(row.id, thing, row.version)
+    return Stored(id, thing, version)
 
 
 def listing(kind: str, wanted: Wanted, dialect: str) -> Select[Any]:

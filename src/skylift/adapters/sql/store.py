@@ -9,17 +9,18 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.exc import DBAPIError
 
 from skylift.adapters.sql.checking import check
 from skylift.adapters.sql.engine import BUSY_TIMEOUT_S, WRITES, make_engine, sqlite_file
 from skylift.adapters.sql.erasing import erase_in_copies, has_traces, scrub
 from skylift.adapters.sql.erasures import Erased, add_to_list, carry_out, in_journal, list_beside
-from skylift.adapters.sql.faults import locked, told
+from skylift.adapters.sql.faults import corrupt, locked, told
 from skylift.adapters.sql.journal import read_history, read_journal
 from skylift.adapters.sql.migrating import make_ready
 from skylift.adapters.sql.reading import SqlReader, to_stored
+from skylift.adapters.sql.ready import Ready
 from skylift.adapters.sql.schema import JOURNAL_HEAD, THING_KEYS, THINGS
 from skylift.adapters.sql.writing import SqlTransaction
 from skylift.base.errors import Unavailable
@@ -31,6 +32,14 @@ from skylift.service import erasure
 T = TypeVar("T")
 
 THINGS_AT_ONCE = 1000
+
+_HEAD = Ready(select(JOURNAL_HEAD.c.sequence, JOURNAL_HEAD.c.hash))
+_PAGE = Ready(
+    select(THINGS.c.id, THINGS.c.version, THINGS.c.body)
+    .where(THINGS.c.kind == bindparam("of_kind"), THINGS.c.id > bindparam("after"))
+    .order_by(THINGS.c.id)
+    .limit(THINGS_AT_ONCE)
+)
 
 
 def open_store(
@@ -143,8 +152,10 @@ class SqlStore:
 
     def head(self) -> tuple[int, str]:
         with self._read() as connection:
-            row = connection.execute(select(JOURNAL_HEAD.c.sequence, JOURNAL_HEAD.c.hash)).one()
-        return row.sequence, row.hash
+            row = _HEAD.first(connection, {})
+        if row is None:
+            raise corrupt()
+        return row[0], row[1]
 
     def verify(self, head: str | None = None, progress: Callable[[int], None] | None = None) -> Audit:
         with self._read() as connection:
@@ -154,19 +165,13 @@ class SqlStore:
         """Page by page, each as it stands then: no long transaction holds up the write-ahead log."""
         after = ""
         while True:
-            wanted = (
-                select(THINGS.c.id, THINGS.c.version, THINGS.c.body)
-                .where(THINGS.c.kind == room.kind, THINGS.c.id > after)
-                .order_by(THINGS.c.id)
-                .limit(THINGS_AT_ONCE)
-            )
             with self._read() as connection:
-                rows = connection.execute(wanted).all()
+                rows = _PAGE.all(connection, {"of_kind": room.kind, "after": after})
             for row in rows:
                 yield to_stored(room, row)
             if len(rows) < THINGS_AT_ONCE:
                 return
-            after = rows[-1].id
+            after = rows[-1][0]
 
     def scrub(self) -> bool:
         """Remove from the files what was erased from tables; whether nothing is left of it.

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     Connection,
-    Dialect,
-    NestedTransaction,
     Table,
     bindparam,
     delete,
@@ -20,12 +17,12 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from skylift.adapters.sql.chain import canonical, row_hash
 from skylift.adapters.sql.counting import CountsSqlWriter
 from skylift.adapters.sql.faults import CORRUPT, LOST, THING, told, translated
 from skylift.adapters.sql.reading import AT_ONCE, SqlReader, searched
+from skylift.adapters.sql.ready import Ready, say
 from skylift.adapters.sql.schema import JOURNAL, JOURNAL_HEAD, META, PERSONAL, REPLIES, THING_KEYS, THINGS
 from skylift.base.errors import Refused, Unavailable
 from skylift.base.events import Event, to_payload
@@ -37,31 +34,36 @@ T = TypeVar("T")
 # The row of `meta` that says that what was erased may still stand in files.
 TRACES = "traces"
 
-_UPDATE_THING = (
+_UPDATE_THING = Ready(
     update(THINGS)
     .where(THINGS.c.kind == bindparam("of_kind"), THINGS.c.id == bindparam("of_id"))
     .values({name: bindparam(name) for name in ("version", "status", "region", "owner", "words", "body")})
 )
-# Made once: making a statement costs more than running it.
-_STANDING = (
+_OF_THINGS = (
     select(THINGS.c.id, THINGS.c.version, THINGS.c.status, THING_KEYS.c.name, THING_KEYS.c.value)
     .outerjoin_from(
         THINGS, THING_KEYS, (THING_KEYS.c.kind == THINGS.c.kind) & (THING_KEYS.c.id == THINGS.c.id)
     )
-    .where(THINGS.c.kind == bindparam("of_kind"), THINGS.c.id.in_(bindparam("ids", expanding=True)))
+    .where(THINGS.c.kind == bindparam("of_kind"))
 )
+_STANDING = _OF_THINGS.where(THINGS.c.id.in_(bindparam("ids", expanding=True)))
+_STANDING_ONE = Ready(_OF_THINGS.where(THINGS.c.id == bindparam("of_id")))
 # One name at a time: for pairs of name and value SQLite would walk over all keys of the kind.
-_TAKEN = select(THING_KEYS.c.value, THING_KEYS.c.id).where(
-    THING_KEYS.c.kind == bindparam("of_kind"),
-    THING_KEYS.c.name == bindparam("of_name"),
-    THING_KEYS.c.value.in_(bindparam("values", expanding=True)),
+_OF_NAME = select(THING_KEYS.c.value, THING_KEYS.c.id).where(
+    THING_KEYS.c.kind == bindparam("of_kind"), THING_KEYS.c.name == bindparam("of_name")
 )
-_HEAD = select(JOURNAL_HEAD.c.sequence, JOURNAL_HEAD.c.hash).with_for_update()
-_DELETE_KEY = delete(THING_KEYS).where(
-    THING_KEYS.c.kind == bindparam("of_kind"),
-    THING_KEYS.c.name == bindparam("of_name"),
-    THING_KEYS.c.value == bindparam("of_value"),
+_TAKEN = _OF_NAME.where(THING_KEYS.c.value.in_(bindparam("values", expanding=True)))
+_TAKEN_ONE = Ready(_OF_NAME.where(THING_KEYS.c.value == bindparam("of_value")))
+_HEAD = Ready(select(JOURNAL_HEAD.c.sequence, JOURNAL_HEAD.c.hash).with_for_update())
+_SET_HEAD = Ready(update(JOURNAL_HEAD).values(sequence=bindparam("to_sequence"), hash=bindparam("to_hash")))
+_DELETE_KEY = Ready(
+    delete(THING_KEYS).where(
+        THING_KEYS.c.kind == bindparam("of_kind"),
+        THING_KEYS.c.name == bindparam("of_name"),
+        THING_KEYS.c.value == bindparam("of_value"),
+    )
 )
+_INSERT = {table: Ready(insert(table)) for table in (THINGS, THING_KEYS, PERSONAL, REPLIES, JOURNAL)}
 
 
 @dataclass
@@ -98,13 +100,14 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
         super().__init__(connection)
         self._known_events = known_events
         # On PostgreSQL this is what a second writer waits at; on SQLite it has waited at BEGIN IMMEDIATE.
-        head = connection.execute(_HEAD).one_or_none()
+        head = _HEAD.first(connection, {})
         if head is None:
             raise Unavailable("store.corrupt", THING, "the journal has lost its head row", CORRUPT[2])
-        self._sequence: int = head.sequence
-        self._hash: str = head.hash
+        self._sequence: int = head[0]
+        self._hash: str = head[1]
         self._journal: list[dict[str, Any]] = []
         self._broken = False
+        self._depth = 0
         self.written = 0
         self.erased = self.is_lost = False
         self.erased_subjects: list[str] = []
@@ -156,7 +159,7 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
                 )
                 self._leaves_traces()
             if rows:
-                self._connection.execute(insert(PERSONAL), rows)
+                insert_all(self._connection, PERSONAL, rows)
 
     def keep_all_personal(self, fields_of: Mapping[str, Mapping[str, Any]]) -> None:
         rows = [
@@ -202,12 +205,15 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
     def savepoint(self) -> Iterator[None]:
         """A part that can fail alone: what it wrote is undone, the rest of the transaction stands."""
         sequence, last_hash, erased, rows = self._sequence, self._hash, self.erased, len(self._journal)
+        self._depth += 1
+        name = f"part_{self._depth}"
         with self._or_lost():
-            inner = self._connection.begin_nested()
+            say(self._connection, f"SAVEPOINT {name}")
         try:
             yield
         except BaseException as error:
-            if not self._undone(inner):
+            self._depth -= 1
+            if not self._undone(name):
                 self._broken = self.is_lost = True
                 if isinstance(error, Unavailable) or not isinstance(error, Exception):
                     raise
@@ -215,8 +221,9 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
             self._sequence, self._hash, self.erased, self._broken = sequence, last_hash, erased, False
             del self._journal[rows:]
             raise
+        self._depth -= 1
         with self._or_lost():
-            inner.commit()
+            say(self._connection, f"RELEASE SAVEPOINT {name}")
 
     @contextlib.contextmanager
     def _or_lost(self) -> Iterator[None]:
@@ -228,13 +235,16 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
             self._broken = self.is_lost = True
             raise
 
-    def _undone(self, inner: NestedTransaction) -> bool:
+    def _undone(self, name: str) -> bool:
         """Go back to a savepoint; False where the database has given up the whole transaction already."""
+        if self._connection.invalidated:
+            return False
         try:
-            inner.rollback()
+            say(self._connection, f"ROLLBACK TO SAVEPOINT {name}")
+            say(self._connection, f"RELEASE SAVEPOINT {name}")
         except DBAPIError:
             return False
-        return not self._connection.invalidated
+        return True
 
     def finish(self) -> None:
         """Write the rows of the journal. The last thing before the transaction is committed."""
@@ -249,9 +259,7 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
             for start in range(0, len(self._journal), AT_ONCE):
                 insert_all(self._connection, JOURNAL, self._journal[start : start + AT_ONCE])
             if self._journal:
-                self._connection.execute(
-                    update(JOURNAL_HEAD).values(sequence=self._sequence, hash=self._hash)
-                )
+                _SET_HEAD.run(self._connection, {"to_sequence": self._sequence, "to_hash": self._hash})
 
     @contextlib.contextmanager
     def _whole(self) -> Iterator[None]:
@@ -272,11 +280,9 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
         facets = [room.facets(stored.thing) for stored, _ in part]
         for (stored, _), of_it in zip(part, facets, strict=True):
             _check_texts({"id": stored.id, **of_it.keys})
-        ids = list({stored.id for stored, _ in part})
-        rows = self._connection.execute(_STANDING, {"of_kind": room.kind, "ids": ids})
         now: dict[str, _Now] = {}
         owners: dict[tuple[str, str], str] = {}
-        for id, version, status, name, value in rows:
+        for id, version, status, name, value in self._standing(room.kind, {stored.id for stored, _ in part}):
             thing = now.setdefault(id, _Now(version, status))
             if name is not None:
                 thing.keys[name] = value
@@ -284,9 +290,19 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
         wanted = {key for of_it in facets for key in of_it.keys.items()} - set(owners)
         for name in {name for name, _ in wanted}:
             values = [value for of_name, value in wanted if of_name == name]
-            taken = {"of_kind": room.kind, "of_name": name, "values": values}
-            owners.update({(name, value): id for value, id in self._connection.execute(_TAKEN, taken)})
+            owners.update({(name, value): id for value, id in self._taken(room.kind, name, values)})
         return _Batch(now, owners, dict(owners))
+
+    def _standing(self, kind: str, ids: Collection[str]) -> Iterable[Sequence[Any]]:
+        if len(ids) == 1:
+            return _STANDING_ONE.all(self._connection, {"of_kind": kind, "of_id": next(iter(ids))})
+        return self._connection.execute(_STANDING, {"of_kind": kind, "ids": list(ids)})
+
+    def _taken(self, kind: str, name: str, values: Sequence[str]) -> Iterable[Sequence[Any]]:
+        given = {"of_kind": kind, "of_name": name}
+        if len(values) == 1:
+            return _TAKEN_ONE.all(self._connection, {**given, "of_value": values[0]})
+        return self._connection.execute(_TAKEN, {**given, "values": values})
 
     def _change(self, batch: _Batch, room: Room[T], stored: Stored[T], events: Sequence[Event]) -> Stored[T]:
         facets = room.facets(stored.thing)
@@ -362,27 +378,17 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
             insert_all(self._connection, THINGS, batch.new)
         if batch.changed:
             rows = [{**row, "of_kind": row.pop("kind"), "of_id": row.pop("id")} for row in batch.changed]
-            self._connection.execute(_UPDATE_THING, rows)
-        if gone:
-            self._connection.execute(_DELETE_KEY, gone)
+            _UPDATE_THING.run_each(self._connection, rows)
+        _DELETE_KEY.run_each(self._connection, gone)
         if come:
             insert_all(self._connection, THING_KEYS, come)
         self._journal.extend(batch.journal)
         self.written += len(batch.new)
 
 
-@cache
-def _inserting(table: Table, dialect: Dialect) -> tuple[str, tuple[str, ...] | None]:
-    compiled = insert(table).compile(dialect=dialect)
-    assert isinstance(compiled, SQLCompiler)
-    return str(compiled), tuple(compiled.positiontup or ()) if compiled.positional else None
-
-
 def insert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows that all have every column, with plain values: SQLAlchemy's own way looks at each of them anew."""
-    statement, names = _inserting(table, connection.dialect)
-    given: Any = rows if names is None else [tuple([row[name] for name in names]) for row in rows]
-    connection.exec_driver_sql(statement, given)
+    """Rows that all have every column, with plain values."""
+    _INSERT[table].run_each(connection, rows)
 
 
 def _changed(room: Room[T], stored: Stored[T], now: _Now | None) -> Conflict:
