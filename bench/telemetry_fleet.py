@@ -6,6 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,6 +25,7 @@ from skylift.service.terminal.events import Network, TerminalManufactured
 from skylift.wire.telemetry import signing
 from skylift.wire.telemetry.rows import Batch, Row
 
+T = TypeVar("T")
 ROWS_A_BATCH, SPAN_US = 20, 15_000_000
 PATH, TYPE = "/api/v1/telemetry", "application/msgpack"
 AT_ONCE = 2000
@@ -79,7 +81,7 @@ def _enrol(store: SqlStore, members: Sequence[Member], at: InstantUs) -> None:
         transaction.commit_all(agent_key.ROOM, keyed)
 
 
-def _begun(room: Room, id: str, events: Sequence[Event]) -> tuple[Stored, Sequence[Event]]:
+def _begun(room: Room[T], id: str, events: Sequence[Event]) -> tuple[Stored[T], Sequence[Event]]:
     return Stored(id, room.replayed(id, tuple(events)), 0), events
 
 

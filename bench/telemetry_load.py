@@ -1,7 +1,7 @@
 """`python -m bench.telemetry_load`: a fleet posts to a real `skylift run`, and every row is counted.
 
-    --full           150,000 terminals, 500 requests/s for 10 minutes: on SQLite; then on PostgreSQL, where the
-                     server and PostgreSQL are killed and started again
+    --full           150,000 terminals, 500 requests/s for 10 minutes: on SQLite; then on PostgreSQL, where
+                     the server and PostgreSQL are killed and started again
     --store, --kill, --terminals, --rate, --seconds   one run of another size
 
 Requests leave by the clock, whether or not earlier ones were answered; the time to an answer counts from when

@@ -115,6 +115,22 @@ class TelemetryStore(Protocol):
 
     def history(self, terminal: str, from_us: int, until_us: int, level: str) -> History: ...
 
+    def put_aside(self, terminal: str, limit: int) -> Sequence[PutAside]:
+        """Rows that are in no history, the newest first; terminal: "" for all."""
+        ...
+
+    def refused(self, terminal: str, limit: int) -> Sequence[Turned]:
+        """Requests that were refused as a whole, the newest first."""
+        ...
+
+    def turned(self, refused: Sequence[Turned]) -> None:
+        """Add to the counts of them."""
+        ...
+
+    def next_sequence(self, terminal: str) -> int:
+        """One more than any number that came from it."""
+        ...
+
     def roll(self, now: int, most: int) -> int:
         """Make buckets of hours that are over; at most so many; how many were left to do."""
         ...

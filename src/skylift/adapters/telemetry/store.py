@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from skylift.adapters.sql.engine import BUSY_TIMEOUT_S
-from skylift.adapters.telemetry import rolling
+from skylift.adapters.telemetry import history, rolling
 from skylift.adapters.telemetry.database import Database, Session
 from skylift.adapters.telemetry.tables import HOUR_US, ROW_COLUMNS, part_of
-from skylift.ports.telemetry import ROWS, Keep, Posted, Taken, Turned
+from skylift.ports.telemetry import ROWS, History, Keep, Posted, PutAside, Taken, Turned
 from skylift.wire.telemetry.reading import Aside
 from skylift.wire.telemetry.rows import Quarantined, Row
 from skylift.wire.telemetry.states import encoded
@@ -123,6 +123,15 @@ class TelemetrySql:
         with self.database.reading() as session:
             found = session.rows("SELECT taken FROM telemetry_terminals WHERE terminal = ?", (terminal,))
         return _numbers(found[0][0]).highest + 1 if found else 1
+
+    def history(self, terminal: str, from_us: int, until_us: int, level: str) -> History:
+        return history.history(self.database, terminal, from_us, until_us, level)
+
+    def put_aside(self, terminal: str, limit: int) -> Sequence[PutAside]:
+        return history.put_aside(self.database, terminal, limit)
+
+    def refused(self, terminal: str, limit: int) -> Sequence[Turned]:
+        return history.turned(self.database, terminal, limit)
 
     def roll(self, now: int, most: int) -> int:
         return rolling.roll(self.database, now, most)
