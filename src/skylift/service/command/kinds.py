@@ -78,7 +78,8 @@ def checked(kind: CommandKind, told: Told) -> dict[str, int | bool]:
             "it is told whether it is on, and then when it begins and how long it lasts",
             "give on=true start_minutes=... duration_minutes=..., or on=false",
         )
-    start, lasts = told.start_minutes or 0, told.duration_minutes or 1
+    start = 0 if told.start_minutes is None else told.start_minutes
+    lasts = 1 if told.duration_minutes is None else told.duration_minutes
     if not (0 <= start < MINUTES_A_DAY and 1 <= lasts <= MINUTES_A_DAY):
         raise Refused(
             "command.argument",
