@@ -1,0 +1,123 @@
+"""Why a dish is down: each rule with dishes that it is about, and with dishes that it must leave alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from skylift.base.units import US_PER_S
+from skylift.watch.fleet import SILENT_AFTER_US, WORDS, Dish, Why, judged
+
+NOW = 1_700_000_000 * US_PER_S
+MINUTE = 60 * US_PER_S
+
+
+def dish(number: int, state: str = "connected", since_min: float = 600, **more: object) -> Dish:
+    since = int(NOW - since_min * MINUTE)
+    one = Dish(f"trm_{number}", "a1", "", state, NOW - MINUTE, NOW - MINUTE, since)
+    return replace(one, **more)  # type: ignore[arg-type]
+
+
+def silent(number: int, for_min: float, **more: object) -> Dish:
+    at = int(NOW - for_min * MINUTE)
+    return dish(number, at_us=at, received_us=at, **more)
+
+
+def whys(*dishes: Dish) -> list[Why]:
+    return [verdict.why for verdict in judged(dishes, NOW)]
+
+
+@pytest.mark.parametrize(
+    ("one", "why"),
+    [
+        (dish(1), Why.UP),
+        (dish(1, "stowed"), Why.CHOSEN),
+        (dish(1, "sleeping"), Why.CHOSEN),
+        (dish(1, "disabled"), Why.NO_ACCOUNT),
+        (dish(1, "searching", barred="terminal.lost"), Why.NO_ACCOUNT),
+        (dish(1, "thermal"), Why.HEAT),
+        (dish(1, "booting"), Why.STARTING),
+        (dish(1, "obstructed"), Why.OBSTRUCTION),
+        (dish(1, "no-pings", obstructed_fraction=0.1), Why.OBSTRUCTION),
+        (dish(1, obstructed_fraction=0.1, ping_drop_fraction=0.4), Why.OBSTRUCTION),
+        (dish(1, obstructed_fraction=0.1, ping_drop_fraction=0.01), Why.UP),
+        (dish(1, "no-satellites"), Why.NETWORK),
+        (dish(1, "no-pings"), Why.NETWORK),
+        (silent(1, 30), Why.POWER),
+        (silent(1, 9), Why.UP),
+        (silent(1, 30, state="stowed"), Why.CHOSEN),
+    ],
+)
+def test_a_dish_alone(one: Dish, why: Why) -> None:
+    others = [dish(number) for number in range(2, 12)]
+    assert whys(one, *others) == [why] + [Why.UP] * 10
+
+
+def test_since_when() -> None:
+    gone, bad, both = judged(
+        [silent(1, 30), dish(2, "no-pings", since_min=5), silent(3, 20, state="booting", since_min=25)], NOW
+    )
+    assert gone.since_us == NOW - 30 * MINUTE
+    assert gone.silent
+    assert bad.since_us == NOW - 5 * MINUTE
+    assert not bad.silent
+    assert both.since_us == NOW - 25 * MINUTE
+
+
+def test_most_of_an_area_within_ten_minutes_is_the_region_and_its_neighbours_are_not() -> None:
+    down = [dish(n, "no-pings", since_min=20 + n) for n in range(4)]
+    well = [dish(n) for n in range(4, 8)]
+    elsewhere = [dish(n, "no-pings", since_min=20, area="b2") for n in range(8, 10)]
+    calm = [dish(n, area="b2") for n in range(10, 14)]
+    assert whys(*down, *well, *elsewhere, *calm) == (
+        [Why.REGION] * 4 + [Why.UP] * 4 + [Why.NETWORK] * 2 + [Why.UP] * 4
+    )
+    # Less than half of them, or days apart: each for itself.
+    assert whys(*down, *well, *[dish(n) for n in range(20, 25)])[:4] == [Why.NETWORK] * 4
+    apart = [dish(n, "no-pings", since_min=600 * n) for n in range(1, 5)]
+    assert whys(*apart) == [Why.NETWORK] * 4
+    # Silent ones count as well: mains power of a town.
+    dark = [silent(n, 30 + n / 10) for n in range(4)]
+    assert whys(*dark, *[dish(n) for n in range(4, 8)])[:4] == [Why.REGION] * 4
+
+
+def test_one_dish_in_trouble_of_its_own_stays_so_in_an_areas_outage() -> None:
+    down = [dish(n, "no-pings", since_min=20) for n in range(4)]
+    longer = dish(9, "no-pings", since_min=3000)
+    assert whys(*down, longer, dish(10, "stowed"), dish(11, "obstructed")) == (
+        [Why.REGION] * 4 + [Why.NETWORK, Why.CHOSEN, Why.OBSTRUCTION]
+    )
+
+
+def test_signals_lost_at_once_may_be_jamming_and_one_after_another_weather() -> None:
+    at_once = [dish(n, "no-satellites", since_min=30 + n / 4, snr_low=True) for n in range(5)]
+    assert whys(*at_once) == [Why.JAMMING] * 5
+    front = [dish(n, "no-satellites", since_min=10 + 9 * n, snr_low=True) for n in range(5)]
+    assert whys(*front) == [Why.WEATHER] * 5
+    lossy = [dish(n, since_min=10 + 9 * n, snr_low=True, ping_drop_fraction=0.5) for n in range(5)]
+    assert whys(*lossy) == [Why.WEATHER] * 5
+    strong = [dish(n, "no-satellites", since_min=30, snr_low=False) for n in range(5)]
+    assert whys(*strong) == [Why.REGION] * 5
+
+
+def test_all_silent_at_once_is_our_own_ear() -> None:
+    gone = [silent(n, 40 + n / 10, area=f"a{n % 3}") for n in range(12)]
+    assert whys(*gone) == [Why.PROBER] * 12
+    # One that still talks is one too many only among few.
+    assert whys(*gone, dish(50)) == [Why.PROBER] * 12 + [Why.UP]
+    talk = [dish(50 + n, area=f"a{n % 3}") for n in range(12)]
+    assert Why.PROBER not in whys(*gone, *talk)
+    slowly = [silent(n, 40 + 30 * n, area="") for n in range(12)]
+    assert whys(*slowly) == [Why.POWER] * 12
+
+
+def test_silence_begins_after_ten_minutes() -> None:
+    edge = dish(1, at_us=NOW - SILENT_AFTER_US, received_us=NOW - SILENT_AFTER_US)
+    assert whys(edge) == [Why.UP]
+    assert whys(replace(edge, received_us=edge.received_us - 1)) == [Why.POWER]
+
+
+def test_every_verdict_has_its_words_and_none_tells_how_to_find_a_jammer() -> None:
+    assert set(WORDS) == set(Why)
+    assert judged([], NOW) == []
