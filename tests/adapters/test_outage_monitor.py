@@ -6,7 +6,7 @@ import json
 import random
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +210,14 @@ def test_signals_of_one_entity_agree_or_not(tmp_path: Path) -> None:
     monitor.gather(Fixed(calm, END_US, Signal("bgp", "test", HOUR_US)), END_US)
     monitor.judge()
     assert {(one["entity"], one["signals_open"], one["signals_judged"]) for one in monitor.events()} == {
-        ("A", 0, 2), ("B", 1, 2),
+        ("A", 1, 2), ("B", 1, 2),
+    }  # fmt: skip
+    # A third signal sees A fall an hour later, and ends earlier than B's outage: it never judged that.
+    late = [replace(one, at_us=one.at_us + HOUR_US) for one in samples(last=220)]
+    monitor.gather(Fixed(late, START_US + 221 * HOUR_US, Signal("crowd", "test", HOUR_US)), END_US)
+    monitor.judge()
+    assert {(one["entity"], one["signals_open"], one["signals_judged"]) for one in monitor.events()} == {
+        ("A", 2, 3), ("B", 1, 2),
     }  # fmt: skip
     store.close()
 

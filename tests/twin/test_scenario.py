@@ -42,8 +42,10 @@ TABLES = {
     "terminal": '[[terminal]]\nid = "x"\nlatitude_deg = 1.0\nlongitude_deg = 1.0',
     "fleet": '[[fleet]]\nid = "x"\ncount = 1\nregion = "ua"',
     "failure": '[[failure]]\ngateways = ["x"]',
+    "connectivity": '[[connectivity]]\nentity = "UA"',
+    "site": '[[site]]\nid = "x"\ncell = "851e6387fffffff"\nkind = "hospital"',
 }
-LISTS = {"region", "service", "terminal", "fleet", "failure"}
+LISTS = {"region", "service", "terminal", "fleet", "failure", "connectivity", "site"}
 
 
 def known_keys(table: str) -> set[str]:

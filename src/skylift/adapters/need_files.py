@@ -11,13 +11,22 @@ from typing import Any
 from skylift.adapters.outlines import country_outline
 from skylift.adapters.packaged import packaged_bytes
 from skylift.adapters.people_files import RESOLUTION, read_people
-from skylift.adapters.sites_file import read_sites
+from skylift.adapters.sites_file import ReadSite, read_sites
 from skylift.base.errors import Refused
 from skylift.base.instants import parse_instant
 from skylift.base.places import cells_of, outline_of_geojson
 from skylift.study.need import Cut, NeedSite, network_of
 
-__all__ = ["Areas", "area_of_entity", "need_sites", "people_of", "read_cuts", "read_people"]
+__all__ = [
+    "Areas",
+    "area_of_entity",
+    "cuts_of",
+    "need_sites",
+    "need_sites_of",
+    "people_of",
+    "read_cuts",
+    "read_people",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +86,17 @@ def read_cuts(
     does, of outages that are still open. Of a network that has no area, or no stated share of its area's
     users, nobody is counted but the sites that are connected by it.
     """
-    document = _json(path)
+    return cuts_of(_json(path), path.name, at_us, area_of, shares)
+
+
+def cuts_of(
+    document: Any,
+    name: str,
+    at_us: int,
+    area_of: Callable[[str], frozenset[str] | None],
+    shares: Mapping[str, float],
+) -> tuple[list[Cut], list[str]]:
+    """The same of a document; `name` stands in what is refused."""
     cuts, nowhere = [], []
     try:
         for event in document["events"]:
@@ -100,7 +119,7 @@ def read_cuts(
     except (KeyError, TypeError, ValueError):
         raise Refused(
             "need.events",
-            path.name,
+            name,
             "it is not what `skylift outages detect --json` prints",
             "write its output into a file, and give that",
         ) from None
@@ -115,9 +134,9 @@ def _name(event: Mapping[str, Any]) -> str:
 
 def _level(event: Mapping[str, Any], at_us: int) -> tuple[float, float, float]:
     now = event.get("now")
-    said = now if now and parse_instant(now["measured_at"]) <= at_us else event
-    fraction = float(said["fraction"] if said is now else said["min_fraction"])
-    return fraction, float(said["low"]), float(said["high"])
+    if now and parse_instant(now["measured_at"]) <= at_us:
+        return float(now["fraction"]), float(now["low"]), float(now["high"])
+    return float(event["min_fraction"]), float(event["low"]), float(event["high"])
 
 
 def area_of_entity(areas: Areas | None) -> Callable[[str], frozenset[str] | None]:
@@ -138,11 +157,13 @@ def area_of_entity(areas: Areas | None) -> Callable[[str], frozenset[str] | None
 
 def need_sites(path: Path | None) -> list[NeedSite]:
     """Sites as `plan terminals` reads them; their places are cells from here on."""
-    if path is None:
-        return []
+    return [] if path is None else need_sites_of(read_sites(path, RESOLUTION))
+
+
+def need_sites_of(read: Iterable[ReadSite]) -> list[NeedSite]:
     return [
         NeedSite(one.id, one.cell, one.kind, one.people, one.wanted_mbps * 1e6, one.class_, one.network)
-        for one in read_sites(path, RESOLUTION)
+        for one in read
     ]
 
 

@@ -6,6 +6,7 @@ monitor.gather(probes, now_us); monitor.judge(now_us)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -174,10 +175,11 @@ class Monitor:
         """Every outage as `skylift outages detect --json` has it, with its kind, signal and agreement."""
         known = {one.id: one for one in self._store.signals()}
         series = {id: self._store.series(id) for id in known}
-        agreed = self._agreement(known, series)
+        events = self._store.events()
+        agreed = self._agreement(known, series, events)
         last = {id: self._last(id, len(series[id])) for id in known}
         found = []
-        for event in self._store.events():
+        for event, counts in zip(events, agreed, strict=True):
             one, of = known[event.signal], series[event.signal][event.place]
             judged_at, levels = (array[..., event.place] for array in last[event.signal])
             now = None
@@ -189,14 +191,14 @@ class Monitor:
                     "low": round(min(low, fraction), 4),
                     "high": round(max(high, fraction), 4),
                 }
-            found.append(self._as_dict(event, one, of, agreed) | {"now": now})
+            found.append(self._as_dict(event, one, of, counts) | {"now": now})
         return found
 
     def _as_dict(
-        self, event: KeptEvent, known: Known, of: Measured, agreed: dict[tuple[str, str], tuple[int, int]]
+        self, event: KeptEvent, known: Known, of: Measured, counts: tuple[int, int]
     ) -> dict[str, object]:
         step_us = known.signal.step_us
-        open, judged = agreed.get((of.kind, of.code), (0, 0))
+        open, judged = counts
         return {
             "id": event.id,
             "entity": of.code,
@@ -218,22 +220,38 @@ class Monitor:
         }
 
     def _agreement(
-        self, known: dict[int, Known], series: dict[int, list[Measured]]
-    ) -> dict[tuple[str, str], tuple[int, int]]:
-        """By entity: how many of its signals have an outage now, and how many were judged of late."""
-        entities = sorted({(one.kind, one.code) for some in series.values() for one in some})
-        where = {name: column for column, name in enumerate(entities)}
-        opened, judged = (np.zeros((len(known), len(entities)), dtype=np.bool_) for _ in range(2))
+        self, known: dict[int, Known], series: dict[int, list[Measured]], events: list[KeptEvent]
+    ) -> list[tuple[int, int]]:
+        """Of each event: how many signals of its entity had an outage meanwhile, and how many were judged."""
+        names = [
+            (series[event.signal][event.place].kind, series[event.signal][event.place].code)
+            for event in events
+        ]
+        spans = [self._span_us(known[event.signal], event) for event in events]
+        opened, judged = (np.zeros((len(known), len(events)), dtype=np.bool_) for _ in range(2))
         for row, (id, one) in enumerate(known.items()):
             last, _ = self._last(id, len(series[id]))
-            fresh = (last >= 0) & (last > (one.judged or 0) - self._rules.patience.forget_bins)
-            columns = [where[of.kind, of.code] for of in series[id]]
-            judged[row, columns] = fresh
-            for event in self._store.events():
-                if event.signal == id and event.closed is None:
-                    opened[row, columns[event.place]] = True
+            until_us = {
+                (of.kind, of.code): int(last[place] + 1) * one.signal.step_us
+                for place, of in enumerate(series[id])
+                if last[place] >= 0
+            }
+            judged[row] = [until_us.get(name, -1) > span[0] for name, span in zip(names, spans, strict=True)]
+        rows = {id: row for row, id in enumerate(known)}
+        by_name: dict[tuple[str, str], list[int]] = {}
+        for number, name in enumerate(names):
+            by_name.setdefault(name, []).append(number)
+        for same in by_name.values():
+            for this in same:
+                for other in same:
+                    if spans[other][0] < spans[this][1] and spans[this][0] < spans[other][1]:
+                        opened[rows[events[other].signal], this] = True
         counts = agreement(opened, judged)
-        return {name: (int(counts.open[k]), int(counts.judged[k])) for name, k in where.items()}
+        return list(zip(counts.open.tolist(), counts.judged.tolist(), strict=True))
+
+    def _span_us(self, known: Known, event: KeptEvent) -> tuple[int, float]:
+        step_us = known.signal.step_us
+        return event.opened * step_us, math.inf if event.closed is None else event.closed * step_us
 
 
 def _numbered(names: Iterable[str]) -> Integers:

@@ -52,6 +52,9 @@ MOST_SITES = 100_000
 MOST_PEOPLE = 10_000_000
 
 
+Rows = list[tuple[str, Mapping[str, Any]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of site: its class (0 to 3), what it wants at least and for each person, and who says so."""
@@ -161,7 +164,11 @@ def read_sites(path: Path, resolution: int = 5) -> tuple[ReadSite, ...]:
             f"sites are told by cells of resolution 0 to {FINEST_RESOLUTION}; finer ones give them away",
             "5, about 253 km2, is a good start",
         )
-    rows = _rows(path)
+    return sites_of(_rows(path), name, resolution)
+
+
+def sites_of(rows: Rows, name: str, resolution: int = 5) -> tuple[ReadSite, ...]:
+    """The same of rows, each with where it stands; `name` stands in what is refused."""
     if not rows:
         raise Refused("plan.sites", name, "there is no site in it", "name at least one")
     if len(rows) > MOST_SITES:
@@ -301,9 +308,6 @@ class _Row:
         if number != int(number):
             raise _WrongError(f"{key} must be a whole number")
         return int(number)
-
-
-Rows = list[tuple[str, Mapping[str, Any]]]
 
 
 def _rows(path: Path) -> Rows:

@@ -25,6 +25,7 @@ QUESTIONS = (
     "outages_need",
     "outages_probe",
     "outages_report",
+    "outages_scenario",
     "outages_send",
 )
 # A table longer than this is no longer read; --json has everything.

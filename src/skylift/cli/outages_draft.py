@@ -47,7 +47,9 @@ def words(report: NeedReport, site: SiteNeed, synthetic: bool) -> str:
     parts = [
         "DRAFT, reckoned from an outage; nobody has asked.",
         "SYNTHETIC DATA: made up." if synthetic else "",
-        f"{site.level:.0%} of ordinary left, for {site.hours:.1f} h, at {format_instant(report.at_us)}.",
+        # No level: it moves, and the same draft must be the same text whenever it is made.
+        f"Connectivity there is below {report.rules.below_fraction:.0%} of ordinary, since "
+        f"{format_instant(site.began_us)}.",
         f"{site.terminals} terminals for {site.site.wanted_bps / 1e6:g} Mbit/s.",
         f"Assumed: {'; '.join(report.assumptions())}.",
     ]

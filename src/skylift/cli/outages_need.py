@@ -83,7 +83,7 @@ def need(
     named = None
     if areas is not None:
         named = Areas.read(areas, [one.strip() for one in area_properties.split(",")])
-    cuts, nowhere = read_cuts(events, at_us, area_of_entity(named), _shares(share))
+    cuts, nowhere = read_cuts(events, at_us, area_of_entity(named), shares_of(share))
     counted = read_people(people) if people is not None else people_of(_countries(country, cuts))
     report = reckon(cuts, counted, need_sites(sites), rules, at_us)
     document = document_of(report, nowhere)
@@ -134,7 +134,7 @@ def _countries(given: list[str], cuts: Any) -> list[str]:
     return found
 
 
-def _shares(given: list[str]) -> dict[str, float]:
+def shares_of(given: list[str]) -> dict[str, float]:
     from skylift.base.errors import Refused
 
     found = {}
@@ -196,9 +196,12 @@ def say(report: NeedReport, nowhere: list[str]) -> None:
 
     console = Console(highlight=False)
     middle, least, most = report.cut_off
-    console.print(
-        f"about {middle:,.0f} people cut off ({least:,.0f} to {most:,.0f}) in {len(report.cells):,} cells"
-    )
+    if report.cells or not nowhere:
+        console.print(
+            f"about {middle:,.0f} people cut off ({least:,.0f} to {most:,.0f}) in {len(report.cells):,} cells"
+        )
+    else:
+        console.print("how many people are cut off is not known: no area, or no share of its users")
     table = Table(box=None, pad_edge=False)
     for title, justify in (
         ("site", "left"), ("kind", "left"), ("people", "right"), ("left", "right"), ("hours", "right"),

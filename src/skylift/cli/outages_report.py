@@ -70,7 +70,7 @@ def report(
         found = detect_outages(recording.grid, recording.entities, rule, rules, progress)
     traces = traced(found, rule, worst_series(found, 6, entity or ()), rules)
     outlines = areas_of(found.entities, areas, [one.strip() for one in area_properties.split(",")])
-    _folder(out)
+    make_folder(out)
     files = write_report(out, about, recording, found, traces, outlines, declared)
     if as_json:
         document = {
@@ -97,7 +97,7 @@ def kind_of(text: str) -> EntityKind:
         ) from None
 
 
-def _folder(out: Path) -> None:
+def make_folder(out: Path) -> None:
     from skylift.base.errors import Refused, Unavailable
 
     if out.exists() and not out.is_dir():

@@ -12,6 +12,7 @@ from skylift.base.strict import StrictTable, read_toml
 from skylift.base.units import US_PER_S
 from skylift.twin.policy import POLICIES
 from skylift.twin.scenario_capacity import NEED_KEYS, CapacityScenario, read_capacity, read_need
+from skylift.twin.scenario_outages import ConnectivityPlan, SitePlan, read_connectivity, read_sites
 from skylift.twin.world import FOREVER_US, Need, Period
 
 LASER_MODES = ("none", "plus-grid", "as-flown")
@@ -24,6 +25,7 @@ KNOWN = (
     "title", "start", "end", "duration_h", "seed", "time_shift", "memory_min",
     "catalogue", "links", "lasers", "ground", "delay",
     "region", "service", "terminal", "fleet", "failure", "capacity",
+    "connectivity", "site",
 )  # fmt: skip
 
 
@@ -122,6 +124,8 @@ class Scenario:
     failures: tuple[FailurePlan, ...]
     capacity: CapacityScenario | None
     root: StrictTable = field(repr=False)
+    connectivity: tuple[ConnectivityPlan, ...] = ()
+    sites: tuple[SitePlan, ...] = ()
 
 
 def read_scenario(text: str, source: str, default_start_us: int | None = None) -> Scenario:
@@ -166,6 +170,8 @@ def read_scenario(text: str, source: str, default_start_us: int | None = None) -
         failures=tuple(_failure(t) for t in root.tables("failure", known=FAILURE_KEYS)),
         capacity=read_capacity(root),
         root=root,
+        connectivity=read_connectivity(root),
+        sites=read_sites(root),
     )
     _check_whole(scenario)
     return scenario

@@ -1,0 +1,136 @@
+"""A scenario's made-up connectivity, played through: series, outages, what is left, need. All synthetic."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from skylift.adapters.need_files import area_of_entity, cuts_of, need_sites_of, people_of
+from skylift.adapters.packaged import packaged_text
+from skylift.adapters.people_files import RESOLUTION
+from skylift.adapters.sites_file import sites_of
+from skylift.base.errors import Refused
+from skylift.base.instants import format_instant, parse_instant
+from skylift.study.made_up import STEP_US, made_up
+from skylift.study.need import NeedReport, NeedRules, need
+from skylift.study.outages import Detection, detect_outages, traced
+from skylift.twin.scenario import Scenario, read_scenario
+from skylift.watch.detector import Rules
+from skylift.watch.recording import baseline_rule
+
+BASELINE = "tod:7d"
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What a scenario's series show.
+
+    events  as `skylift outages monitor --json` has them, with kind, country and title
+    levels  at the instant of the need, by entity: fraction of ordinary and its bounds
+    """
+
+    scenario: Scenario
+    found: Detection
+    events: tuple[dict[str, Any], ...]
+    levels: tuple[dict[str, Any], ...]
+    need: NeedReport
+    nowhere: tuple[str, ...]
+
+
+def load_scenario(name: str) -> Scenario:
+    """A file, or the name of a packaged one. Raises Refused where it has no made-up connectivity."""
+    path = Path(name)
+    if path.suffix == ".toml":
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise Refused(
+                "scenario.unreadable", path.name, "it is no readable file", "check the name"
+            ) from None
+        scenario = read_scenario(text, path.name)
+    else:
+        there = sorted(
+            one.name.removesuffix(".toml")
+            for one in resources.files("skylift.data").joinpath("scenarios").iterdir()
+            if one.name.endswith(".toml") and one.name != "SOURCE.toml"
+        )
+        if name not in there:
+            raise Refused(
+                "scenario.unknown", f"scenario {name[:40]!r}", "none of this name is packaged",
+                f"there are {', '.join(there)}; or name a .toml file",
+            )  # fmt: skip
+        scenario = read_scenario(packaged_text(f"scenarios/{name}.toml"), name)
+    if not scenario.connectivity:
+        raise Refused(
+            "outages.no-series", scenario.source, "it has no [[connectivity]]", "docs/reference/scenario.md"
+        )
+    return scenario
+
+
+def play(scenario: Scenario, at_us: int | None = None, shares: dict[str, float] | None = None) -> Played:
+    """Detect, and reckon the need at an instant; None: just before the deepest outage begins to be over."""
+    grid, plans = made_up(scenario), scenario.connectivity
+    rule = baseline_rule(BASELINE)
+    entities = [f"{plan.kind}/{plan.entity}" for plan in plans]
+    found = detect_outages(grid, entities, rule, Rules())
+    events = []
+    for outage in found.outages:
+        plan = plans[outage.series]
+        said = {"entity": plan.entity, "kind": plan.kind, "country": plan.country, "title": plan.title}
+        events.append({**found.event(outage), **said, "signal": "synthetic", "synthetic": True})
+    if at_us is None:
+        at_us = _worst_us(events, grid.at_us(grid.bins))
+    row = (at_us - grid.start_us) // grid.step_us
+    if not 0 <= row < grid.bins:
+        raise Refused(
+            "outages.instant",
+            "--at",
+            f"the series are from {format_instant(grid.start_us)} to {format_instant(grid.at_us(grid.bins))}",
+            "name an instant within them",
+        )
+    recorder = traced(found, rule, range(len(plans))).recorder
+    levels = [
+        {"kind": plan.kind, "entity": plan.entity, "title": plan.title,
+         "fraction": round(float(recorder.fraction[row, column]), 4)}
+        for column, plan in enumerate(plans)
+    ]  # fmt: skip
+    cuts, nowhere = cuts_of({"events": events}, scenario.source, at_us, area_of_entity(None), shares or {})
+    countries = {plan.country for plan in plans if plan.country}
+    rows: list[tuple[str, Mapping[str, Any]]] = [
+        (f"site {k}", _row(site)) for k, site in enumerate(scenario.sites, 1)
+    ]
+    sites = need_sites_of(sites_of(rows, scenario.source, RESOLUTION)) if rows else []
+    report = need(cuts, people_of(countries), sites, NeedRules(), at_us)
+    return Played(scenario, found, tuple(events), tuple(levels), report, tuple(nowhere))
+
+
+def _row(site: Any) -> dict[str, Any]:
+    return {
+        "id": site.id, "cell": site.cell, "kind": site.kind, "people": site.people, "network": site.network
+    }  # fmt: skip
+
+
+def _worst_us(events: list[dict[str, Any]], end_us: int) -> int:
+    if not events:
+        return end_us - STEP_US
+    worst = min(events, key=lambda event: float(event["min_fraction"]))
+    return (end_us if worst["closed_at"] is None else parse_instant(worst["closed_at"])) - STEP_US
+
+
+def recording(played: Played) -> str:
+    """The series as a CSV that `skylift outages detect` reads."""
+    grid = played.found.grid
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["time", "entity", "level", "targets", "synthetic"])
+    assert grid.targets is not None
+    for row in range(grid.bins):
+        for column, name in enumerate(played.found.entities):
+            value, targets = grid.values[row, column], grid.targets[row, column]
+            writer.writerow([format_instant(grid.at_us(row)), name, f"{value:.6f}", f"{targets:.0f}", "yes"])
+    return text.getvalue()

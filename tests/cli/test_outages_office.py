@@ -1,0 +1,137 @@
+"""From a series to the service's record: the made-up night, draft requests, and a monitor that tells."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from skylift.adapters.outage_scenario import load_scenario, play
+from skylift.base.errors import Refused
+from skylift.base.instants import parse_instant
+from skylift.cli.main import app
+from skylift.cli.outages_draft import words as draft_words
+from tests.cli.test_office_commands import run
+from tests.cli.test_office_commands import server as server
+
+
+def set_up(server: str) -> None:
+    run(
+        "setup",
+        f"{server}/setup?code=code",
+        "--email",
+        "a@example.org",
+        "--password",
+        "correct horse battery",
+    )
+
+
+def test_the_made_up_night_by_hand(tmp_path: Path) -> None:
+    done = run("outages", "scenario", "-o", str(tmp_path / "night"), "--json")
+    [event] = done["events"]
+    assert (event["entity"], event["opened_at"], event["closed_at"]) == (
+        "AS44600", "2022-02-26T02:40:00Z", "2022-02-26T06:20:00Z",
+    )  # fmt: skip
+    assert event["min_fraction"] < 0.2
+    assert event["band"] == "critical"
+    country = next(one for one in done["levels"] if one["entity"] == "UA")
+    assert round(country["fraction"], 2) == 0.87
+    assert all("(Synthetic data.)" in text for text in done["sentences"]["en"])
+    assert all("(Вигадані дані.)" in text for text in done["sentences"]["uk"])
+    # Of AS44600 nobody knows how many users it has: its sites are cut off, of people nothing is said.
+    assert [one["id"] for one in done["need"]["sites"]] == ["hospital-demo-1", "waterworks-demo-1"]
+    assert done["need"]["people_cut_off"]["most"] == 0
+    assert done["need"]["without_area"] == ["as/AS44600"]
+    # With a stated share there are people, and the share stands among the assumptions.
+    shared = run("outages", "scenario", "--share", "as/AS44600=0.1", "--json")["need"]
+    assert 2_000_000 < shared["people_cut_off"]["about"] < 3_100_000
+    assert "as/AS44600 carries 10% of the users where it is" in shared["assumptions"]
+    # The same by the plain commands, from the file that it wrote.
+    declared = "--time-column time --time-zone UTC --value-column level --entity-columns entity --scale-max 1"
+    again = run("outages", "detect", str(tmp_path / "night" / "recording.csv"), *declared.split(),
+                "--targets-column", "targets", "--json")  # fmt: skip
+    assert [(one["opened_at"], one["closed_at"], one["min_fraction"]) for one in again["events"]] == [
+        (event["opened_at"], event["closed_at"], event["min_fraction"])
+    ]
+    assert {row["synthetic"] for row in csv.DictReader((tmp_path / "night" / "recording.csv").open())} == {
+        "yes"
+    }
+
+
+def test_a_need_becomes_draft_requests_once(server: str) -> None:
+    set_up(server)
+    first = run("outages", "scenario", "--draft", "--json")
+    assert [one["new"] for one in first["recorded"]] == [True]
+    assert [one["site"] for one in first["drafts"]] == ["hospital-demo-1", "waterworks-demo-1"]
+    again = run("outages", "scenario", "--draft", "--at", "2022-02-26T06:00:00Z", "--json")
+    assert [one["new"] for one in again["recorded"]] == [False]
+    assert [one["id"] for one in again["drafts"]] == [one["id"] for one in first["drafts"]]
+    requests = run("request", "list", "--json")["items"]
+    found = {(one["site_kind"], one["terminals_wanted"], one["status"], one["channel"]) for one in requests}
+    assert found == {("hospital", 2, "received", "api"), ("utility", 1, "received", "api")}
+    [outage] = run("outages", "events", "--json")["outages"]
+    assert outage["state"] == "closed"
+    assert "Synthetic" in outage["text"]
+
+
+def test_a_draft_says_what_it_is_and_what_it_rests_on() -> None:
+    report = play(load_scenario("ukraine-2022")).need
+    text = draft_words(report, report.sites[0], True)
+    assert text.startswith("DRAFT, reckoned from an outage; nobody has asked. SYNTHETIC DATA: made up.")
+    assert "80% of people use the internet" in text
+    assert "since 2022-02-26T02:40:00Z" in text
+    # The same whenever it is made: or the service would take it for another.
+    later = play(load_scenario("ukraine-2022"), parse_instant("2022-02-26T06:00:00Z")).need
+    assert draft_words(later, later.sites[0], True) == text
+
+
+def test_a_monitor_tells_the_service_once_even_with_a_new_store(server: str, tmp_path: Path) -> None:
+    set_up(server)
+    run("outages", "scenario", "-o", str(tmp_path), "--json")
+    declared = "--signal ping --time-column time --time-zone UTC --value-column level --entity-columns entity"
+    declared += " --scale-max 1 --targets-column targets --kind as --country UA --synthetic"
+
+    def followed(name: str) -> Any:
+        store = ("--store", str(tmp_path / name))
+        run("outages", "import", str(tmp_path / "recording.csv"), *store, *declared.split(), "--json")
+        return [run("outages", "monitor", *store, "--once", "--send", "--json")["sent"] for _ in range(2)]
+
+    assert followed("one.sqlite") == [1, 0]
+    [outage] = run("outages", "events", "--json")["outages"]
+    assert outage["state"] == "closed"
+    # The store is lost, and fed again: it tells the same, and the service knows it already.
+    assert followed("two.sqlite") == [1, 0]
+    assert run("outages", "events", "--json")["outages"] == [outage]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["nowhere"], "scenario.unknown"),
+        (["nothing.toml"], "outages.no-series"),
+        (["absent.toml"], "scenario.unreadable"),
+        (["ukraine-2022", "--at", "1999-01-01"], "outages.instant"),
+        (["ukraine-2022", "--share", "as/AS44600=7"], "need.share"),
+    ],
+)
+def test_bad_words_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], code: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dish = 'start = 2022-02-26\n[[terminal]]\nid = "x"\nlatitude_deg = 1\nlongitude_deg = 1\n'
+    (tmp_path / "nothing.toml").write_text(dish)
+    result = CliRunner().invoke(app, ["outages", "scenario", *words])
+    assert isinstance(result.exception, Refused)
+    assert result.exception.code == code
+
+
+def test_nothing_is_drafted_where_nothing_is_cut_off(tmp_path: Path) -> None:
+    (tmp_path / "e.json").write_text(json.dumps({"events": []}))
+    words = ["outages", "need", str(tmp_path / "e.json"), "--at", "2022-02-26", "--country", "LT", "--draft"]
+    result = CliRunner().invoke(app, words)
+    assert isinstance(result.exception, Refused)
+    assert result.exception.code == "need.nothing"
