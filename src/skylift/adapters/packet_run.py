@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
@@ -41,12 +41,22 @@ KEYS_LAST_S = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
+class Join:
+    """What of others gets the link: a network namespace by its file, or a TUN interface by its name."""
+
+    namespace: str = ""
+    interface: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """A run: whose link, from when, with what set by hand, and what to run at both ends.
 
     encrypt      WireGuard from the terminal to the gateway
     keys_last_s  after so long both ends get new keys
     fibre        a second way out
+    internet     whether the PoP reaches this machine's network
+    join         namespace (a file) or TUN interface of others that gets the link; then there is no command
     capture      file for all that enters the link, as it would be seen between terminal and gateway
     """
 
@@ -58,6 +68,8 @@ class Wanted:
     keys_last_s: float = KEYS_LAST_S
     fibre: Fibre | None = None
     capture: Path | None = None
+    internet: bool = False
+    join: Join = Join()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +81,11 @@ class Outcome:
     began_ns: int = 0
 
 
-def run(wanted: Wanted) -> Outcome:
-    """Run a command behind a terminal until it ends. Raises Refused or Unavailable before it begins."""
+def run(wanted: Wanted, ready: Callable[[], None] = lambda: None) -> Outcome:
+    """Run a command behind a terminal until it ends. Raises Refused or Unavailable before it begins.
+
+    ready  called when packets go through
+    """
     with ExitStack() as stack:
         sky = begin_sky(stack, wanted.followed)
         first = first_slot(sky)
@@ -82,6 +97,7 @@ def run(wanted: Wanted) -> Outcome:
         loop = _Loop(wanted, (sky, channel), tuns, first, hosts)
         stack.callback(loop.close)
         channel.sendall(b"g")
+        ready()
         status = loop.until_ends(stage)
         report = {**loop.report(), "encrypted": said["encrypted"]}
         return Outcome(status, report, loop.began_ns)
@@ -155,6 +171,8 @@ class _Loop:
                     return stage.wait()
                 self._turn(ready)
         except KeyboardInterrupt:
+            if not self._wanted.command:
+                stage.terminate()
             # The command has got it too; it decides.
             return self.until_ends(stage)
         finally:
@@ -304,6 +322,9 @@ def _begin_stage(
         "command": list(wanted.command),
         "pop_command": list(wanted.pop_command),
         "encrypt": wanted.encrypt,
+        "internet": wanted.internet,
+        "namespace": wanted.join.namespace,
+        "interface": wanted.join.interface,
     }
     ours.sendall(json.dumps(document).encode() + b"\n")
     return stage, ours

@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from skylift.adapters import packet_wireguard, tun
+from skylift.adapters import packet_internet, packet_wireguard, tun
 from skylift.adapters.packet_wireguard import KeyKeeper, Tunnel
 from skylift.base.errors import SkyliftError, Unavailable
 
@@ -33,7 +33,9 @@ _QUEUE_PACKETS = 10_000
 # Between the two ends of the tunnel, where there is one: what is encrypted travels under these.
 UNDER_TERMINAL, UNDER_GATEWAY = "100.127.8.1", "100.127.9.1"
 _ALL = ("0.0.0.0/0", "::/0")
-_CUSTOMERS = ("100.64.0.0/10", "fd5c:1f70::/32")
+_CUSTOMERS = ("100.127.0.0/16", "fd5c:1f70::/32")
+# Where there is no command, something ends with the run and does nothing until then.
+_WAIT = ["/bin/sh", "-c", "while :; do sleep 3600; done"]
 # Hands are shaken before the command begins, where the link lets them.
 _SHAKEN_WITHIN_S = 2.0
 
@@ -42,13 +44,20 @@ _SHAKEN_WITHIN_S = 2.0
 class Stage:
     """What to set up: names of hosts for /etc/hosts, the command, and one to run at the PoP ([] for none).
 
-    encrypt  whether WireGuard goes from the terminal to the gateway
+    command    [] waits until it is ended, for a link that others use
+    encrypt    whether WireGuard goes from the terminal to the gateway
+    internet   whether the PoP reaches this machine's network
+    namespace  file of a network namespace that gets the link, instead of one of our own
+    interface  TUN interface of this machine that becomes the terminal's end
     """
 
     hosts: dict[str, str]
     command: list[str]
     pop_command: list[str]
     encrypt: bool = False
+    internet: bool = False
+    namespace: str = ""
+    interface: str = ""
 
 
 @dataclass(slots=True)
@@ -78,7 +87,7 @@ def main(channel: socket.socket) -> int:
     if ends.tunnel is not None:
         _shake(ends)
     at_pop = _begin(stage.pop_command, None) if stage.pop_command else None
-    behind = _begin(stage.command, ends.terminal)
+    behind = _begin(stage.command or _WAIT, ends.terminal)
     status = _until_ends(behind, channel, ends)
     if at_pop is not None:
         os.kill(at_pop, signal.SIGTERM)
@@ -137,6 +146,10 @@ def _receive(channel: socket.socket) -> Any:
 
 def _set_up(stage: Stage) -> Ends:
     """Both ends of the link."""
+    outside = packet_internet.begin(os.getpid()) if stage.internet else None
+    # Where somebody else's is joined, before we are in a user namespace that has no say there.
+    attached = tun.open_tun(stage.interface) if stage.interface else None
+    joined = join(stage.namespace) if stage.namespace else None
     if os.geteuid() != 0:
         tun.become_root_of_own()
     try:
@@ -147,7 +160,12 @@ def _set_up(stage: Stage) -> Ends:
             *(f"{address} {name}" for address, name in stage.hosts.items()),
         ]
         tun.cover_file("/etc/hosts", "\n".join(lines) + "\n")
-        return _encrypted() if stage.encrypt else _plain()
+        if outside is not None:
+            tun.cover_file("/etc/resolv.conf", f"nameserver {packet_internet.RESOLVER}\n")
+        ends = _encrypted(joined) if stage.encrypt else _plain(joined, attached)
+        if outside is not None:
+            outside.connect()
+        return ends
     except OSError as error:
         raise Unavailable(
             "packets.namespace",
@@ -157,23 +175,74 @@ def _set_up(stage: Stage) -> Ends:
         ) from None
 
 
-def _plain() -> Ends:
-    terminal = _new_namespace()
-    outer = tun.open_tun("sky0")
-    _configure("sky0", (TERMINAL4, TERMINAL6), _ALL, _MTU)
+def join(namespace: str) -> int:
+    """Descriptor of somebody else's network namespace, tried by going there. Raises Unavailable."""
+    try:
+        there = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+        here = os.open("/proc/self/ns/net", os.O_RDONLY)
+        tun.set_namespace(there, tun.CLONE_NEWNET)
+        tun.set_namespace(here, tun.CLONE_NEWNET)
+        os.close(here)
+    except OSError as error:
+        raise Unavailable(
+            "packets.join",
+            "the network namespace",
+            f"it cannot be joined ({os.strerror(error.errno or 0)})",
+            "name one that is there (ip netns list), as root; one left over: ip netns delete NAME",
+        ) from None
+    return there
+
+
+def _plain(joined: int | None, attached: int | None) -> Ends:
+    if attached is not None:
+        terminal, outer = _new_namespace(), attached
+    else:
+        terminal = _terminal(joined)
+        outer = tun.open_tun("sky0")
+        _configure("sky0", (TERMINAL4, TERMINAL6), _ALL, _MTU)
     _new_namespace()
     inner = tun.open_tun("pop0")
-    _configure("pop0", (POP4, POP6), _CUSTOMERS, _MTU)
+    # Whose addresses come in through somebody else's interface, is not for us to say.
+    _configure("pop0", (POP4, POP6), _CUSTOMERS if attached is None else _ALL, _MTU)
     return Ends([outer, inner], terminal)
 
 
-def _encrypted() -> Ends:
+def _terminal(joined: int | None) -> int:
+    """Go into the terminal's namespace: a new one, or somebody else's, where nothing may be in the way."""
+    if joined is None:
+        return _new_namespace()
+    tun.set_namespace(joined, tun.CLONE_NEWNET)
+    _refuse_what_is_in_the_way()
+    return joined
+
+
+def _refuse_what_is_in_the_way() -> None:
+    from pyroute2 import IPRoute
+
+    with IPRoute() as ip:
+        taken = [str(one.get_attr("IFA_ADDRESS")) for one in ip.get_addr()]
+        names = [str(one.get_attr("IFLA_IFNAME")) for one in ip.get_links()]
+        defaults = list(ip.get_default_routes(family=socket.AF_INET))
+    ours = ("an interface sky0 or wg0", any(name in names for name in ("sky0", "wg0")))
+    address = ("an address that the terminal would have", TERMINAL4 in taken or TERMINAL6 in taken)
+    way_out = ("a default route of its own", bool(defaults))
+    for what, there in (ours, address, way_out):
+        if there:
+            raise Unavailable(
+                "packets.in_the_way",
+                "the network namespace",
+                f"it has {what}",
+                "take that away first, or join a namespace of its own: ip netns add NAME",
+            )
+
+
+def _encrypted(joined: int | None) -> Ends:
     """The underlay has a namespace of its own at the terminal's end: there is no way round the tunnel."""
     under = _new_namespace()
     outer = tun.open_tun("sky0")
     _configure("sky0", (UNDER_TERMINAL,), (f"{UNDER_GATEWAY}/32",), _MTU)
     at_terminal = packet_wireguard.make("wg0")
-    terminal = _new_namespace()
+    terminal = _terminal(joined)
     tun.set_namespace(under, tun.CLONE_NEWNET)
     _move("wg0", terminal)
     tun.set_namespace(terminal, tun.CLONE_NEWNET)

@@ -15,6 +15,7 @@ from skylift.cli.packet_options import (
     ENCRYPT,
     FIBRE,
     FIBRE_CUT,
+    INTERNET,
     KEYS_LAST,
     MAHIMAHI,
     POP_RUN,
@@ -64,6 +65,7 @@ def execute(
     keys_last: KEYS_LAST = 3600.0,
     fibre: FIBRE = None,
     fibre_cut: FIBRE_CUT = [],  # noqa: B006
+    internet: INTERNET = False,
     capture: CAPTURE = None,
     report: REPORT = None,
 ) -> None:
@@ -80,7 +82,7 @@ def execute(
         scenario, catalogue, at, server, token, replay, mahimahi, trace, trace_places, set_, preset, seed
     )
     link = followed(terminal, said)
-    words = PacketWords(queue_bytes, pop_command, encrypt, keys_last, fibre, fibre_cut, capture, report)
+    words = PacketWords(queue_bytes, pop_command, encrypt, keys_last, fibre, fibre_cut, capture, internet)
     raise finish(packets(link, command, words), report)
 
 
@@ -104,6 +106,7 @@ def shell(
     keys_last: KEYS_LAST = 3600.0,
     fibre: FIBRE = None,
     fibre_cut: FIBRE_CUT = [],  # noqa: B006
+    internet: INTERNET = False,
     capture: CAPTURE = None,
     report: REPORT = None,
 ) -> None:
@@ -120,5 +123,5 @@ def shell(
         scenario, catalogue, at, server, token, replay, mahimahi, trace, trace_places, set_, preset, seed
     )
     link = followed(terminal, said)
-    words = PacketWords(queue_bytes, pop_command, encrypt, keys_last, fibre, fibre_cut, capture, report)
+    words = PacketWords(queue_bytes, pop_command, encrypt, keys_last, fibre, fibre_cut, capture, internet)
     raise finish(packets(link, command, words), report)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,7 @@ from skylift.cli.outputs import check_output
 if TYPE_CHECKING:
     from skylift.adapters.packet_link import Followed, Overrides
     from skylift.adapters.packet_replay import Replay
-    from skylift.adapters.packet_run import Outcome
+    from skylift.adapters.packet_run import Join, Outcome
     from skylift.wire.packet.uplinks import Fibre
 
 _SET = {"delay_ms": (0.0, 10_000.0), "rate_mbps": (0.001, 100_000.0), "loss": (0.0, 1.0)}
@@ -69,6 +70,9 @@ FIBRE = Annotated[
 FIBRE_CUT = Annotated[
     list[str],
     typer.Option(help="When it dies and lives again, in seconds after the beginning: 20-50, or 20-."),
+]
+INTERNET = Annotated[
+    bool, typer.Option("--internet", help="Let the PoP reach this machine's network, by slirp4netns.")
 ]
 CAPTURE = Annotated[
     Path | None, typer.Option(help="Write what goes between terminal and gateway, as it goes there, .pcap.")
@@ -161,15 +165,18 @@ class PacketWords:
     fibre: str | None
     fibre_cut: list[str]
     capture: Path | None
-    report: Path | None
+    internet: bool
+    join: Join | None = None
 
 
-def packets(link: Followed, command: list[str], words: PacketWords) -> Outcome:
+def packets(
+    link: Followed, command: list[str], words: PacketWords, ready: Callable[[], None] = lambda: None
+) -> Outcome:
     """Run a command behind a terminal. Raises Refused or Unavailable before it begins."""
     import shlex
 
-    from skylift.adapters import packet_wireguard
-    from skylift.adapters.packet_run import Wanted, run
+    from skylift.adapters import packet_internet, packet_wireguard
+    from skylift.adapters.packet_run import Join, Wanted, run
     from skylift.wire.packet.pipe import QueueRules
 
     encrypt = words.encrypt
@@ -180,6 +187,8 @@ def packets(link: Followed, command: list[str], words: PacketWords) -> Outcome:
         if not encrypt:
             missing = packet_wireguard.missing()
             typer.echo(f"not encrypted: {missing.rule} ({missing.way_out})", err=True)
+    if words.internet:
+        packet_internet.check(*packet_internet.host_addresses())
     return run(
         Wanted(
             link,
@@ -190,7 +199,10 @@ def packets(link: Followed, command: list[str], words: PacketWords) -> Outcome:
             words.keys_last,
             fibre_of(words.fibre, words.fibre_cut),
             words.capture,
-        )
+            words.internet,
+            words.join or Join(),
+        ),
+        ready,
     )
 
 

@@ -1,0 +1,116 @@
+"""The PoP's way out into this machine's network: by slirp4netns, without a rule on the host.
+
+slirp4netns is a TCP/IP stack in a program: it takes packets from an interface in the PoP's namespace and
+opens ordinary connections of this machine for them. Routes, firewall and settings of the host stay untouched,
+and when it ends, also by a kill, nothing is left. The host's own loopback is not reached.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import select
+import shutil
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from skylift.adapters import tun
+from skylift.base.errors import Unavailable
+
+_PROGRAM = "slirp4netns"
+_INTERFACE = "host0"
+# Its own, in a network that the PoP alone sees.
+RESOLVER = "10.0.2.3"
+_WITHIN_S = 10.0
+# What the run itself uses; hosts of this machine's network under these could not be reached.
+_OURS = ("100.127.0.0/16", "198.51.100.0/24", "10.0.2.0/24")
+
+
+@dataclass(slots=True)
+class Outside:
+    """A process that waits on the host's side of the namespaces until the PoP's is there."""
+
+    go: int
+    ready: int
+
+    def connect(self) -> None:
+        """Give the PoP, whose namespace we are in, its way out. Raises Unavailable."""
+        os.write(self.go, b"g")
+        readable, _, _ = select.select([self.ready], [], [], _WITHIN_S)
+        if not readable or os.read(self.ready, 1) != b"1":
+            raise Unavailable(
+                "packets.internet_start",
+                _PROGRAM,
+                "it does not start",
+                "try it by hand, or leave --internet out",
+            )
+        for file, text in (
+            ("/proc/sys/net/ipv4/ip_forward", "1"),
+            ("/proc/sys/net/ipv6/conf/all/forwarding", "1"),
+            # It asks who has a customer's address, and the PoP answers for all of them.
+            (f"/proc/sys/net/ipv4/conf/{_INTERFACE}/proxy_arp", "1"),
+            # At once: by default such answers wait up to 0.8 s, for somebody nearer.
+            (f"/proc/sys/net/ipv4/neigh/{_INTERFACE}/proxy_delay", "0"),
+        ):
+            with contextlib.suppress(OSError):
+                Path(file).write_text(text, encoding="ascii")
+
+
+def check(addresses: list[str], has_way_out: bool) -> None:
+    """Raise Unavailable where this machine has no way out, or addresses that the run uses."""
+    if shutil.which(_PROGRAM) is None:
+        raise Unavailable(
+            "packets.internet", "--internet", f"it takes {_PROGRAM}", f"as root: apt-get install {_PROGRAM}"
+        )
+    if not has_way_out:
+        raise Unavailable(
+            "packets.no_way_out",
+            "the PoP",
+            "this machine has no default route, so the PoP has no way out",
+            "connect this machine, or leave --internet out",
+        )
+    networks = [ipaddress.ip_network(one) for one in _OURS]
+    for address in addresses:
+        within = [str(one) for one in networks if ipaddress.ip_address(address) in one]
+        if within:
+            raise Unavailable(
+                "packets.addresses",
+                "an address of this machine",
+                f"it lies in {within[0]}, which the run uses itself",
+                "leave --internet out, or run where that network is not",
+            )
+
+
+def host_addresses() -> tuple[list[str], bool]:
+    """(this machine's IPv4 addresses, whether it has a default route)."""
+    from pyroute2 import IPRoute
+
+    with IPRoute() as ip:
+        addresses = [str(one.get_attr("IFA_ADDRESS")) for one in ip.get_addr(family=2)]
+        return addresses, bool(list(ip.get_default_routes(family=2)))
+
+
+def begin(pop_process: int) -> Outside:
+    """Leave a process behind on the host's side, before there are namespaces."""
+    wait, go = os.pipe()
+    ready, told = os.pipe()
+    os.set_inheritable(told, True)
+    if os.fork():
+        os.close(wait)
+        os.close(told)
+        return Outside(go, ready)
+    os.close(go)
+    try:
+        tun.die_with_parent(signal.SIGKILL)
+        os.setsid()
+        if os.read(wait, 1) != b"g":
+            os._exit(1)
+        silence = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(silence, stream)
+        words = ["--configure", "--mtu=1500", "--disable-host-loopback", f"--ready-fd={told}"]
+        os.execvp(_PROGRAM, [_PROGRAM, *words, str(pop_process), _INTERFACE])
+    except OSError:
+        os._exit(127)
