@@ -186,12 +186,20 @@ def _listen(stack: ExitStack, servers: list[DishServer], host: str, port: int) -
             "let the first one be lower with --listen",
         )
     pool = stack.enter_context(ThreadPoolExecutor(max_workers=WORKERS))
+    running: list[Any] = []
+    stack.callback(_stop, running)
     ports = []
     for number, server in enumerate(servers):
-        running, taken = server.serve(f"{host}:{port + number if port else 0}", pool)
-        stack.callback(running.stop, 0)
+        one, taken = server.serve(f"{host}:{port + number if port else 0}", pool)
+        running.append(one)
         ports.append(taken)
     return ports
+
+
+def _stop(running: Sequence[Any]) -> None:
+    """All at once; then wait, so that none hands work to threads that are gone."""
+    for stopped in [one.stop(0) for one in running]:
+        stopped.wait(5.0)
 
 
 def _say(said: list[dict[str, str]], clock: Any, as_json: bool) -> None:
