@@ -299,6 +299,26 @@ def test_choosing_among_events(town: Town, staff: dict[str, Person]) -> None:
         assert response.status_code in (400, 422), bad
 
 
+def test_entities_are_chosen_by_the_longer_path_as_well(town: Town, staff: dict[str, Person]) -> None:
+    record(staff["operator"])
+    record(staff["operator"], entity=named("UA", "country", "Ukraine"))
+    wait(town)
+    for what in (EVENTS, ALERTS):
+        everything = get(town, what).json()["data"]
+        assert len(everything) == 2
+        for kind, code in (("asn", "64500"), ("country", "UA")):
+            by_path, by_query = (
+                get(town, path).json()
+                for path in (f"{what}/{kind}/{code}", f"{what}?entityType={kind}&entityCode={code}")
+            )
+            assert by_path["data"] == by_query["data"] != []
+            assert get(town, f"{what}/{kind}").json()["data"] == by_query["data"]
+        assert get(town, f"{what}/country/PL?limit=5").json()["data"] == []
+        assert get(town, f"{what}/continent/EU").status_code in (400, 422)
+        assert get(town, f"{what}/country/UA%26limit%3D0").json()["data"] == []
+        assert get(town, f"{what}/country/UA/more").status_code == 404
+
+
 def test_they_stand_in_openapi(town: Town) -> None:
     paths: dict[str, Any] = town.client.get("/openapi.json").json()["paths"]
     for path in ("/feeds/outages.en.atom", "/feeds/outages.uk.json", EVENTS, ALERTS):

@@ -20,6 +20,7 @@ from skylift.api.office.conditional import conditional
 from skylift.api.office.desk import Desk
 from skylift.api.office.door import ID, Door
 from skylift.api.office.feeds import MEDIA_TYPES, MOST_ENTRIES, response_of
+from skylift.api.office.ioda_paths import LongerPaths
 from skylift.api.office.problems import missing, said
 from skylift.base.errors import SkyliftError
 from skylift.base.feed import Feed, atom_of, json_feed_of
@@ -103,6 +104,7 @@ class PublicOutages:
             self._add(app, f"{HOME}/{language}", self._page(language))
         self._add(app, HOME, self._page("en"))
         self._add(app, f"{HOME}/{{id}}", self._one)
+        app.add_middleware(LongerPaths)
 
     def _add(self, app: Starlette, path: str, work: Callable[[Request], Awaitable[Response]]) -> None:
         async def handle(request: Request) -> Response:
