@@ -51,6 +51,7 @@ from skylift.api.stream import MOST_STREAMS, LiveStream
 from skylift.api.telemetry import commanding, enrolment
 from skylift.api.telemetry import doors as telemetry
 from skylift.api.telemetry.gate import AgentGate
+from skylift.api.telemetry.metrics import add_metrics
 from skylift.base.errors import Refused, Unavailable
 from skylift.twin.office.table import TABLE
 
@@ -169,6 +170,7 @@ def _add_office(app: FastAPI, desk: Desk, state: LiveState, open_sky: bool) -> N
     app.openapi = openapi  # type: ignore[method-assign]
     feeds.Feeds(desk).add_to(app)
     public_outages.PublicOutages(desk).add_to(app)
+    add_metrics(app, desk, open_sky)
     add_site(app, desk, doors)
 
 

@@ -97,13 +97,14 @@ class Gate:
     async def _known(self, headers: Headers, session: str = "") -> tuple[Actor, str]:
         # The sky only tells: there a page's own cookie will do. What changes anything takes the header, which
         # no page of another site can send.
-        secret = _secret(headers) or session
+        secret = secret_of(headers) or session
         if not secret:
             raise not_known()
         return await self._desk.known(secret)
 
 
-def _secret(headers: Headers) -> str:
+def secret_of(headers: Headers) -> str:
+    """The token of a request; "" for none."""
     found = _BEARER.fullmatch(headers.get("authorization", "").strip())
     return found[1] if found else ""
 

@@ -17,6 +17,7 @@ from skylift.adapters.telemetry.upkeep import Upkeep
 from skylift.adapters.telemetry.writer import TelemetryWriter
 from skylift.api.office.desk import Desk
 from skylift.api.office.problems import NotKnown
+from skylift.api.telemetry.following import TELL_EVERY_S, Following
 from skylift.api.telemetry.keys import AgentKeys
 from skylift.api.telemetry.states import LastStates
 from skylift.base.errors import Refused, SkyliftError, Unavailable
@@ -58,6 +59,7 @@ class Intake:
         self.keep = keep
         self.keys = AgentKeys(desk.store)
         self.states = LastStates()
+        self.following = Following(desk, store, self.states)
         self.commands: Commands = lambda terminal: ()
         self.upkeep = Upkeep(store, keep, desk.clock.now)
         self._per_terminal = Attempts("this terminal", PER_TERMINAL_BURST, PER_TERMINAL_EVERY_US)
@@ -75,11 +77,17 @@ class Intake:
             await self._look()
         states = await asyncio.to_thread(lambda: list(self.store.last_states()))
         self.states.put_all(states)
+        tell_at_s = time.monotonic() + TELL_EVERY_S
         while True:
             await asyncio.sleep(COUNT_EVERY_S)
+            await self._write_counts()
+            # What fails now is tried again: nothing of it is lost by waiting.
             with contextlib.suppress(SkyliftError):
                 await self._look()
-            await self._write_counts()
+                await self.following.erase()
+                if time.monotonic() >= tell_at_s:
+                    tell_at_s = time.monotonic() + TELL_EVERY_S
+                    await self.following.tell_usage()
 
     def close(self) -> None:
         """Write what waits."""
@@ -137,7 +145,7 @@ class Intake:
     async def _kept(self, batch: reading.Sorted, now: int) -> bytes:
         taken = await self._begin().submit(Posted(batch.terminal, now, batch.rows, batch.aside))
         if taken.state:
-            self.states.put(batch.terminal, taken.state.encode())
+            self.states.put(batch.terminal, taken.state.encode(), batch.rows)
         self.taken += taken.new
         self.taken_again += taken.again
         self.put_aside += taken.aside

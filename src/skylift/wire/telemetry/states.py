@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -63,6 +64,25 @@ def decoded(text: bytes | str) -> LastState:
     return _decoder.decode(text)
 
 
-def as_dict(values: list[Any]) -> dict[str, Any]:
-    """One array of the document as names and values."""
-    return dict(zip(COLUMNS, values, strict=True))
+class Run(NamedTuple):
+    """A state, since when it holds, and the newest row that says so."""
+
+    state: str
+    since_us: int
+    at_us: int
+
+
+def run_after(before: Run | None, rows: Sequence[Row]) -> Run | None:
+    """What holds after some more rows. Those that came late change nothing of now."""
+    run = before
+    newer = [row for row in rows if before is None or row.at_us > before.at_us]
+    for row in sorted(newer, key=_at):
+        if run is None or row.state != run.state:
+            run = Run(row.state, row.at_us, row.at_us)
+        else:
+            run = Run(run.state, run.since_us, row.at_us)
+    return run
+
+
+def _at(row: Row) -> int:
+    return row.at_us
