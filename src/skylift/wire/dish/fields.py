@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 # Texts of a dish end in tables and journals.
 _LONGEST = 200
+_WHOLE = re.compile(r"-?\d{1,20}", re.ASCII)
 _WORD = re.compile(r"_([a-z0-9])")
 
 
@@ -38,20 +39,21 @@ class Fields(Protocol):
 def number(fields: Fields | None, name: str) -> float | None:
     """A finite number."""
     value = None if fields is None else fields.raw(name)
-    if isinstance(value, str) and value.lstrip("-").isdecimal() and len(value) < 20:
-        # 64-bit integers are texts in JSON.
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    as_whole = whole(fields, name)
+    return None if as_whole is None else float(as_whole)
 
 
 def whole(fields: Fields | None, name: str) -> int | None:
-    """A whole number, exact."""
+    """A whole number of 64 bits, exact."""
     value = None if fields is None else fields.raw(name)
-    if isinstance(value, str) and value.lstrip("-").isdecimal() and len(value) < 20:
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, str) and _WHOLE.fullmatch(value):
+        # 64-bit integers are texts in JSON.
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**64:
+        return None
+    return value
 
 
 def truth(fields: Fields | None, name: str) -> bool | None:

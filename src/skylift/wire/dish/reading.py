@@ -297,7 +297,8 @@ def _outage(one: Fields, cause: str, epoch_us: int) -> Outage:
     start_ns = whole(one, "start_timestamp_ns")
     return Outage(
         one.word(cause) or "unknown",
-        None if start_ns is None or start_ns <= 0 else start_ns // 1_000 + epoch_us,
+        # Of 63 bits, as it is on the wire: until the year 2262.
+        None if start_ns is None or not 0 < start_ns < 2**63 else start_ns // 1_000 + epoch_us,
         max(whole(one, "duration_ns") or 0, 0) // 1_000,
         truth(one, "did_switch"),
     )
