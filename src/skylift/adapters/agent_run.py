@@ -28,14 +28,18 @@ _YEAR_9999_US: Final = 253_402_300_799 * US_PER_S
 
 @dataclass(frozen=True, slots=True)
 class BoardClock:
-    """The board's clocks; for tests, a wall clock that begins at `at_us` and runs `speed` times as fast."""
+    """The board's clocks.
+
+    For tests: a wall clock that showed `at_us` when the machine's monotonic clock was at `began_ns`, and runs
+    `speed` times as fast.
+    """
 
     at_us: int | None = None
     speed: float = 1.0
-    _began_ns: int = field(default_factory=time.monotonic_ns)
+    began_ns: int = field(default_factory=time.monotonic_ns)
 
     def now(self) -> Now:
-        mono_us = round((time.monotonic_ns() - self._began_ns) / 1_000 * self.speed)
+        mono_us = round((time.monotonic_ns() - self.began_ns) / 1_000 * self.speed)
         wall_us = time.time_ns() // 1_000 if self.at_us is None else self.at_us + mono_us
         return Now(min(wall_us, _YEAR_9999_US), mono_us)
 

@@ -42,6 +42,7 @@ def run(
     enrol_only: bool = typer.Option(False, "--enrol-only", help="Enrol, and end."),
     at: str | None = typer.Option(None, hidden=True),
     speed: float = typer.Option(1.0, hidden=True, min=0.01, max=10_000),
+    began_ns: int | None = typer.Option(None, hidden=True),
 ) -> None:
     """Read a dish every 15 s and send what it says to a service, until stopped.
 
@@ -62,7 +63,7 @@ def run(
         from skylift.base.instants import parse_instant
 
         at_us = None if at is None else int(parse_instant(at, "--at"))
-        become(Options(str(folder.path), dish, None if ca is None else str(ca), at_us, speed))
+        become(Options(str(folder.path), dish, None if ca is None else str(ca), at_us, speed, began_ns))
 
 
 def doctor(
