@@ -178,21 +178,21 @@ def test_a_shell_behind_a_terminal(tmp_path: Path) -> None:
         os.environ["SHELL"] = "/bin/sh"
         os.execv(skylift, [skylift, "shell", "any", "--replay", str(trace), "--no-encrypt"])
     said = b""
-    os.write(terminal, b"ping -c 1 pop\nsleep 50\n")
+    # What is typed when what has been said; Ctrl-C is for what runs in the shell, not for the run.
+    typed = [(b"other end", b"ping -c 1 pop\n"), (b"1 received", b"echo be''gun; sleep 50\n")]
+    typed += [(b"begun", b"\x03"), (b"^C", b"exit 3\n")]
     until = time.monotonic() + 60
-    told = 0
     while time.monotonic() < until:
         if select.select([terminal], [], [], 0.2)[0]:
             try:
                 said += os.read(terminal, 4_096)
             except OSError:
                 break
-        if told == 0 and b"1 received" in said:
-            # Ctrl-C is for what runs in the shell, not for the run.
-            os.write(terminal, b"\x03")
-            time.sleep(0.2)
-            os.write(terminal, b"exit 3\n")
-            told = 1
+        if typed and typed[0][0] in said:
+            # The shell is given the time to begin what it was told.
+            time.sleep(0.3)
+            os.write(terminal, typed.pop(0)[1])
+    assert not typed, said.decode(errors="replace")
     _, status = os.waitpid(child, 0)
     os.close(terminal)
     assert os.waitstatus_to_exitcode(status) == 3, said.decode(errors="replace")

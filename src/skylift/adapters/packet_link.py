@@ -9,18 +9,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skylift.adapters.atomic import write_atomically
 from skylift.adapters.packet_replay import Replay, replay_main
 from skylift.adapters.packet_server import ServerLink, server_main
 from skylift.adapters.packet_sky import Failure, LinkSlot, sky_main
-from skylift.adapters.scenario_files import Sources
 from skylift.base.errors import Refused, Unavailable
 from skylift.wire.packet.course import Course, Stretch
 from skylift.wire.packet.report import Seen
 from skylift.wire.packet.texture import Drawing, preset, textured
 from skylift.wire.packet.trace import TracedSlot, header_line, slot_line
+
+if TYPE_CHECKING:
+    # Scenarios take long to load, and a service or a record needs none of them.
+    from skylift.adapters.scenario_files import Sources
 
 # The sky is given this long for its first slot: catalogues are read and kernels compiled.
 _SKY_PATIENCE_S = 120.0
