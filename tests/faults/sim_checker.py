@@ -223,6 +223,8 @@ class Ledger:
             self._spend(told["agreement"], "bulk-change.create", row, where, None)
         elif name == "allow-list.applied/1" and (len(told["cut_off"]) > MOST_ALONE or told["agreement"]):
             self._spend(told["agreement"], "allow-list.apply", row, where, None)
+        elif name == "rollout.begun/1":
+            self._spend(told["agreement"], "rollout.create", row, where, None)
         self._approver_before = any("approver" in person.roles for person in self.people.values())
 
     _approver_before: bool = False

@@ -17,7 +17,7 @@ from skylift.service.account.roles import ALLOWS, Role
 from skylift.service.approval.state import ROOM as APPROVALS
 from skylift.twin.office.table import TABLE
 from skylift.twin.office.verbs import Verb
-from tests.faults.sim_wants import CELLS, FOR_ACCOUNT, Arguments, Known, can_be, likely
+from tests.faults.sim_wants import CELLS, FOR_ACCOUNT, LEFT_OUT, Arguments, Known, can_be, likely
 
 # Of these somebody wants the next thing, mostly: what the invariants are about comes most.
 WANTED = (
@@ -115,6 +115,7 @@ class Clients:
     def of_verb(self, verb: Verb, about: str, by: Persona, **more: Any) -> Command:
         """A verb with arguments of the right types. more: arguments that are given."""
         body = {**self.arguments.of(verb), **self.arguments.fitting(verb, about), **more}
+        body = {name: value for name, value in body.items() if value is not LEFT_OUT}
         canary = ""
         for name in verb.personal:
             if isinstance(body.get(name), str):

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import pickle
 import random
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,8 +28,9 @@ from skylift.service.account.roles import Grant, Role
 from skylift.service.account.token import LONGEST_TOKEN_US, Issue, TokenKind
 from skylift.twin.handle import begin, change
 from skylift.twin.office.table import TABLE
+from tests.faults.sim_checker import Ledger
 from tests.faults.sim_clients import KINDS, Clients, Command, Persona
-from tests.faults.sim_service import START_US, Answer, Clock, Ids, Service, simulated
+from tests.faults.sim_service import DATABASE, START_US, Answer, Clock, Ids, Service, simulated
 from tests.faults.sim_wants import CELLS, DAY_US, RULES, SPARE_CELLS, Known
 
 # On a disk of memory where there is one: what is tested is order, not the disk.
@@ -38,12 +42,18 @@ HOUR_US = DAY_US // 24
 
 @dataclass(frozen=True)
 class Template:
-    """A database with a town in it, and what is known of it."""
+    """A database with a town in it, what is known of it, and what the checker has read of it."""
 
     folder: Path
     personas: tuple[Persona, ...]
     known: Known
     canaries: dict[str, str]
+    read: bytes
+
+    def ledger(self) -> Ledger:
+        """As the checker has it after the town's rows, of its own for each seed."""
+        found: Ledger = pickle.loads(self.read)
+        return found
 
 
 @cache
@@ -58,7 +68,10 @@ def template() -> Template:
             town = asyncio.run(_make_town(service))
         finally:
             service.close()
-    return Template(folder, town.personas, town.known, town.canaries)
+    ledger = Ledger()
+    with closing(sqlite3.connect(folder / DATABASE)) as connection:
+        ledger.read(connection)
+    return Template(folder, town.personas, town.known, town.canaries, pickle.dumps(ledger))
 
 
 @cache
@@ -100,6 +113,7 @@ async def _make_town(service: Service) -> Town:
     await _terminals(town)
     await _requests(town)
     await _shipments(town)
+    await _commands(town)
     await _words(town)
     await _list_and_tables(town)
     service.clock.us = START_US
@@ -355,6 +369,17 @@ async def _shipments(town: Town) -> None:
             recipient = next(p for p in town.personas if p.account == town.accounts[1])
             confirmed = await town.ask(recipient, "POST", f"shipments/{shipment}/confirm", {})
             assert confirmed.status == 200, confirmed
+
+
+async def _commands(town: Town) -> None:
+    """One that waits for a dish, an owner's consent, and the first stage of a rollout."""
+    if "rollout.create" not in TABLE.verbs:
+        return
+    listed = await town.ask(town.who("operator"), "GET", "terminals?q=twn000")
+    terminal, *others = [one["id"] for one in listed.document["items"]]
+    await town.made("operator", "command.create", terminal=terminal, command="reboot")
+    await town.made("operator", "consent.create", terminal=terminal, kinds=["stow"], document="REF-1")
+    await town.by_two("rollout.create", terminals=others[:3], command="reboot", reason="REF-1")
 
 
 async def _words(town: Town) -> None:

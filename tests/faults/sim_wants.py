@@ -29,6 +29,8 @@ SPARE_CELLS = ("851e535bfffffff", "851e5353fffffff", "851e53cbfffffff", "851e534
 DAY_US = 86_400_000_000
 DEPOTS = ("WAW-1", "RZE-2", "KBP-1")
 RULES = "ua-2026"
+# In place of an argument that is not given.
+LEFT_OUT = object()
 
 # What is tried most of a thing of a kind in a state: the way that most things go.
 LIKELY = {
@@ -50,7 +52,7 @@ LIKELY = {
     "region active": "suspend cells cells-remove revoke prohibit",
     "region suspended": "activate activate",
     "region prohibited": "lift",
-    "account open": "verify verify plan sanction",
+    "account open": "verify verify plan sanction lift-sanction",
     "account verified": "plan suspend sanction lift-sanction",
     "account suspended": "resume resume close",
     "person active": "grant take lock leave",
@@ -80,6 +82,9 @@ LIKELY = {
     "outage open": "update update close merge explain confirm dismiss hold release",
     "outage closed": "explain merge confirm hold release dismiss",
     "import under-way": "abandon",
+    "command issued": "withdraw",
+    "consent given": "take-back",
+    "rollout under-way": "proceed stop",
     "authority known": "amend withdraw",
     "authority withdrawn": "restore",
 }
@@ -321,6 +326,20 @@ class Arguments:
             "withdraw": {"authority": shown.get("authority")},
         }
 
+    def _of_command(self, shown: Mapping[str, Any]) -> dict[str, Any]:
+        return {"create": self._ordered()}
+
+    def _of_rollout(self, shown: Mapping[str, Any]) -> dict[str, Any]:
+        return {"create": self._ordered()}
+
+    def _of_consent(self, shown: Mapping[str, Any]) -> dict[str, Any]:
+        return {"create": {"region": ""}}
+
+    def _ordered(self) -> dict[str, Any]:
+        kind = self.draw.choice(("reboot", "unstow", "stow"))
+        untold = dict.fromkeys(("on", "start_minutes", "duration_minutes"), LEFT_OUT)
+        return {"command": kind, "expires_min": 60, "region": "", **untold}
+
     def _of_authority(self, shown: Mapping[str, Any]) -> dict[str, Any]:
         everywhere = {"everywhere": True, "countries": [], "regions": []}
         text = f"TOWN-{self.known.number()}"
@@ -396,7 +415,7 @@ class Arguments:
         of_kind = {
             "owner": "account", "to": "account", "account": "account", "recipient": "account",
             "region": "region", "about": "region", "plan": "plan", "into": "request", "request": "request",
-            "shipment": "shipment", "batch": "shipment",
+            "shipment": "shipment", "batch": "shipment", "terminal": "terminal",
         }  # fmt: skip
         if name in of_kind:
             return self.known.one(of_kind[name], draw)

@@ -17,7 +17,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults.sim_checker import BrokenError, Ledger, holds, stands_in
+from tests.faults.sim_checker import BrokenError, holds, stands_in
 from tests.faults.sim_clients import Clients, Command
 from tests.faults.sim_service import (
     DATABASE,
@@ -82,7 +82,7 @@ class Simulation:
         self.clock, self.ids = Clock(), Ids("s")
         self.known = town.known.copy()
         self.clients = Clients(town.personas, self.known, random.Random(f"{seed} clients"))
-        self.ledger = Ledger()
+        self.ledger = town.ledger()
         self.network: list[Command] = []
         self.under_way: list[tuple[Command, asyncio.Task[Answer]]] = []
         self.acknowledged: list[Acknowledged] = []

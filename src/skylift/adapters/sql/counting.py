@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, func, insert, selec
 from sqlalchemy.dialects import postgresql, sqlite
 
 from skylift.adapters.sql.faults import told
+from skylift.adapters.sql.ready import Ready
 from skylift.adapters.sql.schema import APP_DAYS, PROGRESS, USAGE, USAGE_CYCLES, USAGE_DAYS
 from skylift.ports.counts import AppDay, Progress, UsageDay, UsageReport, Used
 from skylift.ports.store import Conflict
@@ -20,6 +21,15 @@ _SEEN = select(USAGE).where(
     USAGE.c.sequence.in_(bindparam("numbers", expanding=True)),
 )
 _CHANGED = select(func.coalesce(func.max(USAGE_CYCLES.c.changed), 0))
+_USED = (USAGE_CYCLES.c.account, USAGE_CYCLES.c.cycle, USAGE_CYCLES.c.used_bytes, USAGE_CYCLES.c.changed)
+_USED_IN = Ready(select(*_USED).where(USAGE_CYCLES.c.cycle == bindparam("of_cycle")))
+_USED_SINCE = Ready(
+    select(*_USED)
+    .where(USAGE_CYCLES.c.changed > bindparam("since"))
+    .order_by(USAGE_CYCLES.c.changed)
+    .limit(bindparam("most"))
+)
+_PROGRESS = Ready(select(PROGRESS.c.sequence, PROGRESS.c.note).where(PROGRESS.c.name == bindparam("of_name")))
 
 
 def _adding(table: Table, sums: Sequence[str], sets: Sequence[str] = ()) -> dict[str, Any]:
@@ -46,8 +56,8 @@ class CountsSqlReader:
 
     def progress(self, name: str) -> Progress | None:
         with told():
-            row = self._connection.execute(select(PROGRESS).where(PROGRESS.c.name == name)).first()
-        return None if row is None else Progress(row.sequence, row.note)
+            row = _PROGRESS.first(self._connection, {"of_name": name})
+        return None if row is None else Progress(*row)
 
     def usage_days(
         self, terminal: str = "", account: str = "", from_day: str = "", until_day: str = "~"
@@ -70,19 +80,13 @@ class CountsSqlReader:
 
     def used_in(self, cycle: str) -> Sequence[Used]:
         with told():
-            rows = self._connection.execute(select(USAGE_CYCLES).where(USAGE_CYCLES.c.cycle == cycle)).all()
-        return [Used(row.account, row.cycle, row.used_bytes, row.changed) for row in rows]
+            rows = _USED_IN.all(self._connection, {"of_cycle": cycle})
+        return [Used(*row) for row in rows]
 
     def used_since(self, changed: int, limit: int) -> Sequence[Used]:
-        wanted = (
-            select(USAGE_CYCLES)
-            .where(USAGE_CYCLES.c.changed > changed)
-            .order_by(USAGE_CYCLES.c.changed)
-            .limit(limit)
-        )
         with told():
-            rows = self._connection.execute(wanted).all()
-        return [Used(row.account, row.cycle, row.used_bytes, row.changed) for row in rows]
+            rows = _USED_SINCE.all(self._connection, {"since": changed, "most": limit})
+        return [Used(*row) for row in rows]
 
     def app_days(self, from_day: str, until_day: str) -> Sequence[AppDay]:
         wanted = (

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from skylift.adapters.sql.ready import say
 from skylift.base.errors import Refused, Unavailable
 
 BUSY_TIMEOUT_S = 5.0
@@ -88,7 +89,7 @@ def _sqlite(url: URL, busy_timeout_s: float) -> Engine:
     def _begin(connection: Connection) -> None:
         # A writer takes its turn at once: one that reads first and then writes could be refused half-way.
         writes = connection.get_execution_options().get(WRITES)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        say(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 
