@@ -163,7 +163,11 @@ def _add_office(app: FastAPI, desk: Desk, state: LiveState, open_sky: bool) -> N
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            document = add_doors(of_sky(), [*doors, *feeds.described(), *public_outages.described()], TABLE)
+            document = add_doors(
+                of_sky(),
+                [*doors, *feeds.described(), *public_outages.described(), *enrolment.described()],
+                TABLE,
+            )
             app.openapi_schema = describe(document) if app.state.demo else document
         return app.openapi_schema
 

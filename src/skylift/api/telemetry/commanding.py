@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -80,12 +79,13 @@ class Commanding:
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
         self._waiting = Waiting(intake.desk.store)
-        self._looked_s = -LOOK_AGAIN_S
         self._looking: asyncio.Task[None] | None = None
 
     def waiting(self, terminal: str) -> Sequence[SignedCommand]:
         """What waits for a terminal, signed; offered again until it is answered, or its time is over."""
-        self._look_again()
+        if self._looking is None or self._looking.done():
+            # From the first agent that asks on: a service without agents need not look.
+            self._looking = asyncio.ensure_future(self._look())
         found = self._waiting.of(terminal, self._intake.desk.clock.now())
         return [self._signed(command) for command in found[:MOST_AT_ONCE]]
 
@@ -95,17 +95,13 @@ class Commanding:
             orders.as_text(document), orders.as_text(self._intake.service_key.sign(document))
         )
 
-    def _look_again(self) -> None:
-        """Have the journal looked at, unless that is under way or was done a moment ago."""
-        busy = self._looking is not None and not self._looking.done()
-        if busy or time.monotonic() < self._looked_s + LOOK_AGAIN_S:
-            return
-        self._looked_s = time.monotonic()
-        self._looking = asyncio.ensure_future(self._look())
-
     async def _look(self) -> None:
-        with contextlib.suppress(SkyliftError):
-            await asyncio.to_thread(self._waiting.catch_up)
+        """See in the journal what is issued and answered, as long as the service lives."""
+        desk = self._intake.desk
+        while not desk.closed:
+            with contextlib.suppress(SkyliftError):
+                await asyncio.to_thread(self._waiting.catch_up)
+            await desk.changed(LOOK_AGAIN_S)
 
     async def reply(self, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         """Note what an agent has replied."""
@@ -126,7 +122,6 @@ class Commanding:
         if not noted:
             # An agent was sent something that is not ours, or says so.
             log.warning("%s replied to a command that is not its own: %s", sender.terminal, given.code[:40])
-        self._looked_s = -LOOK_AGAIN_S
         return 200, msgspec.json.encode({"noted": noted})
 
 

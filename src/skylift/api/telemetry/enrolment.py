@@ -31,7 +31,7 @@ from skylift.service.terminal.state import Terminal
 from skylift.twin.handle import begin, change
 from skylift.twin.office.verbs import Actor
 from skylift.wire.telemetry import signing
-from skylift.wire.telemetry.rows import USUAL_SPAN_S, Enrolled, Enrolment
+from skylift.wire.telemetry.rows import USUAL_SPAN_S, Answer, Batch, Enrolled, Enrolment
 
 ENROL, POST = "/api/v1/agent/enrol", "/api/v1/telemetry"
 MOST_KEYS = 100
@@ -259,3 +259,18 @@ def handlers(intake: Intake | None) -> dict[str, Handler]:
         return await enrol(there(intake), headers, body)
 
     return {POST: post, ENROL: enrolled}
+
+
+async def _nobody(call: Call) -> Response:
+    raise NotImplementedError
+
+
+def described() -> list[Door]:
+    """Agents' doors, for the documentation: they are answered before the office's gate."""
+    signed = "Signed by the agent's key (RFC 9421): see docs/reference/telemetry.md. "
+    posted = f"{signed}Rows of a dish; each counts once, by its number."
+    enrolled = f"{signed}A one-time code and a key become a key that is believed."
+    return [
+        Door("POST", POST, _nobody, posted, "telemetry", {200: Answer}, Batch, open_to_all=True),
+        Door("POST", ENROL, _nobody, enrolled, "telemetry", {201: Enrolled}, Enrolment, open_to_all=True),
+    ]
