@@ -168,10 +168,16 @@ def test_killed_at_any_step_it_goes_on_and_does_nothing_twice(tmp_path: Path) ->
             shown = await house.get("demo")
             assert (shown["ended"], shown["failed"]) == (True, 0)
             viewer = await house.be("viewer")
-            for kind, count in (("regions", 1), ("requests", 3), ("accounts", 2), ("persons", 9)):
+            for kind, count in (
+                ("regions", 1),
+                ("requests", 4),
+                ("outages", 1),
+                ("accounts", 2),
+                ("persons", 9),
+            ):
                 assert len((await house.get(kind, viewer))["items"]) == count, kind
 
-    for steps in (1, 6, 12, 17):
+    for steps in (1, 6, 9, 15, 20):
         asyncio.run(half(steps))
     play(to_the_end)
 
