@@ -58,6 +58,8 @@ class Waiting:
     def catch_up(self) -> None:
         """Read what the journal tells of commands. Raises Unavailable."""
         head, _ = self._store.head()
+        if head == self._sequence:
+            return
         if self._sequence is None:
             with self._store.reading() as reader:
                 for ones in open_commands(reader).values():

@@ -15,6 +15,8 @@ from skylift.wire.telemetry.rows import CONNECTED, USUAL_SPAN_S, Row
 
 # An alert of ours beside the dish's own: the agent is well, and its dish does not answer.
 DISH_SILENT: Final = "dish_silent"
+# The dish says that its transmitter is switched off: that is no fault of it.
+RADIO_OFF: Final = "radio_off"
 # A dish that lost nearly all pings of a span had no link in it; what it said at the end tells why.
 _NO_LINK_DROP_FRACTION = 0.99
 MOST_ALERTS = 32
@@ -56,7 +58,7 @@ def _now(status: DishStatus) -> dict[str, object]:
         "state": status.state,
         "obstructed_fraction": status.obstructed_fraction,
         "snr_low": status.snr_low,
-        "alerts": status.alerts[:MOST_ALERTS],
+        "alerts": (*status.alerts[: MOST_ALERTS - 1], *((RADIO_OFF,) if status.radio_off else ())),
     }
 
 
