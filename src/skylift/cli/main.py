@@ -52,6 +52,7 @@ COMMAND_MODULES: tuple[str, ...] = (
     "milestones",
     "office_stock",
     "appstats",
+    "telemetry",
 )
 
 

@@ -40,6 +40,9 @@ KINDS = (
     "outage",
 )
 
+# What is known of a terminal from what its dish reports (telemetry.py).
+REPORTED = frozenset({"show", "watch", "history", "compare", "quarantine", "code", "keys", "revoke"})
+
 # Those that tables are taken of.
 IMPORTED = frozenset({"terminal", "request", "account", "plan", "shipment", "allow-list"})
 
@@ -89,7 +92,16 @@ there is one, shows what a table (CSV, XLSX) would do, and does it with --apply.
 """
 
 
+_READS_OF_TERMINALS = """, and so does `skylift terminal usage ID`. Of what its dish reports: `watch ID`
+prints each new row, `history ID from=... until=... level=15s|5min|1h|1d plot=FILE out=FILE.csv|.parquet`
+shows, draws and exports, `compare ID ID ...` sets dishes side by side, `quarantine ID` says what was not
+believed and why; `code ID` enrols an agent, `keys ID` lists and `revoke ID key=KEY` ends what its reports are
+believed by"""
+
+
 def _reads(kind: str, name: str) -> str:
+    if kind == "terminal":
+        return _READS_OF_TERMINALS
     also = "".join(f", and so does `skylift {name} {what} ID`" for what in READS.get(kind, ()))
     return f"{also}, and `skylift request triage`" if kind == "request" else also
 
@@ -188,6 +200,11 @@ def _command(kind: str) -> Callable[..., None]:
             _show_verbs(kind, as_json)
             return
         client = client_of(server, token)
+        if kind == "terminal" and what in REPORTED:
+            from skylift.cli.telemetry import reports
+
+            reports(client, what, words or [], as_csv, as_json)
+            return
         if what == "import" and kind in IMPORTED:
             from skylift.cli.office_import import Wanted, import_table
 

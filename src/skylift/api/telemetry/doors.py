@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from skylift.adapters.telemetry_files import csv_of
 from skylift.api.office.door import Call, Door, Parameter, answer, instant
 from skylift.api.office.problems import missing
 from skylift.api.telemetry import enrolment
@@ -265,25 +264,6 @@ def _chosen(columns: Mapping[str, Sequence[Any]], names: str) -> Mapping[str, Se
     if unknown:
         raise Refused("parameter.columns", "columns", f"there are {', '.join(columns)}", "choose of these")
     return {name: columns[name] for name in wanted}
-
-
-def csv_of(columns: Mapping[str, Sequence[Any]]) -> str:
-    """A table with times in ISO 8601; alerts are separated by semicolons."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["at" if name == "at_us" else name for name in columns])
-    for row in zip(*columns.values(), strict=True):
-        writer.writerow([_cell(name, value) for name, value in zip(columns, row, strict=True)])
-    return out.getvalue()
-
-
-def _cell(name: str, value: Any) -> Any:
-    if name == "at_us":
-        return format_instant(value)
-    if isinstance(value, list):
-        value = ";".join(value)
-    # A table program would take it for a formula.
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
 
 
 def _is_cut_off(facts: TerminalFacts) -> bool:
