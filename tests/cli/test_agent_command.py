@@ -51,7 +51,7 @@ def test_safety_is_shown_once_and_is_the_projects_own(
     root: Path, folder: Path, become: list[agent_process.Options]
 ) -> None:
     text = (root / "SAFETY.md").read_text("utf-8")
-    assert (root / "src/skylift/data/agent/SAFETY.md").read_text("utf-8") == text
+    assert (root / "src/skylift/data/agent/safety.txt").read_text("utf-8") == text
     enrolled(folder)
     first = run("--state-dir", str(folder), "--dish", NOBODY)
     assert first.exit_code == 0

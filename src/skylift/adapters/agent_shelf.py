@@ -23,7 +23,7 @@ from skylift.wire.agent.orders import Docket
 from skylift.wire.agent.thinning import COARSE, FINE, GROUP, MIDDLE, Counts, group, level_to_thin
 from skylift.wire.telemetry.rows import Row
 
-# Some 300 bytes each: 15 MB, and with thinning more than two months.
+# Measured: 356 bytes each, 14 MB; with thinning more than a year.
 MOST_ROWS: Final = 40_000
 _NONCE_BYTES: Final = 12  # NIST SP 800-38D: 96 bits, random; far fewer than 2^32 entries per key
 # Numbers are set aside in blocks beside the database: should it be lost, none of them is used again.

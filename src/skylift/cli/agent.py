@@ -132,7 +132,7 @@ def _packaged(name: str) -> str:
 def _show_safety(folder: AgentFolder) -> None:
     """Before anything is sent, once: what a transmitting dish can bring upon people."""
     if not folder.safety_was_shown():
-        typer.echo(_packaged("SAFETY.md"), err=True)
+        typer.echo(_packaged("safety.txt"), err=True)
         folder.keep_safety_shown()
 
 
