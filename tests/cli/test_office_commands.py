@@ -27,6 +27,7 @@ from skylift.client.http import Client, kept_token, token_file
 from skylift.service.rooms import ROOMS
 from skylift.twin.office.table import TABLE
 
+PASSWORD = "correct horse battery"
 CELLS = "851e5227fffffff,851e5237fffffff"
 
 
@@ -253,3 +254,61 @@ def test_detected_outages_are_recorded_once_and_told_in_words(server: str, tmp_p
     assert "відновилася о 05:00 UTC" in over["text"]
     file.write_text(json.dumps({"events": [{"id": 1}]}))
     run(*words, fails=Refused)
+
+
+def test_who_one_is_and_by_which_secrets(server: str) -> None:
+    run("setup", f"{server}/setup?code=code", "--email", "a@example.org", "--password", PASSWORD)
+    assert run("me", "--json")["roles"] == [{"role": "operator", "regions": [], "authority": ""}]
+    made = run("token", "issue", "sync", "--scope", "terminal.read", "--days", "7", "--json")
+    only = ("--token", made["token"], "--json")
+    assert run("terminal", "list", *only)["items"] == []
+    assert "not for it" in str(
+        run("region", "create", "country=UA", "title=U", f"cells={CELLS}", *only, fails=Refused)
+    )
+    assert [one["scopes"] for one in run("token", "list", "--json")["items"]] == [["terminal.read"]]
+    assert made["token"] not in run("token", "list")
+    assert len(run("session", "list", "--json")["items"]) == 1
+    run("token", "revoke", made["id"])
+    assert "log in" in str(run("terminal", "list", *only, fails=Refused))
+    assert run("totp", "enrol", "--password", PASSWORD, "--json")["secret"]
+    assert "does not fit" in str(run("totp", "confirm", "000000", fails=Refused))
+    assert "none are asked for" in str(
+        run("totp", "disable", "000000", "--password", PASSWORD, fails=Refused)
+    )
+
+
+def test_what_is_personal_is_shown_and_erased_after_a_question(server: str) -> None:
+    run("setup", f"{server}/setup?code=code", "--email", "a@example.org", "--password", PASSWORD)
+    call = run("request", "create", "channel=phone", "site_kind=hospital", "words=CANARY", "--json")["id"]
+    assert "CANARY" in run("request", "personal", call)
+    refused = CliRunner().invoke(app, ["request", "erase", call], input="n\n")
+    assert refused.exit_code != 0
+    assert run("request", "personal", call, "--json") == {"words": "CANARY"}
+    assert run("request", "erase", call, "ground=danger", "--yes", "--json") == {"done": True}
+    assert run("request", "personal", call, "--json") == {}
+    names = [json.loads(line)["name"] for line in run("events", "--after", "0", "--count", "3").splitlines()]
+    assert "request.received/1" in names
+
+
+def test_may_it_be_served_and_what_time_it_is(server: str) -> None:
+    run("setup", f"{server}/setup?code=code", "--email", "a@example.org", "--password", PASSWORD)
+    terminal = run("terminal", "create", "hardware=STD-V2", "serial=KIT-0001", "origin=gift", "--json")["id"]
+    cell = CELLS.split(",")[0]
+    assert run("may-serve", terminal, cell).startswith("no")
+    later = run("may-serve", terminal, cell, "--at", "2022-03-01", "--json")
+    assert later["at"] == parse_instant("2022-03-01")
+    assert {"code", "authority", "would_change"} == set(later["reasons"][0])
+    before = run("clock", "--json")["now_us"]
+    assert run("clock", "--advance", "3600", "--json")["now_us"] >= before + 3_600_000_000
+    assert json.loads(run("ask", "webhook-kinds"))
+
+
+def test_an_invitation_and_a_lock(server: str) -> None:
+    run("setup", f"{server}/setup?code=code", "--email", "a@example.org", "--password", PASSWORD)
+    person = run("person", "create", "name=CANARY", "--json")["id"]
+    code = run("person", "invite", person, "lasts_s=3600", "--json")["code"]
+    theirs = Client(server).ask(
+        "POST", "setup", {"code": code, "email": "b@example.org", "password": PASSWORD}
+    )
+    run("person", "lock", person, "reason=left the building")
+    assert "log in" in str(run("me", "--token", theirs["token"], fails=Refused))

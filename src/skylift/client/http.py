@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import platformdirs
@@ -41,6 +41,24 @@ class Client:
         headers = {"Content-Type": media_type}
         return dict(self._asked("POST", path, headers, LONG_PATIENCE_S, content=data).json())
 
+    def events(self, path: str) -> Iterator[str]:
+        """The data of each server-sent event, as they come; it ends where the service ends it."""
+        named = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        # The service says every few seconds that it is still there.
+        waits = httpx.Timeout(PATIENCE_S, read=LONG_PATIENCE_S)
+        try:
+            with httpx.stream(
+                "GET", f"{self.server}/api/v1/{path}", headers=named, timeout=waits
+            ) as response:
+                if response.status_code >= 400:
+                    response.read()
+                    self._refuse(response)
+                for line in response.iter_lines():
+                    if line.startswith("data: "):
+                        yield line.removeprefix("data: ")
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+            raise _silent() from None
+
     def text(self, path: str) -> str:
         """What it answers as a text, such as a CSV."""
         return self._asked("GET", path, {}, LONG_PATIENCE_S).text
@@ -55,23 +73,31 @@ class Client:
             response = httpx.request(
                 method, f"{self.server}/api/v1/{path}", headers=named, timeout=patience_s, **sent
             )
-            is_json = "json" in response.headers.get("content-type", "")
-            document = response.json() if is_json or response.status_code >= 400 else {}
+            if "json" in response.headers.get("content-type", "") or response.status_code >= 400:
+                response.json()
         except (httpx.HTTPError, httpx.InvalidURL, ValueError):
             # What httpx says may repeat the address with all that stands in it.
-            raise Unavailable(
-                "server.silent",
-                "the skylift service",
-                "it does not answer, or is none",
-                "start it with skylift run, or name it with --server or SKYLIFT_SERVER",
-            ) from None
+            raise _silent() from None
         if "skylift-demo" in response.headers:
             self._on_demo()
         if response.status_code < 400:
             return response
-        error = document.get("error", {})
+        self._refuse(response)
+
+    @staticmethod
+    def _refuse(response: httpx.Response) -> NoReturn:
+        error = response.json().get("error", {})
         parts = [str(error.get(name, "")) for name in ("code", "thing", "rule", "way_out")]
         raise (Unavailable if response.status_code >= 500 else Refused)(*parts)
+
+
+def _silent() -> Unavailable:
+    return Unavailable(
+        "server.silent",
+        "the skylift service",
+        "it does not answer, or is none",
+        "start it with skylift run, or name it with --server or SKYLIFT_SERVER",
+    )
 
 
 def token_file(server: str) -> Path:

@@ -24,7 +24,7 @@ def test_the_service_is_set_up_once(town: Town) -> None:
     first = town.client.post("/api/v1/setup", json=body)
     assert first.status_code == 201
     operator = Person(town, first.json()["person"], first.json()["token"])
-    assert operator.get("me").json()["roles"] == [{"role": "operator", "regions": []}]
+    assert operator.get("me").json()["roles"] == [{"role": "operator", "regions": [], "authority": ""}]
     assert town.client.post("/api/v1/setup", json=body | {"email": "second@example.org"}).status_code == 401
 
 
@@ -62,6 +62,22 @@ def test_one_time_codes_are_asked_for_and_work_once(town: Town) -> None:
     assert logged_in(town, "first@example.org", code=totp.at(now_s + 30))[0] == 201
     assert logged_in(town, "first@example.org", code=totp.at(now_s + 30))[0] == 401
     assert operator.post("totp", password=PASSWORD).status_code == 409
+
+
+def test_one_time_codes_end_with_the_password_and_a_code_together(town: Town) -> None:
+    operator = town.first()
+    end = {"password": PASSWORD, "code": "000000"}
+    assert operator.ask("DELETE", "totp", end).status_code == 422, "none are asked for yet"
+    totp = pyotp.TOTP(operator.made("totp", password=PASSWORD)["secret"])
+    now_s = WallClock().now() // 1_000_000
+    operator.made("totp/confirm", code=totp.at(now_s))
+    assert operator.ask("DELETE", "totp", {**end, "code": ""}).status_code == 401
+    assert operator.ask("DELETE", "totp", {**end, "code": totp.at(now_s)}).status_code == 401, "it was used"
+    wrong = {"password": "wrong horse battery", "code": totp.at(now_s + 30)}
+    assert operator.ask("DELETE", "totp", wrong).status_code == 401
+    assert operator.ask("DELETE", "totp", {**end, "code": totp.at(now_s + 30)}).status_code == 200
+    assert logged_in(town, "first@example.org")[0] == 201
+    assert operator.get("me").json()["has_totp"] is False
 
 
 def test_a_token_is_listed_revoked_and_ends(town: Town) -> None:

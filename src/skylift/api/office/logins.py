@@ -32,6 +32,7 @@ from skylift.api.office.shapes import (
     RoleShown,
     SetUp,
     TotpCode,
+    TotpEnd,
     TotpSecret,
 )
 from skylift.api.office.tokens import (
@@ -82,6 +83,7 @@ class Logins:
             _door("POST", "logout", self.log_out, "Revoke this token.", Done),
             _door("GET", "me", self.me, "Who you are, and what you may do.", Me),
             _door("POST", "totp", self.new_totp, "Get a secret for one-time codes.", TotpSecret, Password),
+            _door("DELETE", "totp", self.end_totp, "Ask for codes no more.", Done, TotpEnd),
             _door("POST", "totp/confirm", self.confirm_totp, "Ask for codes from now on.", Done, TotpCode),
         ]
 
@@ -153,7 +155,7 @@ class Logins:
     async def me(self, call: Call) -> Response:
         actor = call.asker()
         kept = await self._desk.read(lambda reader: reader.personal(actor.person))
-        roles = tuple(RoleShown(grant.role.value, grant.regions) for grant in actor.grants)
+        roles = tuple(RoleShown(grant.role.value, grant.regions, grant.authority) for grant in actor.grants)
         return answer(Me(actor.person, actor.account, roles, actor.scopes, _has_totp(kept)))
 
     async def new_totp(self, call: Call) -> Response:
@@ -196,6 +198,21 @@ class Logins:
             transaction.keep_personal(person, {TOTP: {"secret": secret}})
 
         await self._desk.write(work)
+        return answer(Done())
+
+    async def end_totp(self, call: Call) -> Response:
+        """Takes the password and a code, so that a session alone, left open somewhere, does not suffice."""
+        given: TotpEnd = read_as(TotpEnd, await call.body())
+        person = unlimited(call.asker()).person
+        self._per_login.take(person, _now_us())
+        kept = await self._desk.read(lambda reader: reader.personal(person))
+        if not await self._hash(lambda: password_fits(kept.get(PASSWORD), given.password)):
+            raise _refused()
+        if not _has_totp(kept):
+            raise Refused("totp.none", "one-time codes", "none are asked for", "there is nothing to end")
+        self._check_code(person, kept.get(TOTP), given.code)
+        self._per_login.forgive(person)
+        await self._desk.write(lambda transaction: transaction.keep_personal(person, {TOTP: None}))
         return answer(Done())
 
     # --- how

@@ -79,6 +79,12 @@ class TotpCode:
 
 
 @dataclass(frozen=True, slots=True)
+class TotpEnd:
+    password: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Invite:
     lasts_s: int = 3 * 86_400
 
@@ -103,8 +109,11 @@ class Me:
 
 @dataclass(frozen=True, slots=True)
 class RoleShown:
+    """authority: code of the one that an officer speaks for."""
+
     role: str
     regions: tuple[str, ...]
+    authority: str = ""
 
 
 @dataclass(frozen=True, slots=True)
