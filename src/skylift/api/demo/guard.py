@@ -1,7 +1,9 @@
-"""What a demo's store never takes in, in one place: real dishes, imported files, addresses elsewhere.
+"""What a demo's store never takes in, in one place: reports of real dishes and apps, imported files and
+figures, addresses elsewhere.
 
 A door that is made later needs no line here if its path says what it is (`/imports`, `/agents/...`,
-`/shipments/{id}/import-lines`); whatever calls out goes by `LoopbackSender`.
+`/shipments/{id}/import-lines`), and a test asks of each that is no verb's; whatever calls out goes by
+`LoopbackSender`.
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ from skylift.adapters.webhooks import Address, Sender, read_networks
 from skylift.api.guard import loopback_address
 from skylift.ports.store import Conflict
 
-_AGENTS = re.compile(r"/(agents?|enrol|enroll|dishes|telemetry)(/|$)")
+_AGENTS = re.compile(r"/(agents?|enrol|enroll|enrolment-codes|dishes|telemetry|usage|uses|heartbeats?)(/|$)")
 _IMPORTS = re.compile(r"/([a-z]+-)*imports?(-[a-z]+)*(/|$)")
-# An authority's list is a file of real numbers, whatever its path is called.
-_LISTS = frozenset({"/api/v1/allow-lists"})
+# An authority's list is a file of real numbers, and a figure somebody's that was published, whatever their
+# paths are called.
+_LISTS = frozenset({"/api/v1/allow-lists", "/api/v1/app-figures"})
 
 
 class _Door(Protocol):
