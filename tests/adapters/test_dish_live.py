@@ -15,8 +15,10 @@ from skylift.adapters import dish_live
 from skylift.adapters.antennas import packaged_antenna, packaged_antennas
 from skylift.adapters.dish_live import LiveDishes, ServersClock
 from skylift.adapters.gateways_file import packaged_ground_segment
-from skylift.adapters.live import LiveSky, OfficeAsking
+from skylift.adapters.live import LiveSky, OfficeAsking, hello
 from skylift.adapters.sky_messages import Permits, SlotReport
+from skylift.api.emulated import EmulatedDishes
+from skylift.api.state import LiveState
 from skylift.base.errors import Refused, SkyliftError, Unavailable
 from skylift.base.geodesy import Place
 from skylift.base.ids import TerminalId
@@ -28,7 +30,7 @@ from skylift.sky.routing.delay import DelayTerms
 from skylift.twin.permit import Permit, Serve, columns_of
 from skylift.twin.roster import Antennas, Roster
 from skylift.twin.world import Period, ServicePeriod, Terminal, Timeline, World
-from skylift.wire.dish.told import DishSeen, told_of, view_of
+from skylift.wire.dish.told import DishSeen, ToldSlot, told_of, view_of
 from skylift.wire.dish.view import Cause, SlotView
 
 S = 1_000_000
@@ -106,6 +108,29 @@ def test_a_dish_sees_what_the_links_say_and_its_satellite_all_along_the_slot(wor
     assert start == pytest.approx([row["azimuth_deg"], row["elevation_deg"]], abs=1e-3)
     assert len(seen.view.track) == 3
     assert (seen.antenna, len(seen.cell)) == ("starlink-standard-v2", 15)
+
+
+def test_a_slot_before_there_was_a_dish_is_told_as_its_links_have_it(world: World) -> None:
+    """Of one of the scenario's and of one of the office's: the same but for the way across the sky."""
+    ids = ["town", "trm_1"]
+
+    def told(dishes: tuple[tuple[str, str], ...]) -> dict[str, ToldSlot]:
+        state = LiveState(FakeClock(AT))  # type: ignore[arg-type]
+        state.hello = hello(world, {"serve": "both"})
+        state.told(1, [()])
+        state._keep(reports(world, [dishes])[0])
+        (slot,) = EmulatedDishes(state)._told(state.known_after(0), ids)
+        return slot.dishes
+
+    before, after = told(()), told((("town", ""), ("trm_1", "")))
+    for id in ids:
+        then, now = before[id], after[id]
+        assert (then.cell, len(then.track), len(now.track)) == (None, 1, 3)
+        assert then.track[0] == pytest.approx(now.track[0], abs=1e-3)
+        assert then.rtt_end_ms == pytest.approx(now.rtt_end_ms, abs=1e-3)
+        same = ("at_us", "why_down", "satellite", "gateway", "pop")
+        assert [getattr(then, name) for name in same] == [getattr(now, name) for name in same]
+        assert then.satellite is not None
 
 
 # --- the process that serves them

@@ -197,6 +197,7 @@ def test_a_refusal_of_the_office_is_told_in_the_dishes_code(
     one.tell(SlotView(T0, SLOT_US, why, reasons=reasons))
     said = status(one, T0)
     assert (said.disablement_code, said.is_cell_disabled) == (code, code == 8)
+    assert said.alerts.unexpected_location == (code == 3)
     assert ask(one, T0, "get_diagnostics").disablement_code == in_diagnostics
 
 

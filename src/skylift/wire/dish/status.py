@@ -6,7 +6,7 @@ import zlib
 from typing import Any
 
 from skylift.wire.dish.conditions import Kind
-from skylift.wire.dish.disablement import CELL_IS_DISABLED, IN_DIAGNOSTICS, UNKNOWN, disablement
+from skylift.wire.dish.disablement import CELL_IS_DISABLED, IN_DIAGNOSTICS, TOO_FAR, UNKNOWN, disablement
 from skylift.wire.dish.dish import BOOT_US, SEARCH_US, Dish
 from skylift.wire.dish.history import SECONDS, US_PER_S
 from skylift.wire.dish.reading import GPS_US
@@ -49,6 +49,7 @@ def get_status(dish: Dish, request: Any, response: Any, now_us: int) -> None:
     status.has_actuators, status.has_signed_cals = _NO_ACTUATORS, True
     status.disablement_code = disablement(view)
     status.is_cell_disabled = status.disablement_code == CELL_IS_DISABLED
+    status.alerts.unexpected_location = status.disablement_code == TOO_FAR
     write_config(dish, status.config)
 
 
