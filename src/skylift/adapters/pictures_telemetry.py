@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,38 +21,81 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 # More dishes than this cannot be told apart by colour.
 MOST_SERIES = len(COLOURS)
 
+# About one for each pixel of width.
+MOST_POINTS = 1000
+_DRAWN = ("ping_latency_ms", "ping_latency_min_ms", "ping_latency_max_ms", "ping_drop_fraction",
+          "obstructed_fraction", "down_bps", "up_bps")  # fmt: skip
+_EXTREMES: Mapping[str, np.ufunc] = {"ping_latency_min_ms": np.fmin, "ping_latency_max_ms": np.fmax}
+
 Columns = Mapping[str, Sequence[Any]]
 Floats = npt.NDArray[np.float64]
 
 
 def draw_history(path: Path, title: str, series: Mapping[str, Columns]) -> None:
-    """series: a dish's name -> its columns, as the history of the API gives them; at most MOST_SERIES."""
-    figure = Figure(figsize=(10.0, 7.0), layout="constrained")
+    """series: a dish's name -> its columns, as the history of the API gives them; at most MOST_SERIES.
+
+    Latency, and below it losses and rates as far as anything of them is known.
+    """
+    drawn = {name: thinned(columns) for name, columns in series.items()}
+    panels = [panel for panel in _PANELS if panel is _PANELS[0] or _is_known(panel, drawn.values())]
+    figure = Figure(figsize=(10.0, 1.0 + 2.0 * len(panels)))
     FigureCanvasAgg(figure)
-    latency, loss, rate = figure.subplots(3, 1, sharex=True, gridspec_kw={"height_ratios": (3, 2, 2)})
+    every = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    margin = 0.5 / figure.get_figheight()
+    figure.subplots_adjust(left=0.075, right=0.985, top=1 - margin, bottom=margin, hspace=0.2)
     alone = len(series) == 1
-    for colour, (name, columns) in zip(COLOURS, series.items(), strict=False):
-        at = times(columns)
-        _latency(latency, at, columns, colour, name, alone)
-        _line(loss, at, 100.0 * floats(columns, "ping_drop_fraction"), colour, "lost" if alone else name)
-        if alone:
-            _line(loss, at, 100.0 * floats(columns, "obstructed_fraction"), COLOURS[1], "obstructed")
-        _line(rate, at, floats(columns, "down_bps") / 1e6, colour, "down" if alone else name)
-        if alone:
-            _line(rate, at, floats(columns, "up_bps") / 1e6, COLOURS[2], "up")
-    for axes, label in ((latency, "latency, ms"), (loss, "of pings and time, %"), (rate, "Mbit/s, mean")):
-        axes.set_ylabel(label)
+    for axes, panel in zip(every, panels, strict=True):
+        for colour, (name, columns) in zip(COLOURS, drawn.items(), strict=False):
+            _draw_panel(axes, panel, columns, colour, "" if alone else name)
+        axes.set_ylabel(panel.label)
         axes.set_ylim(bottom=0.0)
         axes.grid(color=GRID, linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(frameon=False, loc="upper right", ncols=3, fontsize=8)
+        # Above the lines, where it hides none; of several dishes once.
+        if axes.get_legend_handles_labels()[0] and (alone or axes is every[0]):
+            axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 0.97), ncols=3, fontsize=8)
     locator = AutoDateLocator()
-    rate.xaxis.set_major_locator(locator)
-    rate.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    rate.set_xlabel("UTC")
-    latency.set_title(title, loc="left", color=INK)
+    every[-1].xaxis.set_major_locator(locator)
+    every[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    every[-1].set_xlabel("UTC")
+    every[0].set_title(title, loc="left", color=INK)
     save_atomically(path, lambda temporary: figure.savefig(temporary, dpi=110))
+
+
+class _Panel(NamedTuple):
+    """lines: column, and what it is called where one dish is drawn; of several the first line alone."""
+
+    label: str
+    lines: tuple[tuple[str, str], ...]
+    scale: float = 1.0
+    band: bool = False
+
+
+_PANELS = (
+    _Panel("latency, ms", (("ping_latency_ms", "mean"),), band=True),
+    _Panel(
+        "of pings and time, %", (("ping_drop_fraction", "lost"), ("obstructed_fraction", "obstructed")), 100
+    ),
+    _Panel("Mbit/s, mean", (("down_bps", "down"), ("up_bps", "up")), 1e-6),
+)
+
+
+def _is_known(panel: _Panel, series: Iterable[Columns]) -> bool:
+    return any(not np.all(np.isnan(floats(columns, name))) for columns in series for name, _ in panel.lines)
+
+
+def _draw_panel(axes: Axes, panel: _Panel, columns: Columns, colour: str, name: str) -> None:
+    """name: of the dish, where several are drawn."""
+    at = times(columns)
+    if panel.band and not name and "ping_latency_max_ms" in columns:
+        holed, low = _with_gaps(at, floats(columns, "ping_latency_min_ms"))
+        _, high = _with_gaps(at, floats(columns, "ping_latency_max_ms"))
+        axes.fill_between(holed, low, high, color=colour, alpha=0.2, linewidth=0, label="least to most")
+    lines = panel.lines[:1] if name else panel.lines
+    for (column, label), of_line in zip(lines, (colour, COLOURS[1]), strict=False):
+        values = panel.scale * floats(columns, column)
+        if not np.all(np.isnan(values)):
+            axes.plot(*_with_gaps(at, values), color=of_line, linewidth=0.9, label=name or label)
 
 
 def times(columns: Columns) -> npt.NDArray[np.datetime64]:
@@ -65,22 +108,37 @@ def floats(columns: Columns, name: str) -> Floats:
     values = columns.get(name)
     if values is None:
         return np.full(len(columns.get("at_us", ())), np.nan)
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    # None becomes nan.
+    return np.array(values, dtype=np.float64)
 
 
-def _latency(
-    axes: Axes, at: npt.NDArray[np.datetime64], columns: Columns, colour: str, name: str, alone: bool
-) -> None:
-    if alone and "ping_latency_max_ms" in columns:
-        low, high = floats(columns, "ping_latency_min_ms"), floats(columns, "ping_latency_max_ms")
-        axes.fill_between(at, low, high, color=colour, alpha=0.2, linewidth=0, label="least to most")
-    _line(axes, at, floats(columns, "ping_latency_ms"), colour, "mean" if alone else name)
+def thinned(columns: Columns) -> Columns:
+    """At most MOST_POINTS rows, each the mean of some; of least and most the least and most.
 
-
-def _line(axes: Axes, at: npt.NDArray[np.datetime64], values: Floats, colour: str, label: str) -> None:
-    if np.all(np.isnan(values)):
-        return
-    axes.plot(*_with_gaps(at, values), color=colour, linewidth=0.9, label=label)
+    A picture is no wider: more points would only be drawn over one another.
+    """
+    count = len(columns.get("at_us", ()))
+    together = -(-count // MOST_POINTS)
+    if together <= 1:
+        return columns
+    starts = np.arange(0, count, together)
+    # What lies at one another's place in time stays together; a group begins where its first row does.
+    found: dict[str, Any] = {"at_us": np.asarray(columns["at_us"], dtype=np.int64)[starts]}
+    for name in _DRAWN:
+        values = floats(columns, name)
+        known = ~np.isnan(values)
+        counts = np.add.reduceat(known.astype(np.int64), starts)
+        if name in _EXTREMES:
+            # fmin and fmax pass over what was not known.
+            found[name] = _EXTREMES[name].reduceat(values, starts)
+            continue
+        sums = np.add.reduceat(np.where(known, values, 0.0), starts)
+        found[name] = np.divide(sums, counts, out=np.full(len(starts), np.nan), where=counts > 0)
+    if "ping_latency_max_ms" not in columns:
+        latency = floats(columns, "ping_latency_ms")
+        for name, extreme in _EXTREMES.items():
+            found[name] = extreme.reduceat(latency, starts)
+    return found
 
 
 def _with_gaps(at: npt.NDArray[np.datetime64], values: Floats) -> tuple[npt.NDArray[np.datetime64], Floats]:

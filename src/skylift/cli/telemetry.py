@@ -170,7 +170,7 @@ def _number(text: str, name: str) -> float:
 def _asked(client: Client, id: str, given: dict[str, str]) -> dict[str, Any]:
     from urllib.parse import urlencode
 
-    query = {name: given[name] for name in ("from", "until", "level", "columns") if name in given}
+    query = {str(name): given[name] for name in ("from", "until", "level", "columns") if name in given}
     return client.ask("GET", f"terminals/{id}/history{'?' if query else ''}{urlencode(query)}")
 
 

@@ -16,6 +16,7 @@ from skylift.api.office.problems import missing
 from skylift.api.telemetry import enrolment
 from skylift.api.telemetry.health import HealthShown, health
 from skylift.api.telemetry.intake import Intake, there
+from skylift.api.telemetry.states import Pieces
 from skylift.base.errors import Refused
 from skylift.base.instants import format_instant
 from skylift.base.units import US_PER_DAY
@@ -179,7 +180,7 @@ class _Reads:
         marked, only = await call.desk.facts.ask(look)
         at = format_instant(call.desk.clock.now())
         head = b'{"at":%s,"marked":%s,' % (msgspec.json.encode(at), msgspec.json.encode(marked))
-        return Response(intake.states.body(head, only), media_type="application/json")
+        return Pieces(intake.states.body(head, only))
 
     async def state(self, call: Call) -> Response:
         intake = there(self._intake)
