@@ -31,6 +31,7 @@ COMMAND_MODULES: tuple[str, ...] = (
     "outages",
     "dish",
     "agent",
+    "management",
     "exec",
     "proxy",
     "connect",

@@ -1,0 +1,178 @@
+"""What the operator's public management API (V2) answers, read for terminals, service lines and telemetry.
+
+Shapes as its published descriptions have them (starlink.readme.io, July 2026); tested against a local server
+alone, never against the operator's. Nicknames and addresses are not read: they name people and places. Nor is
+the cell of a dish. Order of columns and codes of alerts differ from answer to answer, and are read from each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from skylift.base.errors import Refused, Unavailable
+from skylift.wire.dish.fields import plain
+
+# Device types: user terminal, router, addresses.
+USER_TERMINAL: Final = "u"
+_TYPE: Final = "DeviceType"
+_MBPS: Final = 1e6
+_YEAR_9999_US: Final = 253_402_300_799_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedTerminal:
+    """One dish of an account. dish_id: as the network calls it; service_line: "" where it has none."""
+
+    dish_id: str
+    kit: str
+    serial: str
+    service_line: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLine:
+    """One subscription of an account; instants as the operator writes them."""
+
+    number: str
+    product: str
+    active: bool | None
+    started: str
+    ended: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedReading:
+    """15 s of one dish; None for what it does not say. drop, obstruction: as the operator gives them, whose
+    units are not stated; signal: 0 to 1 for 0 to 10 dB."""
+
+    dish_id: str
+    at_us: int
+    down_bps: float | None
+    up_bps: float | None
+    latency_ms: float | None
+    drop: float | None
+    obstruction: float | None
+    signal: float | None
+    uptime_s: float | None
+    software: str
+    alerts: tuple[str, ...]
+
+
+def page_of(document: Any) -> tuple[list[Mapping[str, Any]], bool]:
+    """The things on a page, and whether it is the last. Raises Refused with what the operator says."""
+    if not isinstance(document, Mapping):
+        raise unreadable()
+    if document.get("isValid") is False or document.get("errors"):
+        raise Refused(
+            "management.refused", "the operator's API", _errors(document), "see the account's rights"
+        )
+    content = document.get("content", document)
+    results = content.get("results") if isinstance(content, Mapping) else None
+    if not isinstance(results, list):
+        raise unreadable()
+    found = [one for one in results if isinstance(one, Mapping)]
+    # Without a word on it there is no further page: an endless one would never end.
+    return found, content.get("isLastPage") is not False or not results
+
+
+def _errors(document: Mapping[str, Any]) -> str:
+    errors = document.get("errors")
+    said = [
+        plain(str(one.get("errorMessage", "")))
+        for one in (errors if isinstance(errors, list) else ())
+        if isinstance(one, Mapping)
+    ]
+    return "; ".join(text for text in said[:3] if text) or "it says no more than that it refuses"
+
+
+def terminal_of(thing: Mapping[str, Any]) -> ManagedTerminal:
+    return ManagedTerminal(
+        _text(thing, "userTerminalId"),
+        _text(thing, "kitSerialNumber"),
+        _text(thing, "dishSerialNumber"),
+        _text(thing, "serviceLineNumber"),
+    )
+
+
+def line_of(thing: Mapping[str, Any]) -> ServiceLine:
+    active = thing.get("active")
+    return ServiceLine(
+        _text(thing, "serviceLineNumber"),
+        _text(thing, "productReferenceId"),
+        active if isinstance(active, bool) else None,
+        _text(thing, "startDate"),
+        _text(thing, "endDate"),
+    )
+
+
+def readings_of(document: Any) -> Iterator[ManagedReading]:
+    """The rows of dishes in an answer to /telemetry/stream. Raises Unavailable for what is no such answer."""
+    data = document.get("data") if isinstance(document, Mapping) else None
+    names = data.get("columnNamesByDeviceType") if isinstance(data, Mapping) else None
+    values = data.get("values") if isinstance(data, Mapping) else None
+    if not isinstance(names, Mapping) or not isinstance(values, list):
+        raise unreadable()
+    columns = names.get(USER_TERMINAL)
+    if not isinstance(columns, list):
+        return
+    alerts = _alert_names(document)
+    place = columns.index(_TYPE) if _TYPE in columns else 0
+    for row in values:
+        if isinstance(row, list) and len(row) > place and row[place] == USER_TERMINAL:
+            found = _reading(dict(zip(columns, row, strict=False)), alerts)
+            if found is not None:
+                yield found
+
+
+def _alert_names(document: Mapping[str, Any]) -> Mapping[str, str]:
+    here: Any = document
+    for name in ("metadata", "enums", "AlertsByDeviceType", USER_TERMINAL):
+        here = here.get(name) if isinstance(here, Mapping) else None
+    return {str(code): plain(str(name)) for code, name in here.items()} if isinstance(here, Mapping) else {}
+
+
+def _reading(row: Mapping[str, Any], names: Mapping[str, str]) -> ManagedReading | None:
+    at_ns = _number(row, "UtcTimestampNs")
+    dish_id = _text(row, "DeviceId")
+    if at_ns is None or not 0 <= at_ns // 1_000 <= _YEAR_9999_US or not dish_id:
+        return None
+    codes = row.get("ActiveAlerts")
+    active: Sequence[Any] = codes if isinstance(codes, list) else ()
+    down, up = _number(row, "DownlinkThroughput"), _number(row, "UplinkThroughput")
+    return ManagedReading(
+        dish_id,
+        int(at_ns) // 1_000,
+        None if down is None else down * _MBPS,
+        None if up is None else up * _MBPS,
+        _number(row, "PingLatencyMsAvg"),
+        _number(row, "PingDropRateAvg"),
+        _number(row, "ObstructionPercentTime"),
+        _number(row, "SignalQuality"),
+        _number(row, "Uptime"),
+        _text(row, "RunningSoftwareVersion"),
+        tuple(names.get(str(code), f"alert {plain(str(code))}") for code in active[:32]),
+    )
+
+
+def _text(thing: Mapping[str, Any], name: str) -> str:
+    value = thing.get(name)
+    return plain(value) if isinstance(value, str) else ""
+
+
+def _number(thing: Mapping[str, Any], name: str) -> float | None:
+    value = thing.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return value
+
+
+def unreadable() -> Unavailable:
+    return Unavailable(
+        "management.unreadable",
+        "the operator's API",
+        "its answer is not as it is described",
+        "it may have changed: report what version of it you use",
+    )
