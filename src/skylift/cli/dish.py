@@ -68,10 +68,11 @@ def serve(
     from skylift.base.units import US_PER_DAY
 
     clock = make_clock(None, None if at is None else parse_instant(at, "--at"), speed)
+    happenings = read_happenings(happen, clock.now())
     day_us = clock.now() // US_PER_DAY * US_PER_DAY
     world = load_world(Sources(scenario, catalogue), day_us).world
     rows = _rows(world, terminal, count)
-    dishes = emulated(world, rows, clock.now(), read_happenings(happen, clock.now()))
+    dishes = emulated(world, rows, clock.now(), happenings)
     schema = dish_schema()
     servers = [DishServer(dishes[row], schema, clock.now) for row in rows]
     feed = DishFeed(world, dishes, clock)
