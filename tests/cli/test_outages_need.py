@@ -133,3 +133,20 @@ def test_cells_in_capitals_count_and_coarser_ones_are_refused(tmp_path: Path) ->
     assert json.loads(run(*words).stdout)["people_cut_off"]["about"] == 800
     people.write_text(f"cell,people\n{h3.cell_to_parent(inside, 3)},1000\n", encoding="utf-8")
     assert run(*words).exit_code != 0
+
+
+def test_what_the_sky_gives_the_sites_that_are_cut_off(tmp_path: Path) -> None:
+    inside = h3.latlng_to_cell(49.5, 30.5, 5)
+    far = h3.latlng_to_cell(48.0, 24.0, 5)
+    (tmp_path / "s.csv").write_text(f"id,cell,kind,people\nh,{inside},hospital,10\nfar,{far},school,10\n")
+    cut = events(tmp_path, {"entity": "North/Square"})
+    words = ["--areas", str(square(tmp_path)), "--area-properties", "name_1,name_2", "--country", "UA"]
+    words += ["--at", "2022-02-26T06:00:00Z", "--sky", "--json"]
+    done = run(str(cut), *words, "--sites", str(tmp_path / "s.csv"))
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    [site] = document["sky"]["sites"]
+    assert (site["id"], site["terminals"] >= document["sites"][0]["terminals"]) == ("h", True)
+    assert 0 < site["least_bps"] <= site["median_bps"] <= 100e6
+    assert any("nobody else" in one for one in document["sky"]["assumptions"])
+    assert "none are named" in str(run(str(cut), *words).exception)

@@ -115,13 +115,19 @@ class SitesInputs:
     read: tuple[ReadSite, ...]
 
 
-def load_sites(sources: PlanSources, path: Path, background_mbps_per_km2: float = 0.0) -> SitesInputs:
+def load_sites(
+    sources: PlanSources,
+    path: Path,
+    background_mbps_per_km2: float = 0.0,
+    read: tuple[ReadSite, ...] | None = None,
+) -> SitesInputs:
     """Read sites and all else that `sources` names. Raises Refused; writes nothing.
 
     sources.region  "" for the cells of the sites alone; else everybody else in the region wants
                     background_mbps_per_km2
+    read            those of the list that count; None: all
     """
-    read = read_sites(path, sources.resolution)
+    read = read_sites(path, sources.resolution) if read is None else read
     if sources.region:
         density = background_mbps_per_km2 if background_mbps_per_km2 > 0.0 else 1e-6
         inputs = load_plan(replace(sources, demand_mbps_per_km2=density))

@@ -10,6 +10,7 @@ import typer
 
 from skylift.cli.office import HERE, SERVER, TOKEN
 from skylift.cli.outages_draft import said
+from skylift.cli.outages_sky import said as sky_said
 from skylift.cli.outputs import check_output
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ def need(
     out: Path | None = typer.Option(
         None, "-o", "--out", help="Write the whole answer, .json, for you alone."
     ),
+    sky: bool = typer.Option(
+        False, "--sky", help="Say what the sky would give each site, as `plan terminals`."
+    ),
+    catalogue: Path | None = typer.Option(None, help="Element sets for --sky; a packaged fleet by default."),
     draft: bool = typer.Option(
         False, "--draft", help="Record a draft request in the service for each site that is cut off."
     ),
@@ -62,7 +67,7 @@ def need(
 
     From a percentage to people: an area's level, the people in its cells, the sites there. Every figure rests
     on assumptions, and they are printed with it. What comes out is never public: keep it as the sites
-    themselves. `skylift plan terminals --sites` then says what the sky can serve there.
+    themselves. `--sky` says what the sky can serve there, as `skylift plan terminals` does.
     """
     from skylift.adapters.need_files import (
         Areas,
@@ -87,6 +92,8 @@ def need(
     counted = read_people(people) if people is not None else people_of(_countries(country, cuts))
     report = reckon(cuts, counted, need_sites(sites), rules, at_us)
     document = document_of(report, nowhere)
+    if sky:
+        document["sky"] = _sky(sites, report, catalogue)
     if draft:
         document["drafts"] = _drafted(report, region, synthetic, server, token)
     text = json.dumps(document, ensure_ascii=False)
@@ -96,8 +103,19 @@ def need(
         typer.echo(text)
     else:
         say(report, nowhere)
+        for line in sky_said(document["sky"]) if sky else ():
+            typer.echo(line)
         if draft:
             typer.echo(said(document["drafts"], len(report.sites) - len(document["drafts"])))
+
+
+def _sky(sites: Path | None, report: NeedReport, catalogue: Path | None) -> dict[str, Any]:
+    from skylift.base.errors import Refused
+    from skylift.cli.outages_sky import served
+
+    if sites is None:
+        raise Refused("need.sky", "--sky", "it is of sites, and none are named", "name a list with --sites")
+    return served(sites, report, catalogue)
 
 
 def _drafted(
