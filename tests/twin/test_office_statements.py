@@ -144,9 +144,19 @@ def test_the_whole_day_from_a_public_call_to_the_public_word(bureau: Any, capsys
     for serial in ("KIT0000001", "KIT0000002"):
         terminal = bureau.terminal(serial)
         command = terminal.commands.pending[-1].id
-        do(bureau.field, "terminal.confirm", terminal.id, command=command, evidence="slot 1")
-        assert bureau.terminal(serial).in_force(bureau.at) is CommandKind.ACTIVATE
+        for word, told in (("confirm", {"evidence": "slot 1"}), ("report-failed", {"error": "TIMEOUT"})):
+            # Of our own network a slot says so, and nobody else.
+            with pytest.raises(Refused, match="people do not"):
+                do(bureau.field, f"terminal.{word}", terminal.id, command=command, **told)
         sky = Who(InstantUs(bureau.at), "sys_sky")
+        with bureau.store.transaction() as transaction:
+            change(
+                TERMINALS,
+                transaction,
+                terminal.id,
+                lambda t, sky=sky: decide.confirmed_by_slot(t, sky, sky.at),
+            )
+        assert bureau.terminal(serial).in_force(bureau.at) is CommandKind.ACTIVATE
         with bureau.store.transaction() as transaction:
             change(TERMINALS, transaction, terminal.id, lambda t, sky=sky: decide.served(t, sky, sky.at))
     do(operator, "request.answer", call, terminals=3, shipment=second)

@@ -18,6 +18,7 @@ from skylift.adapters.sql.erasing import erase_in_copies, has_traces, scrub
 from skylift.adapters.sql.erasures import Erased, add_to_list, carry_out, in_journal, list_beside
 from skylift.adapters.sql.faults import corrupt, locked, told
 from skylift.adapters.sql.journal import read_history, read_journal
+from skylift.adapters.sql.leading import Lead
 from skylift.adapters.sql.migrating import make_ready
 from skylift.adapters.sql.reading import SqlReader, to_stored
 from skylift.adapters.sql.ready import Ready
@@ -89,6 +90,7 @@ class SqlStore:
 
     def __init__(self, url: str, rooms: Sequence[Room[Any]], busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self.engine = make_engine(url, busy_timeout_s)
+        self.lead = Lead(self.engine)
         self.rooms = tuple(rooms)
         self.is_demo = False
         self.event_types = EventTypes(kind for room in rooms for kind in room.events)
@@ -204,6 +206,7 @@ class SqlStore:
             self._unlisted = []
 
     def close(self) -> None:
+        self.lead.give_up()
         with told():
             self.engine.dispose()
 

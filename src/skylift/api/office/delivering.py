@@ -159,11 +159,21 @@ class Deliveries:
                 # Many writes in a row are looked at together.
                 await asyncio.sleep(0.05)
         finally:
-            for task in self._following.values():
-                task.cancel()
-            await asyncio.gather(*self._following.values(), return_exceptions=True)
+            await self._leave_off()
+
+    async def _leave_off(self) -> None:
+        tasks = list(self._following.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._following.clear()
 
     async def _look_round(self) -> None:
+        # Several servers may share one database: each event is told by one of them.
+        if not await asyncio.to_thread(self._desk.store.lead.holds):
+            await self._leave_off()
+            self._head = -1
+            return
         try:
             head, _ = await asyncio.to_thread(self._desk.store.head)
             if head == self._head:

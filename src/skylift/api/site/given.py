@@ -15,6 +15,7 @@ from skylift.base.places import cells_of
 from skylift.service.authority.state import Authority
 from skylift.service.region.state import Region
 from skylift.service.shipment.state import Discrepancy, Shipment
+from skylift.twin.office.terminals import said_by_people
 from skylift.twin.office.verbs import Verb
 
 # With more cells than these nobody edits a list: "all cells" is ticked instead.
@@ -79,7 +80,7 @@ def choices(verb: Verb, thing: Any) -> Mapping[str, Options]:
     """Of what the thing itself has: its commands, its discrepancies, its roles."""
     match verb.name:
         case "terminal.confirm" | "terminal.report-failed":
-            waiting = (*thing.commands.pending, *thing.commands.overtaken)
+            waiting = said_by_people(thing)
             return {
                 "command": tuple(
                     (c.id, f"{choice_label(c.kind)}, asked of {choice_label(c.enforcer).lower()}")

@@ -22,6 +22,7 @@ from skylift.service.shipment import state as shipment
 from skylift.service.statement import state as statement
 from skylift.service.terminal import events as t
 from skylift.service.terminal import state as terminal
+from skylift.twin.office.terminals import said_by_people
 from skylift.twin.office.verbs import Verb
 
 _CYCLES: Mapping[str, LifeCycle[Any]] = {
@@ -151,8 +152,8 @@ _ALSO: Mapping[str, Any] = {
     "terminal.decline": _with_offer,
     "terminal.accept": _with_offer,
     "terminal.hand-over": lambda thing: not thing.offered_to,
-    "terminal.confirm": lambda thing: bool(thing.commands.pending or thing.commands.overtaken),
-    "terminal.report-failed": lambda thing: bool(thing.commands.pending or thing.commands.overtaken),
+    "terminal.confirm": lambda thing: bool(said_by_people(thing)),
+    "terminal.report-failed": lambda thing: bool(said_by_people(thing)),
     "terminal.ask-again": lambda thing: bool(thing.to_ask),
     "terminal.find": lambda thing: thing.missing is not None,
     "region.revoke": lambda thing: bool(thing.papers),

@@ -14,6 +14,7 @@ from skylift.service.authority.events import Matter
 from skylift.service.region import state as regions
 from skylift.service.terminal import decide, trouble
 from skylift.service.terminal import events as e
+from skylift.service.terminal.commands import Command
 from skylift.service.terminal.decide import Home, Names
 from skylift.service.terminal.state import ROOM, Terminal
 from skylift.twin.handle import load
@@ -229,6 +230,34 @@ def _verification_withdrawn(
     return decide.verification_withdrawn(terminal, moment.who, *by, _command(moment))
 
 
+def _confirmed(terminal: Terminal, moment: Moment, given: Confirm) -> Sequence[Event]:
+    _refuse_of_ours(terminal, given.command)
+    return decide.confirmed(terminal, moment.who, given.command, given.evidence)
+
+
+def _failed(terminal: Terminal, moment: Moment, given: Failed) -> Sequence[Event]:
+    _refuse_of_ours(terminal, given.command)
+    return decide.failed(terminal, moment.who, given.command, given.error)
+
+
+def said_by_people(terminal: Terminal) -> tuple[Command, ...]:
+    """Commands that wait for somebody's word: of an operator's network, or of the field."""
+    waiting = (*terminal.commands.pending, *terminal.commands.overtaken)
+    return tuple(one for one in waiting if one.enforcer is not e.Enforcer.OUR_NETWORK)
+
+
+def _refuse_of_ours(terminal: Terminal, command_id: str) -> None:
+    """Raises Refused for what the slots of our own network show: nobody says in their place that it is so."""
+    command = terminal.commands.open(command_id)
+    if command is not None and command.enforcer is e.Enforcer.OUR_NETWORK:
+        raise Refused(
+            "terminal.confirmed-by-slots",
+            f"terminal {terminal.id}",
+            "our own network confirms this by the slot in which it is so, and people do not",
+            "wait for the next slot of `skylift run`, or ask the field as well",
+        )
+
+
 def _to_whom(terminal: Terminal, given: Any) -> Subject:
     """An offer is taken by the account that it was made to, not by the one that made it."""
     return Subject(region=terminal.region, owner=terminal.offered_to)
@@ -394,14 +423,14 @@ VERBS = (
         "terminal.confirm",
         ROOM,
         Confirm,
-        lambda t, m, a: decide.confirmed(t, m.who, a.command, a.evidence),
+        _confirmed,
         "An enforcer says that what was asked of it is so.",
     ),
     Verb(
         "terminal.report-failed",
         ROOM,
         Failed,
-        lambda t, m, a: decide.failed(t, m.who, a.command, a.error),
+        _failed,
         "An enforcer refuses what was asked of it, or does not answer.",
     ),
     Verb(
