@@ -6,7 +6,7 @@ import json
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -56,6 +56,9 @@ def detect(
     plot: Path | None = typer.Option(
         None, help="Draw those that lost most beside what was ordinary: .png, .svg or .pdf."
     ),
+    slow: bool = typer.Option(
+        False, "--declines", help="Find slow decay too, day by day; takes a pinned window of 5 days or more."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print {events, rejected, insufficient, ...}."),
 ) -> None:
     """Find outages in a recording of connectivity.
@@ -79,14 +82,37 @@ def detect(
         found = detect_outages(
             recording.grid, recording.entities, rule, Rules(full_scale=scale_max), progress
         )
+    sunk = _declines(found, rule) if slow else []
     if plot is not None:
         _draw(found, rule, Rules(full_scale=scale_max), f"{value_column} (0 to {scale_max:g})", plot)
     if as_json:
         rejected = [{"row": one.row, "reason": one.reason} for one in recording.rejected]
         document = {**found.as_dict(), "rejected": rejected, "warnings": list(recording.warnings)}
+        if slow:
+            document["declines"] = sunk
         typer.echo(json.dumps(document, ensure_ascii=False))
     else:
         _print(recording, found)
+        for one in sunk:
+            typer.echo(
+                f"{one['entity']} sinks since {_short(one['since'])}: at {one['fraction']:.0%} of its level"
+                + (" (with an outage between)" if one["with_outage"] else "")
+            )
+
+
+def _declines(found: Detection, rule: SeasonalRule | PinnedRule) -> list[dict[str, Any]]:
+    from skylift.base.errors import Refused
+    from skylift.study.declines import declines
+    from skylift.watch.recording import PinnedRule
+
+    if not isinstance(rule, PinnedRule):
+        raise Refused(
+            "outages.declines",
+            "--declines",
+            "beside a baseline that moves along, nothing ever sinks",
+            "pin one: --baseline pinned:FROM/TO",
+        )
+    return [one.as_dict(found.entities) for one in declines(found.grid, rule, found.outages)]
 
 
 def _draw(found: Detection, rule: SeasonalRule | PinnedRule, rules: Rules, unit: str, plot: Path) -> None:
