@@ -59,6 +59,14 @@ PUBLIC_URL = Annotated[
     ),
 ]
 PUBLIC_AUTHOR = Annotated[str, typer.Option(envvar="SKYLIFT_PUBLIC__AUTHOR", help="Who speaks in its feeds.")]
+TELEMETRY_KEEP = Annotated[
+    str,
+    typer.Option(
+        envvar="SKYLIFT_TELEMETRY__KEEP",
+        help="For how many days reports of dishes are kept, level by level.",
+        show_default="15s=45,5min=180,1h=1100,1d=3660,aside=30",
+    ),
+]
 ALONE_MOST = Annotated[
     int,
     typer.Option(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from skylift.base.errors import Refused
 from skylift.base.units import US_PER_DAY
 
 ROWS, FIVE_MINUTES, HOUR, DAY = "15s", "5min", "1h", "1d"
@@ -32,10 +33,31 @@ class Keep:
     def days_of(self, level: str) -> int:
         return {ROWS: self.rows, FIVE_MINUTES: self.five_minutes, HOUR: self.hours, DAY: self.days}[level]
 
+    @classmethod
+    def read(cls, text: str) -> Keep:
+        """From "15s=45,5min=180,1h=1100,1d=3660,aside=30", in days; what is not said is as usual."""
+        names = {ROWS: "rows", FIVE_MINUTES: "five_minutes", HOUR: "hours", DAY: "days", "aside": "aside"}
+        said: dict[str, int] = {}
+        for part in filter(None, text.replace(" ", "").split(",")):
+            name, _, days = part.partition("=")
+            if name not in names or not days.isascii() or not days.isdecimal() or not 1 < int(days) < 40_000:
+                raise _no_rule(f"each part is {', '.join(names)} and a number of days from 2 on")
+            said[names[name]] = int(days)
+        keep = cls(**said)
+        if not keep.rows <= keep.five_minutes <= keep.hours <= keep.days:
+            raise _no_rule("what is coarser is kept at least as long")
+        return keep
+
     @property
     def oldest_us(self) -> int:
         """How old a row may be when it comes; never more than is taken for an allowance."""
         return min(self.rows - 1, 40) * US_PER_DAY
+
+
+def _no_rule(rule: str) -> Refused:
+    return Refused(
+        "telemetry.keep", "the rule of how long telemetry is kept", rule, "write for example 15s=14,5min=90"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -21,6 +23,9 @@ from skylift.api.telemetry.intake import Intake, there
 from skylift.base.errors import SkyliftError
 from skylift.service.account.roles import Subject
 
+# A small fleet is judged at each scrape, a large one this often.
+FEW, JUDGED_EVERY_S = 2_000, 300.0
+
 
 class _Told:
     """A collector of what is already known."""
@@ -30,6 +35,24 @@ class _Told:
 
     def collect(self) -> Iterator[Metric]:
         yield from self._metrics
+
+
+class _Judgements:
+    """How many dishes are down by what. Judging a hundred thousand takes seconds: not at each scrape."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._judged_s = -JUDGED_EVERY_S
+        self._one_at_a_time = asyncio.Lock()
+
+    async def counts(self, intake: Intake) -> Counter[str]:
+        async with self._one_at_a_time:
+            few = len(intake.states) <= FEW
+            if few or time.monotonic() >= self._judged_s + JUDGED_EVERY_S:
+                found, _ = await verdicts(intake)
+                self._counts = Counter(one.why.value for one in found)
+                self._judged_s = time.monotonic()
+        return self._counts
 
 
 def text_of(intake: Intake, by_why: Counter[str], by_state: Counter[str]) -> bytes:
@@ -56,17 +79,18 @@ def text_of(intake: Intake, by_why: Counter[str], by_state: Counter[str]) -> byt
 def add_metrics(app: Starlette, desk: Desk, is_open: bool) -> None:
     """GET /metrics; is_open: without a token, as on loopback."""
 
+    judgements = _Judgements()
+
     async def metrics(request: Request) -> Response:
         try:
             if not is_open:
                 actor, _ = await desk.known(secret_of(request.headers) or session_secret(request))
                 desk.office.refuse_strangers(actor, "terminal.read", Subject())
             intake = there(desk.intake)
-            found, _ = await verdicts(intake)
+            by_why = await judgements.counts(intake)
         except SkyliftError as error:
             return said(error)
-        by_state = Counter(state.state for state in intake.states.all())
-        body = text_of(intake, Counter(one.why.value for one in found), by_state)
+        body = text_of(intake, by_why, +intake.states.counts)
         return Response(body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     app.add_route("/metrics", metrics, include_in_schema=False)

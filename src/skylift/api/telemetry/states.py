@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
@@ -26,6 +27,9 @@ class LastStates:
         # A piece as it is sent; None where something in it has changed.
         self._pieces: list[bytes | None] = []
         self._runs: dict[str, Run] = {}
+        self._words: dict[str, str] = {}
+        # How many are in each state.
+        self.counts: Counter[str] = Counter()
 
     def put(self, terminal: str, text: bytes, rows: Sequence[Row] = ()) -> None:
         if terminal not in self._texts:
@@ -35,6 +39,7 @@ class LastStates:
         run = run_after(self._runs.get(terminal), rows)
         if run is not None:
             self._runs[terminal] = run
+        self._count(terminal, decoded(text).state if run is None else run.state)
 
     def put_all(self, states: Iterable[tuple[str, bytes]]) -> None:
         """Those of before the start; what has come since is newer."""
@@ -56,6 +61,7 @@ class LastStates:
             piece = self._piece_of.pop(terminal)
             del self._members[piece][terminal]
             self._pieces[piece] = None
+            self.counts[self._words.pop(terminal)] -= 1
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -78,6 +84,14 @@ class LastStates:
         filled = [piece for piece in some if piece]
         separated = [piece for text in filled for piece in (b",\n", text)][1:]
         return [begins, *separated, b"]}"]
+
+    def _count(self, terminal: str, word: str) -> None:
+        before = self._words.get(terminal)
+        if before != word:
+            self._words[terminal] = word
+            self.counts[word] += 1
+            if before is not None:
+                self.counts[before] -= 1
 
     def _seat(self, terminal: str) -> None:
         if not self._members or len(self._members[-1]) >= IN_A_PIECE:
