@@ -100,6 +100,22 @@ class SqlShelf:
             self._reserve(self._reserved)
         self._change(work)
 
+    def next_number(self) -> int:
+        return self._next
+
+    def date_anew(self, first: int, by_us: int) -> None:
+        def work() -> None:
+            found = self._db.execute(
+                "SELECT sequence, level, sealed FROM rows WHERE sequence >= ?", (first,)
+            ).fetchall()
+            for sequence, level, sealed in found:
+                row = self._row(sequence, sealed)
+                if row is not None:
+                    self._drop("sequence = ?", (sequence,))
+                    self._put(msgspec.structs.replace(row, at_us=row.at_us + by_us), level)
+
+        self._change(work)
+
     def oldest(self, most: int) -> list[Row]:
         found = self._db.execute(
             "SELECT sequence, sealed FROM rows ORDER BY sequence LIMIT ?", (most,)

@@ -30,6 +30,9 @@ from skylift.wire.telemetry.rows import Answer, Batch, Row
 
 TELEMETRY_PATH: Final = "/api/v1/telemetry"
 REPLIES_PATH: Final = "/api/v1/agent/replies"
+# A board without a clock of its own wakes up at the time of its last shutdown, and is set once there is a
+# link: a leap ahead as far as this is that. Clocks that are set back are nobody's first guess.
+LEAP_US: Final = 600 * US_PER_S
 # While it is awaited that a dish does what it was told, it is asked this often.
 _LOOK_EVERY_US: Final = 5 * US_PER_S
 _LONGEST_SAID: Final = 200
@@ -56,6 +59,12 @@ class Shelf(Protocol):
 
     def keep(self, rows: Sequence[Row], mark: Mark | None) -> None:
         """Number these rows and keep them; what is too much is thinned."""
+
+    def next_number(self) -> int:
+        """The number of the next row."""
+
+    def date_anew(self, first: int, by_us: int) -> None:
+        """Rows from this number on are later by so much."""
 
     def oldest(self, most: int) -> list[Row]:
         """Those to be sent next, which are not thinned from now on."""
@@ -140,8 +149,11 @@ class Agent:
     _look_at_us: int | None = None
     _looked_us: int | None = None
     _own: Kind | None = None
+    _first_number: int = field(init=False)
+    _furthest_us: int | None = None
 
     def __post_init__(self) -> None:
+        self._first_number = self.shelf.next_number()
         self.docket = self.shelf.docket()
         interrupted = self.docket.doing
         if interrupted is not None:
@@ -190,6 +202,7 @@ class Agent:
 
     def dish_said(self, status: DishStatus, history: DishHistory | None, now: Now) -> None:
         """Its answers to a Poll; history None where it has none."""
+        self._mind_the_clock(now)
         elapsed_s = self._elapsed_s(now)
         looked_s = self._looked_s(now)
         self.last_status = status
@@ -199,6 +212,7 @@ class Agent:
 
     def dish_silent(self, now: Now) -> None:
         """It did not answer."""
+        self._mind_the_clock(now)
         elapsed_s = self._elapsed_s(now)
         self._looked_s(now)
         if now.mono_us >= self.pace.poll_at_us:
@@ -206,6 +220,17 @@ class Agent:
             self.polled_us = now.mono_us
             self.pace.polled(now.mono_us)
         self._follow_up(None, now, 0.0)
+
+    def _mind_the_clock(self, now: Now) -> None:
+        """Where the wall clock leapt ahead, what was noted since the start is dated by what it shows now.
+
+        Ahead of all that it showed: one that was set back by mistake, and right again, dates nothing anew. A
+        row that the service has already stays there as it was.
+        """
+        offset_us, furthest_us = now.wall_us - now.mono_us, self._furthest_us
+        if furthest_us is not None and offset_us - furthest_us >= LEAP_US:
+            self.shelf.date_anew(self._first_number, offset_us - furthest_us)
+        self._furthest_us = offset_us if furthest_us is None else max(offset_us, furthest_us)
 
     def _looked_s(self, now: Now) -> float:
         """Since the dish was looked at before; a time in which it was silent counts for nothing."""
