@@ -119,6 +119,17 @@ def test_a_blocked_terminals_key_is_withdrawn_within_a_slot(
     assert [number for number in answered if number > 40]
 
 
+def test_traceroute_names_the_way_also_round_the_tunnel(tmp_path: Path) -> None:
+    """Packets whose TTL ends on the way never enter it, nor the underlay."""
+    needs("wireguard-go", "traceroute", "nft")
+    out, capture = tmp_path / "out", tmp_path / "under.pcap"
+    script = f"(traceroute -4 -q 1 pop; traceroute -6 -q 1 pop) > {out}"
+    assert behind(script, encrypt=True, capture=capture).status == 0
+    hops = re.findall(r"^ *\d+ +(\S+) \(", out.read_text(encoding="utf-8"), re.MULTILINE)
+    assert hops == ["satellite", "gateway", "pop-router", "pop"] * 2
+    assert bytes([100, 127, 0, 2, 198, 51, 100, 1]) not in capture.read_bytes()
+
+
 def test_keys_go_and_come_as_slots_begin_and_every_so_often() -> None:
     keeper = KeyKeeper(0, 100 * S)
     for k, why in enumerate(["", "no_satellite", "not_permitted", "not_permitted", "", "region_not_active"]):

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from skylift.adapters.packet_internet import check, host_addresses
+from skylift.adapters.packet_internet import HOST, check, host_addresses
 from skylift.adapters.packet_link import Followed
 from skylift.adapters.packet_replay import replay_of
 from skylift.adapters.packet_run import Wanted, run
@@ -173,8 +173,7 @@ def test_the_pop_reaches_this_machines_network_and_not_its_loopback(trace: Path)
     try:
         port = server.server_address[1]
         ask = "curl -sS -o /dev/null -m 5 -w '%{http_code} %{time_total}\\n' "
-        # By 10.0.2.2 slirp4netns would lead to the host's loopback.
-        script = f"{ask} http://{outer[0]}:{port}/; {ask} http://10.0.2.2:{port}/"
+        script = f"{ask} http://{outer[0]}:{port}/; {ask} http://{HOST}:{port}/"
         words = [SKYLIFT, "exec", "any", "--replay", str(trace), "--no-encrypt", "--internet", "--"]
         done = subprocess.run([*words, "sh", "-c", script], capture_output=True, text=True, check=False)
     finally:

@@ -23,6 +23,8 @@ _PROGRAM = "slirp4netns"
 _INTERFACE = "host0"
 # Its own, in a network that the PoP alone sees.
 RESOLVER = "10.0.2.3"
+# What it would take for this machine's loopback, if it were let.
+HOST = "10.0.2.2"
 _WITHIN_S = 10.0
 # What the run itself uses; hosts of this machine's network under these could not be reached.
 _OURS = ("100.127.0.0/16", "198.51.100.0/24", "10.0.2.0/24")
@@ -47,8 +49,6 @@ class Outside:
                 "try it by hand, or leave --internet out",
             )
         for file, text in (
-            ("/proc/sys/net/ipv4/ip_forward", "1"),
-            ("/proc/sys/net/ipv6/conf/all/forwarding", "1"),
             # It asks who has a customer's address, and the PoP answers for all of them.
             (f"/proc/sys/net/ipv4/conf/{_INTERFACE}/proxy_arp", "1"),
             # At once: by default such answers wait up to 0.8 s, for somebody nearer.

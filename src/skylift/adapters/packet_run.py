@@ -143,6 +143,7 @@ class _Loop:
         self._capture = Capture(wanted.capture) if wanted.capture is not None else None
         self._waited_ns = _waited_ns()
         self._counted = [Counters(), Counters()]
+        self._answers: list[tuple[int, bytes]] = []
         self._dropped = 0
         self._link.learn(first)
         self._keep_keys([first])
@@ -189,12 +190,29 @@ class _Loop:
         for side in (UP, DOWN):
             if self._tuns[side] in ready:
                 self._read(side)
-        wakes: list[int] = []
+        wakes = self._end_early(ready)
         for number in range(len(self._ways)):
             wakes += self._take(number)
         watched = [one for one in (self._uplinks, self._keeper) if one is not None]
         wakes += [self._watch(one, time.monotonic_ns()) for one in watched]
         self._timer.arm(min(wakes, default=None))
+
+    def _end_early(self, ready: set[int]) -> list[int]:
+        """Answer packets whose TTL ends before the PoP, where the tunnel hides them; when to look again."""
+        for descriptor in self._tuns[2:]:
+            while descriptor in ready:
+                try:
+                    frame = os.read(descriptor, _LARGEST)
+                except OSError:
+                    break
+                _, ended_at = forward(frame, self._ways[SKY].hops)
+                answer = None if ended_at is None else self._answer(frame, ended_at, UP, self._ways[SKY])
+                if answer is not None:
+                    self._answers.append(answer)
+            self._answers.sort(key=lambda one: one[0])
+            while self._answers and self._answers[0][0] <= time.monotonic_ns():
+                self._write(descriptor, self._answers.pop(0)[1])
+        return [due_ns for due_ns, _ in self._answers[:1]]
 
     def _take(self, number: int) -> list[int]:
         """Write what has come through a way; when to look again."""
@@ -248,12 +266,19 @@ class _Loop:
             if ended_at is None:
                 way.pipes[side].put(passed, now_ns)
                 continue
-            answer = time_exceeded(frame, ended_at)
-            stretches = [course.at(now_ns) for course in way.courses]
-            if answer is not None and all(one is not None and one.up for one in stretches):
-                part = ended_at.part if side == UP else 1.0 - ended_at.part
-                there_and_back_ns = sum(one.delay_ns(now_ns) for one in stretches if one is not None)
-                way.pipes[1 - side].insert(answer, now_ns + int(part * there_and_back_ns), now_ns)
+            answer = self._answer(frame, ended_at, side, way)
+            if answer is not None:
+                way.pipes[1 - side].insert(answer[1], answer[0], now_ns)
+
+    def _answer(self, frame: bytes, ended_at: Hop, side: int, way: _Way) -> tuple[int, bytes] | None:
+        """(when it is back, what it says) of the router at which a packet's TTL ended; None: nothing."""
+        answer, now_ns = time_exceeded(frame, ended_at), time.monotonic_ns()
+        stretches = [course.at(now_ns) for course in way.courses]
+        if answer is None or not all(one is not None and one.up for one in stretches):
+            return None
+        part = ended_at.part if side == UP else 1.0 - ended_at.part
+        there_and_back_ns = sum(one.delay_ns(now_ns) for one in stretches if one is not None)
+        return now_ns + int(part * there_and_back_ns), answer
 
     def _write(self, descriptor: int, frame: bytes) -> None:
         try:
@@ -321,6 +346,7 @@ def _begin_stage(
         "hosts": hosts,
         "command": list(wanted.command),
         "pop_command": list(wanted.pop_command),
+        "hops": len(hops),
         "encrypt": wanted.encrypt,
         "internet": wanted.internet,
         "namespace": wanted.join.namespace,
@@ -344,7 +370,7 @@ def _handed_over(channel: socket.socket, stage: subprocess.Popen[bytes]) -> tupl
     if "error" in said:
         error: SkyliftError = Unavailable(**said["error"])
         raise error
-    _, descriptors, _, _ = socket.recv_fds(channel, 16, 2)
+    _, descriptors, _, _ = socket.recv_fds(channel, 16, 3)
     return said, list(descriptors)
 
 

@@ -110,8 +110,9 @@ def _tell(pipe: Connection, link: ServerLink, terminal: str) -> None:
             if last is None:
                 raise silent() from None
         if last is not None and time.monotonic() - heard_s > LOST_AFTER_S:
+            # Each as long as the pause, so that none stands in the way of what is heard next.
             at_us = last.at_us + int((time.monotonic() - heard_s) * 1e6)
-            pipe.send(LinkSlot(at_us, last.length_us, "server_silent"))
+            pipe.send(LinkSlot(at_us, int(_PAUSE_S * 1e6), "server_silent"))
         time.sleep(_PAUSE_S)
 
 

@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ _SHAKEN_WITHIN_S = 2.0
 class Stage:
     """What to set up: names of hosts for /etc/hosts, the command, and one to run at the PoP ([] for none).
 
+    hops       how many routers there are before the PoP
     command    [] waits until it is ended, for a link that others use
     encrypt    whether WireGuard goes from the terminal to the gateway
     internet   whether the PoP reaches this machine's network
@@ -54,6 +56,7 @@ class Stage:
     hosts: dict[str, str]
     command: list[str]
     pop_command: list[str]
+    hops: int = 0
     encrypt: bool = False
     internet: bool = False
     namespace: str = ""
@@ -160,9 +163,13 @@ def _set_up(stage: Stage) -> Ends:
             *(f"{address} {name}" for address, name in stage.hosts.items()),
         ]
         tun.cover_file("/etc/hosts", "\n".join(lines) + "\n")
-        if outside is not None:
-            tun.cover_file("/etc/resolv.conf", f"nameserver {packet_internet.RESOLVER}\n")
-        ends = _encrypted(joined) if stage.encrypt else _plain(joined, attached)
+        # Without a way out names are asked of the PoP, which says at once that it knows none.
+        resolver = POP4 if outside is None else packet_internet.RESOLVER
+        tun.cover_file("/etc/resolv.conf", f"nameserver {resolver}\noptions timeout:2 attempts:2\n")
+        ends = _encrypted(joined, stage.hops) if stage.encrypt else _plain(joined, attached)
+        # Whoever asks for a host beyond the PoP is told at once that there is no way, not left to wait.
+        _set("/proc/sys/net/ipv4/ip_forward", "1")
+        _set("/proc/sys/net/ipv6/conf/all/forwarding", "1")
         if outside is not None:
             outside.connect()
         return ends
@@ -236,7 +243,7 @@ def _refuse_what_is_in_the_way() -> None:
             )
 
 
-def _encrypted(joined: int | None) -> Ends:
+def _encrypted(joined: int | None, hops: int) -> Ends:
     """The underlay has a namespace of its own at the terminal's end: there is no way round the tunnel."""
     under = _new_namespace()
     outer = tun.open_tun("sky0")
@@ -247,6 +254,7 @@ def _encrypted(joined: int | None) -> Ends:
     _move("wg0", terminal)
     tun.set_namespace(terminal, tun.CLONE_NEWNET)
     _configure("wg0", (TERMINAL4, TERMINAL6), _ALL, packet_wireguard.MTU)
+    ending = [] if joined is not None else _ending(hops)
     _new_namespace()
     inner = tun.open_tun("pop0")
     _configure("pop0", (UNDER_GATEWAY,), (f"{UNDER_TERMINAL}/32",), _MTU)
@@ -256,7 +264,38 @@ def _encrypted(joined: int | None) -> Ends:
     endpoints = (f"{UNDER_TERMINAL}:{packet_wireguard.PORT}", f"{UNDER_GATEWAY}:{packet_wireguard.PORT}")
     tunnel = Tunnel(at_terminal, at_gateway, endpoints)
     tunnel.renew(_OWN)
-    return Ends([outer, inner], terminal, tunnel)
+    return Ends([outer, inner, *ending], terminal, tunnel)
+
+
+def _ending(hops: int) -> list[int]:
+    """An interface for packets whose TTL ends before the PoP: they never enter the tunnel, and are answered.
+
+    Without nft, or a kernel for it, there is none, and traceroute sees the PoP alone.
+    """
+    from pyroute2 import IPRoute
+
+    mark, table = 0x5C1F, 92
+    rules = (
+        "table inet skylift { chain out {\n type route hook output priority mangle;\n"
+        f'oifname "wg0" ip ttl <= {hops} meta mark set {mark}\n'
+        f'oifname "wg0" ip6 hoplimit <= {hops} meta mark set {mark}\n}}\n}}\n'
+    )
+    try:
+        subprocess.run(
+            ["nft", "-f", "-"], input=rules, text=True, check=True, capture_output=True, timeout=10
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    descriptor = tun.open_tun("hops0")
+    _configure("hops0", (), (), packet_wireguard.MTU)
+    for name in ("all", "hops0"):
+        _set(f"/proc/sys/net/ipv4/conf/{name}/rp_filter", "0")
+    with IPRoute() as ip:
+        interface = ip.link_lookup(ifname="hops0")[0]
+        for family, route in zip((socket.AF_INET, socket.AF_INET6), _ALL, strict=True):
+            ip.route("add", dst=route, oif=interface, table=table)
+            ip.rule("add", family=family, fwmark=mark, table=table)
+    return [descriptor]
 
 
 def _new_namespace() -> int:
