@@ -56,3 +56,22 @@ def test_under_a_week_is_not_enough(shared_file: Callable[[str], Path], name: st
     found = detected(shared_file(f"outages/{name}.csv"), declared, "--baseline", "tod:7d")
     assert found["events"] == []
     assert len(found["insufficient"]) == found["series"]
+
+
+def test_iodas_rules_open_at_once_and_know_no_night(tmp_path: Path) -> None:
+    """Nine quiet nights of ten-minute bins: ours says nothing, a moving median takes each for an outage."""
+    rows = [
+        f"{1_600_000_200 + 600 * k},A,{0.5 if k % 144 < 40 else 1.0}" for k in range(9 * 144)
+    ]  # fmt: skip
+    (tmp_path / "r.csv").write_text("\n".join(["t,e,v", *rows]))
+    declared = "--time-column t --time-zone UTC --value-column v --entity-columns e --scale-max 1 --json"
+    words = ["outages", "detect", str(tmp_path / "r.csv"), *declared.split(), "--baseline"]
+    found = {
+        baseline: json.loads(CliRunner().invoke(app, [*words, baseline], catch_exceptions=False).stdout)
+        for baseline in ("tod:7d", "ioda:ping-slash24")
+    }
+    assert found["tod:7d"]["events"] == []
+    nights = found["ioda:ping-slash24"]["events"]
+    assert len(nights) >= 7
+    # One bin opens and one closes: it begins and is sure at once.
+    assert all(one["opened_at"] == one["confirmed_at"] for one in nights)

@@ -21,7 +21,7 @@ from skylift.watch.agreement import agreement
 from skylift.watch.baseline import LiveBaseline, PinnedLive, Seasonal, periods_fit
 from skylift.watch.detector import BANDS, Outage, Rules
 from skylift.watch.live import Live
-from skylift.watch.recording import PinnedRule, baseline_rule
+from skylift.watch.recording import IodaRule, PinnedRule, baseline_rule
 from skylift.watch.samples import Floats, Integers, longer
 
 # Bins in one transaction while there is much to catch up with; a live monitor judges one at a time anyway.
@@ -153,6 +153,10 @@ class Monitor:
         if isinstance(self._rule, PinnedRule):
             first, last = (-(-at // step_us) for at in (self._rule.from_us, self._rule.to_us))
             return PinnedLive(series, first, last)
+        if isinstance(self._rule, IodaRule):
+            raise Refused(
+                "outages.baseline", "a monitor", "it follows tod, tow or a pinned level", "take one of them"
+            )
         if not periods_fit(self._rule.period_us, step_us):
             raise Refused(
                 "outages.step",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from skylift.adapters.outage_files import Recording
     from skylift.study.outages import Detection
     from skylift.watch.detector import Rules
-    from skylift.watch.recording import PinnedRule, SeasonalRule
+    from skylift.watch.recording import Rule
 
 # Each has `register(outages)`.
 QUESTIONS = (
@@ -49,7 +49,7 @@ def detect(
     value_column: str = typer.Option(help="Column of the level: 0 is nothing, --scale-max is all."),
     entity_columns: str = typer.Option(help="Columns that together name a series, with commas between."),
     scale_max: float = typer.Option(help="The level that means all of it: 1, 10 or 100."),
-    baseline: str = typer.Option("tod:7d", help="tod:7d, tow:4w or pinned:FROM/TO."),
+    baseline: str = typer.Option("tod:7d", help="tod:7d, tow:4w, pinned:FROM/TO or ioda:SIGNAL."),
     targets_column: str = typer.Option("", help="Column that says how many were asked for each sample."),
     time_unit: str = typer.Option("s", help="Unit of epochs: s, ms or us."),
     step_s: int | None = typer.Option(None, min=1, help="Width of a bin; the samples' own by default."),
@@ -100,7 +100,7 @@ def detect(
             )
 
 
-def _declines(found: Detection, rule: SeasonalRule | PinnedRule) -> list[dict[str, Any]]:
+def _declines(found: Detection, rule: Rule) -> list[dict[str, Any]]:
     from skylift.base.errors import Refused
     from skylift.study.declines import declines
     from skylift.watch.recording import PinnedRule
@@ -115,7 +115,7 @@ def _declines(found: Detection, rule: SeasonalRule | PinnedRule) -> list[dict[st
     return [one.as_dict(found.entities) for one in declines(found.grid, rule, found.outages)]
 
 
-def _draw(found: Detection, rule: SeasonalRule | PinnedRule, rules: Rules, unit: str, plot: Path) -> None:
+def _draw(found: Detection, rule: Rule, rules: Rules, unit: str, plot: Path) -> None:
     from skylift.adapters.pictures_outages import MOST_PANELS, draw_series
     from skylift.base.errors import Refused
     from skylift.study.outages import traced, worst_series

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from skylift.base.errors import Refused
 from skylift.base.instants import format_instant
+from skylift.base.units import US_PER_DAY
 from skylift.watch.baseline import Baseline, Pinned, Seasonal, periods_fit
 from skylift.watch.detector import Outage, Recorder, Rules, detect
-from skylift.watch.recording import PinnedRule, SeasonalRule
+from skylift.watch.ioda import HISTORY_DAYS, THRESHOLDS, MovingMedian, ioda_patience
+from skylift.watch.recording import IodaRule, PinnedRule, Rule
 from skylift.watch.samples import Grid
 
 
@@ -97,15 +99,13 @@ def worst_series(found: Detection, most: int, named: Sequence[str] = ()) -> tupl
     return tuple(sorted(lost, key=lambda series: (-lost[series], series))[:most])
 
 
-def traced(
-    found: Detection, rule: SeasonalRule | PinnedRule, series: Sequence[int], rules: Rules | None = None
-) -> Traces:
+def traced(found: Detection, rule: Rule, series: Sequence[int], rules: Rules | None = None) -> Traces:
     """Detect once more for these series alone, and keep what was ordinary: series do not touch each other."""
     grid, columns = found.grid, list(series)
     targets = None if grid.targets is None else grid.targets[:, columns]
     part = Grid(grid.start_us, grid.step_us, grid.values[:, columns], targets)
     recorder = Recorder(part.bins, part.series)
-    detect(part, _baseline(part, rule), rules or Rules(), recorder=recorder)
+    detect(part, _baseline(part, rule), _rules(rule, rules), recorder=recorder)
     learnt_us = (rule.from_us, rule.to_us) if isinstance(rule, PinnedRule) else None
     return Traces(tuple(columns), recorder, learnt_us)
 
@@ -118,21 +118,32 @@ def event_id(entity: str, opened_at: str) -> str:
 def detect_outages(
     grid: Grid,
     entities: Sequence[str],
-    rule: SeasonalRule | PinnedRule,
+    rule: Rule,
     rules: Rules | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Detection:
     """Feed a recording to the detector, bin by bin. Raises Refused where the bins do not fit the baseline."""
     baseline = _baseline(grid, rule)
-    outages, unjudged = detect(grid, baseline, rules or Rules(), progress)
+    outages, unjudged = detect(grid, baseline, _rules(rule, rules), progress)
     lacking = baseline.lacking()
     insufficient = tuple((entities[series], lacking) for series in unjudged.nonzero()[0].tolist())
     return Detection(grid, tuple(entities), tuple(outages), insufficient)
 
 
-def _baseline(grid: Grid, rule: SeasonalRule | PinnedRule) -> Baseline:
+def _rules(rule: Rule, rules: Rules | None) -> Rules:
+    """IODA's alert at once, below the threshold of their signal."""
+    found = rules or Rules()
+    if isinstance(rule, IodaRule):
+        found = replace(found, patience=ioda_patience(THRESHOLDS[rule.signal][0]))
+    return found
+
+
+def _baseline(grid: Grid, rule: Rule) -> Baseline:
     if isinstance(rule, PinnedRule):
         return Pinned(grid, rule.from_us, rule.to_us)
+    if isinstance(rule, IodaRule):
+        window = HISTORY_DAYS[rule.signal] * US_PER_DAY // grid.step_us
+        return MovingMedian(grid.series, max(int(window), 1))
     if not periods_fit(rule.period_us, grid.step_us):
         raise Refused(
             "outages.step",

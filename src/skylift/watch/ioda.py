@@ -16,6 +16,8 @@ from skylift.watch.samples import Bools, Floats
 
 LEAST_HISTORY = 20
 # (warning below, critical below) of the moving median, by signal.
+# Its help page: a day of history for routes, a week for all else.
+HISTORY_DAYS = {"bgp": 1, "ping-slash24": 7, "merit-nt": 7}
 THRESHOLDS = {"bgp": (0.99, 0.5), "ping-slash24": (0.8, 0.5), "merit-nt": (0.25, 0.1)}
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from skylift.base.errors import Refused
 from skylift.base.instants import parse_instant
 from skylift.base.units import US_PER_DAY
+from skylift.watch.ioda import THRESHOLDS
 
 _SEASONAL = re.compile(r"(tod|tow):(\d{1,2})([dw])", re.ASCII)
 
@@ -28,8 +29,20 @@ class PinnedRule:
     to_us: int
 
 
-def baseline_rule(text: str) -> SeasonalRule | PinnedRule:
-    """`tod:7d`, `tow:4w` or `pinned:FROM/TO`. Raises Refused for anything else."""
+@dataclass(frozen=True, slots=True)
+class IodaRule:
+    """IODA's: the moving median of its history for a signal, and its threshold, at once."""
+
+    signal: str
+
+
+Rule = SeasonalRule | PinnedRule | IodaRule
+
+
+def baseline_rule(text: str) -> Rule:
+    """`tod:7d`, `tow:4w`, `pinned:FROM/TO` or `ioda:SIGNAL`. Raises Refused for anything else."""
+    if text.startswith("ioda:") and text.removeprefix("ioda:") in THRESHOLDS:
+        return IodaRule(text.removeprefix("ioda:"))
     seasonal = _SEASONAL.fullmatch(text)
     if seasonal is not None and (seasonal[1], seasonal[3]) in (("tod", "d"), ("tow", "w")):
         periods = int(seasonal[2])
@@ -45,7 +58,7 @@ def baseline_rule(text: str) -> SeasonalRule | PinnedRule:
         "outages.baseline",
         f"baseline {text[:60]!r}",
         "a baseline is the same time of at least 3 days or weeks, or a window that ends after it begins",
-        "write tod:7d, tow:4w or pinned:2020-08-24/2020-08-27",
+        f"write tod:7d, tow:4w, pinned:2020-08-24/2020-08-27, or ioda: and one of {', '.join(THRESHOLDS)}",
     )
 
 
