@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from skylift.adapters import tun
 from skylift.adapters.packet_internet import HOST, check, host_addresses
 from skylift.adapters.packet_link import Followed
 from skylift.adapters.packet_replay import replay_of
@@ -200,6 +201,26 @@ def test_a_pop_without_a_way_out_and_addresses_that_collide_are_named() -> None:
         check(["192.0.2.7", "100.127.3.4"], True)
     assert "100.127.0.0/16" in told.value.rule
     assert "100.127.3.4" not in str(told.value)
+
+
+def test_what_a_machine_lacks_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(*_: object) -> int:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    def forbidden(_: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(tun.os, "open", nothing)
+    with pytest.raises(Unavailable) as told:
+        tun.open_tun("sky0")
+    assert told.value.thing == "/dev/net/tun"
+    assert "mknod" in told.value.way_out
+    monkeypatch.undo()
+    monkeypatch.setattr(tun, "unshare", forbidden)
+    with pytest.raises(Unavailable) as told:
+        tun.become_root_of_own()
+    assert "user namespace" in told.value.thing
+    assert "run as root" in told.value.way_out
 
 
 def wait_for(words: str, there: bool) -> None:

@@ -79,12 +79,12 @@ def connect(
     from skylift.adapters.packet_run import Join
     from skylift.base.errors import Refused
 
-    if bool(namespace) is bool(interface) or (interface and encrypt):
+    if bool(namespace) is bool(interface) or (interface and (encrypt or internet)):
         raise Refused(
             "packets.join",
             "--namespace and --interface",
-            "one of them gets the link, and an interface is not encrypted",
-            "give --namespace NAME, or --interface NAME without --encrypt",
+            "one of them gets the link; an interface's is not encrypted and has no internet behind it",
+            "give --namespace NAME, or --interface NAME without --encrypt and --internet",
         )
     check_output(report)
     check_output(capture)
