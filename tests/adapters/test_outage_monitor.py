@@ -287,3 +287,19 @@ def test_a_file_of_sources_says_what_is_wrong(tmp_path: Path, change: tuple[str,
     path.write_text(TOML.replace(*change))
     with pytest.raises(Refused, match=says):
         read_sources(path)
+
+
+def test_a_source_that_does_not_answer_is_told_and_asked_again(tmp_path: Path) -> None:
+    text = '[[source]]\nkind = "bgp"\nnetworks = { AS64500 = "UA" }\nupdates = ["none*"]\n'
+    (tmp_path / "sources.toml").write_text(text)
+    words = ["outages", "monitor", "--store", str(tmp_path / "s.sqlite"), "--once", "--json", "--sources"]
+    done = CliRunner().invoke(app, [*words, str(tmp_path / "sources.toml")])
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["gathered"][0]["error"]["code"] == "outages.bgp"
+    # Beside one that answers it stops nothing.
+    lines = [f"{one.at_us // 1_000_000},{one.of.code},{one.value}" for one in samples(0, 30)]
+    (tmp_path / "r.csv").write_text("\n".join(["time,place,level", *lines]))
+    (tmp_path / "sources.toml").write_text(text + TOML)
+    done = CliRunner().invoke(app, [*words, str(tmp_path / "sources.toml")])
+    assert done.exit_code == 0
+    assert [one["bins"] for one in json.loads(done.stdout)["judged"]] == [30]

@@ -65,6 +65,9 @@ def monitor(
                 said["sent"] = _send(work, kept, client, agree)
             _say(said, work, as_json, once)
             if once or sources is None:
+                # Nothing could be gathered at all: the world's fault, and no success.
+                if followed and all(one["error"] for one in said["gathered"]):
+                    raise typer.Exit(1)
                 break
             time.sleep(every_s)
     except KeyboardInterrupt:
