@@ -122,3 +122,27 @@ def test_whoever_is_asked_to_agree_is_told_to_what(town: Town, staff: dict[str, 
     shown = approver.get(f"approvals/{waiting.json()['approval']}").json()
     assert shown["proposed"] == {"cells": CELLS[:1], "mode": "restricted", "limits": {"roaming": False}}
     assert shown["proposed_version"] == 1
+
+
+def test_what_was_changed_meanwhile_is_void_and_said_to_be_so(town: Town, staff: dict[str, Person]) -> None:
+    operator, approver = staff["operator"], staff["approver"]
+    account = operator.made("persons")["id"]
+    waiting = operator.post(f"persons/{account}/grant", role="viewer").json()["approval"]
+    assert approver.get(f"approvals/{waiting}").json()["void"] is False
+    operator.made(f"persons/{account}/lock", reason="lost a telephone")
+    assert approver.get(f"approvals/{waiting}").json()["void"] is True
+
+
+def test_lists_are_in_the_order_in_which_things_were_begun(town: Town, staff: dict[str, Person]) -> None:
+    operator = staff["operator"]
+    call = {"channel": "phone", "site_kind": "hospital"}
+    begun = [operator.made("requests", **call)["id"] for _ in range(12)]
+    listed, cursor = [], ""
+    while cursor is not None:
+        page = operator.get(f"requests?limit=5&cursor={cursor}").json()
+        listed += [one["id"] for one in page["items"]]
+        cursor = page["next"]
+        if len(listed) == 5:
+            # What is begun while somebody turns pages comes at the end, and moves nothing.
+            begun.append(operator.made("requests", **call)["id"])
+    assert listed == begun

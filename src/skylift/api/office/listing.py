@@ -14,7 +14,7 @@ from skylift.api.office.documents import document, etag, readable
 from skylift.api.office.door import Call, Parameter, answer
 from skylift.api.office.exports import csv_list
 from skylift.api.office.problems import missing
-from skylift.api.office.proposals import proposal_of
+from skylift.api.office.proposals import is_void, proposal_of
 from skylift.base.errors import Refused
 from skylift.base.things import Room
 from skylift.ports.store import Reader, Stored, Wanted
@@ -44,12 +44,12 @@ LIST_PARAMETERS = (
 
 
 def read_one(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:
-    def look(reader: Reader, id: str) -> tuple[Stored[Any] | None, dict[str, Any]]:
+    def look(reader: Reader, office: Office, id: str) -> tuple[Stored[Any] | None, dict[str, Any]]:
         stored = reader.get(room, id)
-        return stored, {} if stored is None or room is not APPROVALS else _words(reader, stored)
+        return stored, {} if stored is None or room is not APPROVALS else _words(reader, office, stored)
 
     async def handle(call: Call) -> Response:
-        stored, more = await call.desk.read(lambda reader: look(reader, call.id))
+        stored, more = await call.desk.read(lambda reader: look(reader, call.desk.office, call.id))
         if stored is None or not readable(call.desk.office, call.asker(), room, stored.thing):
             raise missing(room.kind)
         return answer({**document(room, stored), **more}, ETag=etag(stored.version))
@@ -57,12 +57,17 @@ def read_one(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:
     return handle
 
 
-def _words(reader: Reader, stored: Stored[Any]) -> dict[str, Any]:
-    """What somebody is asked to agree to, word for word; null once it is not kept any more."""
+def _words(reader: Reader, office: Office, stored: Stored[Any]) -> dict[str, Any]:
+    """What somebody is asked to agree to, word for word; null once it is not kept any more.
+
+    void: what it is about was changed since; to agree to it would lead nowhere.
+    """
     proposed = proposal_of(reader, stored)
     if proposed is None:
-        return {"proposed": None, "proposed_version": None}
-    return {"proposed": proposed.arguments, "proposed_version": proposed.version}
+        return {"proposed": None, "proposed_version": None, "void": False}
+    verb = office.table.verbs.get(stored.thing.verb)
+    void = is_void(reader, None if verb is None else verb.room, stored)
+    return {"proposed": proposed.arguments, "proposed_version": proposed.version, "void": void}
 
 
 def read_list(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:

@@ -99,9 +99,12 @@ def named(text: str) -> Value:
 
 
 def short(id: str) -> str:
-    """An id as it is shown where it is a link; the page behind it has all of it."""
+    """An id as it is shown where it is a link; the page behind it has all of it.
+
+    Its end: the beginning says when it was given, and that of neighbours is alike.
+    """
     prefix, _, rest = id.partition("_")
-    return f"{prefix}_{rest[:6]}…" if len(rest) > 8 else id
+    return f"{prefix}_…{rest[-6:]}" if len(rest) > 8 else id
 
 
 def time_of(at_us: int | None, now_us: int) -> Value:

@@ -292,6 +292,8 @@ CHOICES: Mapping[str, str] = {
     "no-terminals-left": "No terminals are left",
     "other-means-available": "Other means are at hand",
     "not-a-call-for-help": "It is no call for help",
+    # Until a consignment of its own takes it, it is here.
+    "sent-back": "To be sent back",
     "email": "E-mail",
     "api": "API",
     "as": "Network",
