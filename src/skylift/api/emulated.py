@@ -63,6 +63,8 @@ class EmulatedDishes:
 
     def __init__(self, state: LiveState) -> None:
         self._state = state
+        self._of: tuple[str, ...] = ()
+        self._place: dict[str, int] = {}
 
     def doors(self) -> list[Door]:
         return [
@@ -109,7 +111,7 @@ class EmulatedDishes:
             raise Refused(
                 "dishes.off", "why a dish is off", "it is none of the causes", f"say one of {known}"
             )
-        scenario, present = set(hello.terminals), self._state.newest()
+        scenario, present = self._places(), self._state.newest()
         for id in said.dishes:
             subject = Subject() if id in scenario else call.desk.facts.subject(id)
             # An emulated dish speaks for its terminal, as whoever reports what the true one uses.
@@ -144,12 +146,16 @@ class EmulatedDishes:
     def _reasons(self, kept: Kept, id: str) -> list[str]:
         if kept.office is None:
             return []
-        office = id
-        hello = self._state.need_hello()
-        if id in hello.terminals:
-            place = hello.terminals.index(id)
-            office = kept.office.rows.matched[place] if place < len(kept.office.rows.matched) else ""
+        matched, place = kept.office.rows.matched, self._places().get(id)
+        office = id if place is None else matched[place] if place < len(matched) else ""
         return [reason["code"] for reason in kept.office.reasons_of(office)] if office else []
+
+    def _places(self) -> dict[str, int]:
+        """Where each of the scenario's terminals stands in its list."""
+        terminals = self._state.need_hello().terminals
+        if self._of != terminals:
+            self._of, self._place = terminals, {id: place for place, id in enumerate(terminals)}
+        return self._place
 
     def _ground(self) -> Ground:
         told = msgspec.json.decode(self._state.need_hello().gateways_document)

@@ -98,7 +98,10 @@ class Dish:
 
     def slot_at(self, at_us: int) -> SlotView | None:
         """What is known of the slot that holds an instant."""
-        return next((view for view in self._slots if view.at_us <= at_us < view.end_us), None)
+        for view in reversed(self._slots):
+            if view.at_us <= at_us:
+                return view if at_us < view.end_us else None
+        return None
 
     def off_at(self, at_us: int) -> Cause | None:
         """Why the dish itself is not on the air; None where it is. The twin asks this for its next slot."""
@@ -128,10 +131,11 @@ class Dish:
 
     def trouble_at(self, at_us: int) -> Cause | None:
         """Why there is no link at an instant; None where there is one."""
-        off = self.off_at(at_us)
+        return self._trouble(self.off_at(at_us), self.slot_at(at_us))
+
+    def _trouble(self, off: Cause | None, view: SlotView | None) -> Cause | None:
         if off is not None:
             return off
-        view = self.slot_at(at_us)
         if view is None:
             return Cause.NO_PINGS
         return None if view.up else CAUSES[view.why_down]
@@ -199,10 +203,13 @@ class Dish:
 
     def power_w(self, at_us: int) -> float:
         """Power draw: figures of its model, as the twin knows nothing of it."""
+        return self._power_w(self.off_at(at_us), at_us)
+
+    def _power_w(self, off: Cause | None, at_us: int) -> float:
         power = self.identity.power
         if self.is_dead(at_us):
             return 0.0
-        if self.off_at(at_us) in (Cause.SLEEPING, Cause.THERMAL_SHUTDOWN):
+        if off in (Cause.SLEEPING, Cause.THERMAL_SHUTDOWN):
             return power.idle_w
         return power.on_w + (power.heating_w if self.heats(at_us) else 0.0)
 
@@ -213,9 +220,10 @@ class Dish:
 
     def _second(self, at_us: int) -> tuple[float, float, float, float, float]:
         """(drop, latency, down, up, power) of the second that begins at an instant."""
-        trouble, view = self.trouble_at(at_us), self.slot_at(at_us)
+        off, view = self.off_at(at_us), self.slot_at(at_us)
+        trouble = self._trouble(off, view)
         self.history.note(trouble, at_us, switched=view is not None and view.handover)
-        power = self.power_w(at_us)
+        power = self._power_w(off, at_us)
         self.update.second(
             self.conditions.offered(self.software_version, at_us),
             trouble is None,
