@@ -384,7 +384,7 @@ async def _commands(town: Town) -> None:
 
 async def _words(town: Town) -> None:
     """What the public is told, what was measured, and who is told of events."""
-    about = {"kind": "service-active", "about": town.ua, "batch": "", "place_uk": ""}
+    about = {"kind": "service-active", "about": town.ua, "batch": "", "place_uk": "Україна"}
     await town.made("operator", "statement.create", **about)
     await town.made("operator", "statement.publish", await town.made("operator", "statement.create", **about))
     figure = {"country": "UA", "day": "2026-02-20", "what": "rank", "value": 1.0, "source": "REF-1"}

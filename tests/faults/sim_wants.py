@@ -291,7 +291,7 @@ class Arguments:
     def _of_statement(self, shown: Mapping[str, Any]) -> dict[str, Any]:
         regions = [id for id in self.known.ids["region"] if self._status(id) == "active"]
         about = self.draw.choice(regions) if regions else None
-        return {"create": {"kind": "service-active", "about": about, "batch": "", "place_uk": ""}}
+        return {"create": {"kind": "service-active", "about": about, "batch": "", "place_uk": "Україна"}}
 
     def _of_bulk_change(self, shown: Mapping[str, Any]) -> dict[str, Any]:
         return {"create": {"what": "pause", "region": "", "skip": True}}

@@ -140,7 +140,7 @@ def test_the_whole_day_from_a_public_call_to_the_public_word(bureau: Any, capsys
         do(ministry, "terminal.activate", dish)
     # Asked is not in force: nobody may say yet that one is online.
     with pytest.raises(Refused, match="no terminal"):
-        do(operator, "statement.create", kind="terminals-online", about="rgn_ua")
+        do(operator, "statement.create", kind="terminals-online", about="rgn_ua", place_uk="Україна")
     for serial in ("KIT0000001", "KIT0000002"):
         terminal = bureau.terminal(serial)
         command = terminal.commands.pending[-1].id
@@ -161,7 +161,7 @@ def test_the_whole_day_from_a_public_call_to_the_public_word(bureau: Any, capsys
             change(TERMINALS, transaction, terminal.id, lambda t, sky=sky: decide.served(t, sky, sky.at))
     do(operator, "request.answer", call, terminals=3, shipment=second)
     # A terminal that was confirmed to be on is not online where it may not be served any more.
-    online = {"kind": "terminals-online", "about": "rgn_ua"}
+    online = {"kind": "terminals-online", "about": "rgn_ua", "place_uk": "Україна"}
     too_late = do(operator, "statement.create", **online)
     for stop, go, more in (
         (("region.suspend", "rgn_ua"), ("region.activate", "rgn_ua"), {"reason": "storm"}),
@@ -223,7 +223,9 @@ def test_the_whole_day_from_a_public_call_to_the_public_word(bureau: Any, capsys
 
 def test_what_the_record_stopped_bearing_is_not_published(bureau: Any) -> None:
     switched_on(bureau, until=HOUR_US)
-    draft = bureau.do(bureau.operator, "statement.create", kind="service-active", about="rgn_ua")
+    draft = bureau.do(
+        bureau.operator, "statement.create", kind="service-active", about="rgn_ua", place_uk="Україна"
+    )
     bureau.at = HOUR_US
     with pytest.raises(Refused, match="papers do not hold now"):
         bureau.do(bureau.operator, "statement.publish", draft.id)
@@ -235,7 +237,9 @@ def test_a_region_without_a_cell_that_is_on_is_not_called_active(bureau: Any) ->
     switched_on(bureau, until=HOUR_US)
     bureau.do(bureau.operator, "region.cells", "rgn_ua", cells=[bureau.cell], mode="disabled")
     with pytest.raises(Refused, match="none of its cells is"):
-        bureau.do(bureau.operator, "statement.create", kind="service-active", about="rgn_ua")
+        bureau.do(
+            bureau.operator, "statement.create", kind="service-active", about="rgn_ua", place_uk="Україна"
+        )
 
 
 def test_batches_keep_their_numbers_and_are_told_as_they_are(bureau: Any) -> None:
@@ -243,22 +247,53 @@ def test_batches_keep_their_numbers_and_are_told_as_they_are(bureau: Any) -> Non
     bureau.account("acc_ministry")
     first, second = batch(bureau, 1, ["KIT0000001"]), batch(bureau, 2, ["KIT0000002", "KIT0000003"])
     told = bureau.do(
-        bureau.operator, "statement.create", kind="batch-sent", about="rgn_ua", batch=second
+        bureau.operator,
+        "statement.create",
+        kind="batch-sent",
+        about="rgn_ua",
+        place_uk="Україна",
+        batch=second,
     ).claims
     # Cables are no terminals.
     assert (told.ordinal, told.number) == (2, 2)
     bureau.do(bureau.logistics, "shipment.lose", first)
     with pytest.raises(Refused, match="has not been sent"):
-        bureau.do(bureau.operator, "statement.create", kind="batch-sent", about="rgn_ua", batch=first)
+        bureau.do(
+            bureau.operator,
+            "statement.create",
+            kind="batch-sent",
+            about="rgn_ua",
+            place_uk="Україна",
+            batch=first,
+        )
     unpacked(bureau, second, ["KIT0000002"], ["KIT0000003"])
     told = bureau.do(
-        bureau.operator, "statement.create", kind="batch-received", about="rgn_ua", batch=second
+        bureau.operator,
+        "statement.create",
+        kind="batch-received",
+        about="rgn_ua",
+        place_uk="Україна",
+        batch=second,
     ).claims
     assert (told.ordinal, told.number) == (2, 1)
     with pytest.raises(Refused, match="not on its way any more"):
-        bureau.do(bureau.operator, "statement.create", kind="batch-sent", about="rgn_ua", batch=second)
+        bureau.do(
+            bureau.operator,
+            "statement.create",
+            kind="batch-sent",
+            about="rgn_ua",
+            place_uk="Україна",
+            batch=second,
+        )
     with pytest.raises(Refused, match="not on record"):
-        bureau.do(bureau.operator, "statement.create", kind="batch-sent", about="rgn_ua", batch="shp_9")
+        bureau.do(
+            bureau.operator,
+            "statement.create",
+            kind="batch-sent",
+            about="rgn_ua",
+            place_uk="Україна",
+            batch="shp_9",
+        )
 
 
 @pytest.mark.parametrize("place", ["Ukraine", "вул. Хрещатик 1", "х"])
@@ -268,11 +303,22 @@ def test_a_place_in_ukrainian_is_a_name_in_ukrainian_letters(bureau: Any, place:
         bureau.do(bureau.operator, "statement.create", kind="service-active", about="rgn_ua", place_uk=place)
 
 
+def test_a_region_is_called_something_in_ukrainian_and_asked_for_that_once(bureau: Any) -> None:
+    switched_on(bureau, until=HOUR_US)
+    active = {"kind": "service-active", "about": "rgn_ua"}
+    with pytest.raises(Refused) as refusal:
+        bureau.do(bureau.operator, "statement.create", **active)
+    assert refusal.value.code == "statement.place-uk"
+    bureau.do(bureau.operator, "statement.create", place_uk="Україна", **active)
+    again = bureau.do(bureau.operator, "statement.create", **active)
+    assert again.claims.titles == {"en": "Ukraine", "uk": "Україна"}
+
+
 def test_strangers_say_nothing_in_public(bureau: Any) -> None:
     switched_on(bureau, until=HOUR_US)
     for actor in (bureau.logistics, bureau.authority, Actor("per_x")):
         with pytest.raises(Refused, match="none of your roles"):
-            bureau.do(actor, "statement.create", kind="service-active", about="rgn_ua")
+            bureau.do(actor, "statement.create", kind="service-active", about="rgn_ua", place_uk="Україна")
 
 
 # --- feeds
@@ -349,7 +395,9 @@ def test_whatever_a_region_is_called_the_feed_can_be_read(text: str) -> None:
 
 def test_what_is_stored_comes_back(bureau: Any) -> None:
     switched_on(bureau, until=HOUR_US)
-    one = bureau.do(bureau.operator, "statement.create", kind="service-active", about="rgn_ua")
+    one = bureau.do(
+        bureau.operator, "statement.create", kind="service-active", about="rgn_ua", place_uk="Україна"
+    )
     bureau.do(bureau.operator, "statement.publish", one.id)
     bureau.do(bureau.operator, "statement.withdraw", one.id, reason="said too early")
     assert bureau.get(ROOM, one.id).withdrawn_at == bureau.at

@@ -121,7 +121,7 @@ def test_what_somebody_has_is_not_sent_again(town: Town, staff: dict[str, Person
         assert get(town, path, **headers).status_code == 200, headers
     assert town.client.head(path).headers["etag"] == etag
     town.desk.advance(60_000_000)  # type: ignore[misc]
-    made = staff["operator"].made("statements", kind="service-active", about=region)
+    made = staff["operator"].made("statements", kind="service-active", about=region, place_uk="Україна")
     assert get(town, path, If_None_Match=etag).status_code == 304, "a draft changes nothing"
     staff["operator"].made(f"statements/{made['id']}/publish")
     after = get(town, path, If_None_Match=etag)
@@ -132,8 +132,8 @@ def test_what_somebody_has_is_not_sent_again(town: Town, staff: dict[str, Person
 def test_drafts_stay_inside_and_what_was_withdrawn_says_why(town: Town, staff: dict[str, Person]) -> None:
     operator = staff["operator"]
     region, id = said(town, staff)
-    draft = operator.made("statements", kind="service-active", about=region)["id"]
-    never = operator.made("statements", kind="service-active", about=region)["id"]
+    draft = operator.made("statements", kind="service-active", about=region, place_uk="Україна")["id"]
+    never = operator.made("statements", kind="service-active", about=region, place_uk="Україна")["id"]
     operator.made(f"statements/{never}/withdraw", reason="not needed")
     operator.made(f"statements/{id}/withdraw", reason="the count was wrong")
     for path in ("/feeds/statements.en.atom", "/feeds/statements.en.json", "/public"):
@@ -162,7 +162,7 @@ def test_nothing_personal_is_told_to_the_public(town: Town, staff: dict[str, Per
 def test_a_page_is_made_safe_of_what_it_shows(town: Town, staff: dict[str, Person]) -> None:
     operator, approver = staff["operator"], staff["approver"]
     region, _ = activated_region(town, operator, approver)
-    made = operator.made("statements", kind="service-active", about=region)
+    made = operator.made("statements", kind="service-active", about=region, place_uk="Україна")
     operator.made(f"statements/{made['id']}/publish")
     operator.made(f"statements/{made['id']}/withdraw", reason="<script>alert(1)</script> & more")
     for path in ("/public", f"/public/statements/{made['id']}"):

@@ -40,7 +40,8 @@ _SERVED = (CellMode.ENABLED, CellMode.RESTRICTED)
 class Create:
     """about: the region; batch: the shipment, where it is about one.
 
-    place_uk  what the region is called in Ukrainian, in a sentence that names it: "Україна"
+    place_uk  what the region is called in Ukrainian, in a sentence that names it: "Україна"; as it was given
+              last where it is not
     """
 
     kind: Kind
@@ -130,9 +131,10 @@ def _claims(moment: Moment, given: Create) -> tuple[Claims, RecordedFacts]:
             "statement.place",
             "place_uk",
             "it is the name of a country or region in Ukrainian letters",
-            "write for example Україна, or leave it out",
+            "write for example Україна",
         )
-    facts = facts_about(moment.reader, given.about, given.kind, moment.at, given.place_uk)
+    place_uk = given.place_uk or _called_in_ukrainian(moment.reader, given.about)
+    facts = facts_about(moment.reader, given.about, given.kind, moment.at, place_uk)
     claims = drafted(given.kind, given.about, facts, given.batch if given.kind in _OF_BATCHES else "")
     if given.kind in (*_OF_BATCHES, Kind.TERMINALS_ONLINE) and not claims.number:
         raise Refused(
@@ -141,7 +143,22 @@ def _claims(moment: Moment, given: Create) -> tuple[Claims, RecordedFacts]:
             "the record knows of no terminal there that it could be said of",
             "record them first, by their serials; online are those that may be served and are confirmed",
         )
+    if not _PLACE_UK.fullmatch(claims.titles.get("uk", "")):
+        raise Refused(
+            "statement.place-uk",
+            "place_uk",
+            "it is told in Ukrainian as well, and what the region is called there is not known yet",
+            "give it once, as it stands in a sentence: place_uk=Україна",
+        )
     return claims, facts
+
+
+def _called_in_ukrainian(reader: Reader, about: str) -> str:
+    """As the last statement about the region had it; or the region's own title, where it is Ukrainian."""
+    said = [one.thing.claims.titles.get("uk", "") for one in every(reader, ROOM, Wanted(region=about))]
+    region = reader.get(regions.ROOM, about)
+    names = [*reversed(said), region.thing.title if region is not None else ""]
+    return next((name for name in names if _PLACE_UK.fullmatch(name)), "")
 
 
 def _drafted(statement: Statement, moment: Moment, given: Create) -> Sequence[Event]:
