@@ -10,13 +10,20 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from skylift.adapters.outage_scenario import load_scenario, play
 from skylift.base.errors import Refused
 from skylift.base.instants import parse_instant
 from skylift.cli.main import app
 from skylift.cli.outages_draft import words as draft_words
+from skylift.study.need import Cut, NeedRules, NeedSite, need
 from tests.cli.test_office_commands import run
 from tests.cli.test_office_commands import server as server
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """The folder that the command wrote, and what it said."""
+    folder = tmp_path_factory.mktemp("night")
+    return folder, run("outages", "scenario", "-o", str(folder), "--json")
 
 
 def set_up(server: str) -> None:
@@ -30,8 +37,8 @@ def set_up(server: str) -> None:
     )
 
 
-def test_the_made_up_night_by_hand(tmp_path: Path) -> None:
-    done = run("outages", "scenario", "-o", str(tmp_path / "night"), "--json")
+def test_the_made_up_night_by_hand(night: tuple[Path, Any]) -> None:
+    folder, done = night
     [event] = done["events"]
     assert (event["entity"], event["opened_at"], event["closed_at"]) == (
         "AS44600", "2022-02-26T02:40:00Z", "2022-02-26T06:20:00Z",
@@ -52,14 +59,12 @@ def test_the_made_up_night_by_hand(tmp_path: Path) -> None:
     assert "as/AS44600 carries 10% of the users where it is" in shared["assumptions"]
     # The same by the plain commands, from the file that it wrote.
     declared = "--time-column time --time-zone UTC --value-column level --entity-columns entity --scale-max 1"
-    again = run("outages", "detect", str(tmp_path / "night" / "recording.csv"), *declared.split(),
+    again = run("outages", "detect", str(folder / "recording.csv"), *declared.split(),
                 "--targets-column", "targets", "--json")  # fmt: skip
     assert [(one["opened_at"], one["closed_at"], one["min_fraction"]) for one in again["events"]] == [
         (event["opened_at"], event["closed_at"], event["min_fraction"])
     ]
-    assert {row["synthetic"] for row in csv.DictReader((tmp_path / "night" / "recording.csv").open())} == {
-        "yes"
-    }
+    assert {row["synthetic"] for row in csv.DictReader((folder / "recording.csv").open())} == {"yes"}
 
 
 def test_a_need_becomes_draft_requests_once(server: str) -> None:
@@ -79,32 +84,40 @@ def test_a_need_becomes_draft_requests_once(server: str) -> None:
 
 
 def test_a_draft_says_what_it_is_and_what_it_rests_on() -> None:
-    report = play(load_scenario("ukraine-2022")).need
+    site = NeedSite("hospital-1", "851e6387fffffff", "hospital", 300, 100e6, 0, "AS44600")
+    began_us, at_us = (parse_instant(f"2022-02-26T0{hour}:40:00Z") for hour in (2, 6))
+    cut = Cut("as/AS44600", frozenset(), 0.05, 0.02, 0.1, began_us)
+    report = need([cut], {}, [site], NeedRules(), at_us)
     text = draft_words(report, report.sites[0], True)
     assert text.startswith("DRAFT, reckoned from an outage; nobody has asked. SYNTHETIC DATA: made up.")
     assert "80% of people use the internet" in text
     assert "since 2022-02-26T02:40:00Z" in text
     # The same whenever it is made: or the service would take it for another.
-    later = play(load_scenario("ukraine-2022"), parse_instant("2022-02-26T06:00:00Z")).need
+    later = need([cut], {}, [site], NeedRules(), at_us + 3_600_000_000)
     assert draft_words(later, later.sites[0], True) == text
 
 
-def test_a_monitor_tells_the_service_once_even_with_a_new_store(server: str, tmp_path: Path) -> None:
+def test_a_monitor_tells_the_service_once_even_with_a_new_store(
+    server: str, tmp_path: Path, night: tuple[Path, Any]
+) -> None:
     set_up(server)
-    run("outages", "scenario", "-o", str(tmp_path), "--json")
+    lines = (night[0] / "recording.csv").read_text().splitlines()
+    # The week before the outage, and the outage: of the network alone.
+    short = [line for line in lines if "AS44600" in line and "2022-02-19" <= line < "2022-02-26T08"]
+    (tmp_path / "recording.csv").write_text("\n".join([lines[0], *short]))
     declared = "--signal ping --time-column time --time-zone UTC --value-column level --entity-columns entity"
     declared += " --scale-max 1 --targets-column targets --kind as --country UA --synthetic"
 
-    def followed(name: str) -> Any:
+    def followed(name: str, times: int) -> Any:
         store = ("--store", str(tmp_path / name))
         run("outages", "import", str(tmp_path / "recording.csv"), *store, *declared.split(), "--json")
-        return [run("outages", "monitor", *store, "--once", "--send", "--json")["sent"] for _ in range(2)]
+        return [run("outages", "monitor", *store, "--once", "--send", "--json")["sent"] for _ in range(times)]
 
-    assert followed("one.sqlite") == [1, 0]
+    assert followed("one.sqlite", 2) == [1, 0]
     [outage] = run("outages", "events", "--json")["outages"]
     assert outage["state"] == "closed"
     # The store is lost, and fed again: it tells the same, and the service knows it already.
-    assert followed("two.sqlite") == [1, 0]
+    assert followed("two.sqlite", 1) == [1]
     assert run("outages", "events", "--json")["outages"] == [outage]
 
 

@@ -38,7 +38,7 @@ def plain(outages: list[Outage]) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("pinned", [False, True])
 @given(seed=st.integers(0, 999), stops=st.sets(st.integers(1, 89), max_size=5))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_stopping_anywhere_changes_nothing(pinned: bool, seed: int, stops: set[int]) -> None:
     bins, series = 90, 3
     values = made(seed, bins, series)

@@ -75,6 +75,13 @@ def load_scenario(name: str) -> Scenario:
 def play(scenario: Scenario, at_us: int | None = None, shares: dict[str, float] | None = None) -> Played:
     """Detect, and reckon the need at an instant; None: just before the deepest outage begins to be over."""
     grid, plans = made_up(scenario), scenario.connectivity
+    if at_us is not None and not grid.start_us <= at_us < grid.at_us(grid.bins):
+        raise Refused(
+            "outages.instant",
+            "--at",
+            f"the series are from {format_instant(grid.start_us)} to {format_instant(grid.at_us(grid.bins))}",
+            "name an instant within them",
+        )
     rule = baseline_rule(BASELINE)
     entities = [f"{plan.kind}/{plan.entity}" for plan in plans]
     found = detect_outages(grid, entities, rule, Rules())
@@ -86,13 +93,6 @@ def play(scenario: Scenario, at_us: int | None = None, shares: dict[str, float] 
     if at_us is None:
         at_us = _worst_us(events, grid.at_us(grid.bins))
     row = (at_us - grid.start_us) // grid.step_us
-    if not 0 <= row < grid.bins:
-        raise Refused(
-            "outages.instant",
-            "--at",
-            f"the series are from {format_instant(grid.start_us)} to {format_instant(grid.at_us(grid.bins))}",
-            "name an instant within them",
-        )
     recorder = traced(found, rule, range(len(plans))).recorder
     levels = [
         {"kind": plan.kind, "entity": plan.entity, "title": plan.title,
