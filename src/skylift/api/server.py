@@ -266,6 +266,12 @@ async def _take_in(desk: Desk) -> None:
         await desk.intake.run()
 
 
+async def _cancelled(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def _read_ahead(desk: Desk) -> None:
     # What is wrong with the store is told to whoever asks.
     with contextlib.suppress(SkyliftError):
@@ -335,11 +341,7 @@ async def _serve(
         await asyncio.to_thread(sky.stop)
         await reading
         await recording
-        telling.cancel()
-        keeping.cancel()
-        playing.cancel()
-        taking.cancel()
-        await asyncio.gather(telling, keeping, playing, taking, return_exceptions=True)
+        await _cancelled(telling, keeping, playing, taking)
         await asyncio.to_thread(desk.close)
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -201,9 +201,9 @@ def _command(kind: str) -> Callable[..., None]:
             return
         client = client_of(server, token)
         if kind == "terminal" and what in REPORTED:
-            from skylift.cli.telemetry import reports
+            from skylift.cli.telemetry_reports import Shows, reports
 
-            reports(client, what, words or [], as_csv, as_json)
+            reports(client, Shows(show, table), what, words or [], (as_csv, as_json))
             return
         if what == "import" and kind in IMPORTED:
             from skylift.cli.office_import import Wanted, import_table

@@ -40,7 +40,6 @@ from skylift.twin.permit import Serve
 if TYPE_CHECKING:
     from skylift.adapters.sql.store import SqlStore
     from skylift.api.server import Telemetry, Tls
-    from skylift.ports.telemetry import Keep
 
 DEFAULT_PORT = 8480
 
@@ -87,13 +86,11 @@ def run(
     from skylift.api.server import serve as serve_until_stopped
     from skylift.base.instants import parse_instant
     from skylift.base.units import US_PER_DAY, US_PER_S
-    from skylift.ports.telemetry import Keep
     from skylift.twin.office.alone import Limits
 
     simulated = None if clock is None else clock is ClockKind.SIMULATED
     running = make_clock(simulated, None if at is None else parse_instant(at, "--at"), speed)
     running, leap = running.leaping() if isinstance(running, SimulatedClock) else (running, None)
-    keep = Keep.read(telemetry_keep)
     folder = prepare_data_dir(data_dir)
     tls = _tls(tls_cert, tls_key)
     sender = Sender(read_networks(webhooks_allow))
@@ -108,10 +105,8 @@ def run(
         public = Public(_public(public_url) or url, public_author)
         limits = Limits(alone_most, round(alone_hours * 3600) * US_PER_S)
         setup = partial(_say_setup, url)
-        telemetry = _telemetry(folder, store_url, keep)
-        service = Service(
-            store, leap, setup, tls, loopback, sender, public, limits=limits, telemetry=telemetry
-        )
+        kept = _telemetry(folder, store_url, telemetry_keep)
+        service = Service(store, leap, setup, tls, loopback, sender, public, limits=limits, telemetry=kept)
         failed = serve_until_stopped(listening, settings, partial(say_ready, url), service)
     end(failed)
 
@@ -157,14 +152,16 @@ def _open_store(folder: Path, store_url: str | None) -> tuple[SqlStore, bool]:
         return store, bool(reader.list(ROOM, Wanted(limit=1)))
 
 
-def _telemetry(folder: Path, store_url: str | None, keep: Keep) -> Telemetry:
+def _telemetry(folder: Path, store_url: str | None, keep: str) -> Telemetry:
     """Where reports of dishes are kept: beside the store, in tables or a file of its own."""
     from skylift.adapters.keys import KeyPair
     from skylift.adapters.telemetry.store import TelemetrySql, telemetry_file_in
     from skylift.api.server import Telemetry
+    from skylift.ports.telemetry import Keep
 
+    rule = Keep.read(keep)
     key = KeyPair.kept(folder / "service-ed25519.key")
-    return Telemetry(TelemetrySql(store_url or f"sqlite:///{telemetry_file_in(folder)}"), key, keep)
+    return Telemetry(TelemetrySql(store_url or f"sqlite:///{telemetry_file_in(folder)}"), key, rule)
 
 
 def _say_setup(url: str, code: str) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, TypeVar
 
 from skylift.adapters.allow_lists import packaged_rules
 from skylift.adapters.clock import AnyClock
@@ -29,9 +29,6 @@ from skylift.service.account.token import Token, TokenKind
 from skylift.twin.office.office import Office
 from skylift.twin.office.table import TABLE
 from skylift.twin.office.verbs import Actor
-
-if TYPE_CHECKING:
-    from skylift.api.telemetry.intake import Intake
 
 R = TypeVar("R")
 
@@ -80,8 +77,8 @@ class Desk:
         self.milestones = Following(store)
         self.sender = LoopbackSender() if store.is_demo else Sender()
         self.public = Public()
-        # Telemetry of real dishes, where the service keeps it.
-        self.intake: Intake | None = None
+        # An api/telemetry/intake.Intake, which knows this desk; None where no telemetry is kept.
+        self.intake: Any = None
         self.setup_code = ""
         self.closed = False
         self._readers = ThreadPoolExecutor(READERS, "store-reader")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -71,23 +70,33 @@ class Intake:
     # --- its life
 
     async def run(self) -> None:
-        """Know what was known before, then count, until cancelled."""
+        """Know what was known before; then count, erase and tell, until cancelled."""
         self._begin()
-        with contextlib.suppress(SkyliftError):
-            await self._look()
-        states = await asyncio.to_thread(lambda: list(self.store.last_states()))
-        self.states.put_all(states)
-        tell_at_s = time.monotonic() + TELL_EVERY_S
+        loaded, tell_at_s = False, time.monotonic() + TELL_EVERY_S
         while True:
-            await asyncio.sleep(COUNT_EVERY_S)
-            await self._write_counts()
             # What fails now is tried again: nothing of it is lost by waiting.
-            with contextlib.suppress(SkyliftError):
+            try:
                 await self._look()
+                if not loaded:
+                    await self._load_states()
+                    loaded = True
                 await self.following.erase()
                 if time.monotonic() >= tell_at_s:
                     tell_at_s = time.monotonic() + TELL_EVERY_S
                     await self.following.tell_usage()
+                await self._write_counts()
+            except SkyliftError as error:
+                log.warning("telemetry waits: %s", error.code)
+            except Exception:
+                log.exception("something that telemetry does now and then broke")
+            await asyncio.sleep(COUNT_EVERY_S)
+
+    async def _load_states(self) -> None:
+        states = await asyncio.to_thread(lambda: list(self.store.last_states()))
+        for start in range(0, len(states), 1000):
+            self.states.put_all(states[start : start + 1000])
+            # Requests are answered in between.
+            await asyncio.sleep(0)
 
     def close(self) -> None:
         """Write what waits."""
