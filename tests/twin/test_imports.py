@@ -17,7 +17,6 @@ from skylift.adapters.tables import read_table
 from skylift.base.errors import Refused
 from skylift.base.events import Who
 from skylift.base.instants import InstantUs
-from skylift.base.labels import personal_number
 from skylift.ports.store import Conflict, Wanted
 from skylift.service.account.roles import Grant, Role
 from skylift.service.importing import state as importing
@@ -25,6 +24,7 @@ from skylift.service.request.events import Channel, SiteKind
 from skylift.service.rooms import ROOMS
 from skylift.twin.office import imports
 from skylift.twin.office.imports import Asker, Plan, exported, planned
+from skylift.twin.office.imports_columns import looks_personal
 from skylift.twin.office.imports_kinds import KINDS
 from skylift.twin.office.imports_writing import begun, earlier, write_part
 from skylift.twin.office.verbs import Actor
@@ -112,11 +112,11 @@ def test_what_terminals_are_exported_as_changes_nothing(
     bureau.store.close()
 
 
-# What looks like a person's number is refused in a table, as at any door.
+# What looks personal is refused in a table, as at any door.
 texts = (
     st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30)
     .map(str.strip)
-    .filter(lambda text: not personal_number(text))
+    .filter(lambda text: not looks_personal(text))
 )
 
 
