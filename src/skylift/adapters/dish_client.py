@@ -6,7 +6,7 @@ not have is absent and never reads as 0; where it describes none, the packaged o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,15 @@ _REFLECTION = (
 )
 # What every firmware answers: where this is not known, no dish is.
 _ALWAYS = frozenset({"get_status", "get_history", "get_device_info"})
+# After a reboot it may be another firmware; what was understood and refused is no sign of that.
+_MAYBE_OTHER_FIRMWARE = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+    }
+)
 # More files than any firmware has; a device that names ever more is not listened to.
 _MOST_FILES = 100
 _OPTIONS = (
@@ -119,7 +128,7 @@ class DishClient:
         """(rows, columns, values row by row): -1 unseen, 0 blocked to 1 clear. It gives the place away."""
         answer = self._answer("dish_get_obstruction_map", "dish_get_obstruction_map")
         rows, columns, values = (answer.raw(name) for name in ("num_rows", "num_cols", "snr"))
-        shape_fits = isinstance(rows, int) and isinstance(columns, int)
+        shape_fits = isinstance(rows, int) and isinstance(columns, int) and isinstance(values, Sequence)
         if not shape_fits or len(values) != rows * columns:  # type: ignore[operator,arg-type]
             raise _no_answer("dish_get_obstruction_map")
         return rows, columns, [float(value) for value in values]  # type: ignore[return-value,attr-defined]
@@ -158,8 +167,8 @@ class DishClient:
         try:
             response = handle(message, timeout=self._patience_s)
         except grpc.RpcError as error:
-            # After a reboot it may be another firmware.
-            self._schema = None
+            if error.code() in _MAYBE_OTHER_FIRMWARE:
+                self._schema = None
             raise _error(error.code(), error.details() or "", self._target) from None
         if response.status.code:
             raise _error(_CODES.get(response.status.code), response.status.message, self._target)

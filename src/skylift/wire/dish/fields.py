@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 # Texts of a dish end in tables and journals.
@@ -85,11 +85,20 @@ class MessageFields:
     def child(self, name: str) -> MessageFields | None:
         if name not in self._known or self._known[name].message_type is None:
             return None
-        return MessageFields(getattr(self._message, name)) if self._message.HasField(name) else None
+        try:
+            there = self._message.HasField(name)
+        except ValueError:
+            # Other firmware has many of it.
+            return None
+        return MessageFields(getattr(self._message, name)) if there else None
 
     def children(self, name: str) -> Iterator[MessageFields]:
-        if name in self._known and self._known[name].message_type is not None:
-            yield from map(MessageFields, getattr(self._message, name))
+        if name not in self._known or self._known[name].message_type is None:
+            return
+        value = getattr(self._message, name)
+        # Other firmware may have but one of it, or name them.
+        if isinstance(value, Sequence):
+            yield from map(MessageFields, value)
 
     def names(self) -> Iterator[str]:
         return iter(self._known)
