@@ -19,6 +19,11 @@ _SINCE_US = 1_577_836_800_000_000
 """2020-01-01."""
 
 
+def secret_letters(size: int) -> str:
+    """So many random bytes (a multiple of five) as letters and digits of one case, all of it by chance."""
+    return base64.b32encode(secrets.token_bytes(size)).decode().lower()
+
+
 class SecretIds:
     """The Ids port: "trm_" and 26 letters and digits, of one case, to be read out on a phone.
 
@@ -30,8 +35,7 @@ class SecretIds:
     _last: ClassVar[int] = 0
 
     def new(self, prefix: str) -> str:
-        random = base64.b32encode(secrets.token_bytes(RANDOM_BYTES)).decode().lower()
-        return f"{prefix}_{self._time()}{random}"
+        return f"{prefix}_{self._time()}{secret_letters(RANDOM_BYTES)}"
 
     @classmethod
     def _time(cls) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import msgspec
 from starlette.responses import Response
 
-from skylift.adapters.ids import SecretIds
+from skylift.adapters.ids import secret_letters
 from skylift.adapters.keys import is_signed, public_of, text_of
 from skylift.api.office.documents import readable
 from skylift.api.office.door import Call, Door, answer
@@ -109,7 +109,7 @@ def code_hash(code: str) -> str:
 
 def _new_code() -> str:
     """120 bits, in groups of four letters to be read out on a phone."""
-    letters = SecretIds().new("code").partition("_")[2]
+    letters = secret_letters(15)
     return "-".join(letters[at : at + 4] for at in range(0, len(letters), 4))
 
 
