@@ -45,9 +45,10 @@ setup: $(VENV)/dev.stamp
 run: $(VENV)/run.stamp
 	@$(BIN)/skylift run --port $(PORT)
 
-# One worker per core, at most 8, each with whole files: two workers then seldom compile the same kernel.
+# One worker per core, at most 8, each with whole files: two workers then seldom compile the same kernel. In the order
+# that tests/conftest.py gives them, the longest first: by itself xdist begins those that have the most tests.
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # The whole of what CI runs in part: some ten minutes on two cores, which it wants for itself.
 faults: $(VENV)/dev.stamp

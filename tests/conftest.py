@@ -52,6 +52,32 @@ def _shared(path: str) -> Path:
     return wanted
 
 
+# Files that take longest, or that compile what most others use: they begin, so that no worker waits for one
+# at the end, and two do not compile the same kernels at the same time.
+FIRST = (
+    "tests/twin/test_capacity_again.py",
+    "tests/faults/test_simulation.py",
+    "tests/api/office/test_openapi.py",
+    "tests/faults/test_simulation_finds.py",
+    "tests/faults/test_killed_server.py",
+)
+# Folders whose tests run kernels.
+KERNELS = ("sky", "twin", "study", "bench")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole files, in an order in which workers share the work; within one it stays as it was."""
+    files = dict.fromkeys(item.path for item in items)
+    places = {path: _place(path.relative_to(ROOT)) for path in files if path.is_relative_to(ROOT)}
+    items.sort(key=lambda item: places.get(item.path, (3, 0)))
+
+
+def _place(path: Path) -> tuple[int, int]:
+    if str(path) in FIRST:
+        return 0, FIRST.index(str(path))
+    return (2, 0) if path.parts[1] in KERNELS else (1, 0)
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The repository's root."""
