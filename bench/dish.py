@@ -25,7 +25,6 @@ ASKED = 500
 MOST_MS = {"get_status": 1.0, "get_history": 2.0}
 MOST_BYTES = 1_000_000_000
 AT = "2026-05-30T11:30:00Z"
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _TERMINAL = """[[terminal]]
 id = "t{k}"
 latitude_deg = {latitude:.3f}
@@ -53,7 +52,7 @@ class Serving:
 
     def cpu_s(self) -> float:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def peak_bytes(self) -> int:
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
