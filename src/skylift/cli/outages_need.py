@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,34 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 
+_Properties = Annotated[str, typer.Option(help="Properties that name its features, as entities are named.")]
+_Share = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--share",
+        help="ENTITY=FRACTION: of the users where it is, who depend on it. 1 by default; of a network's "
+        "users nobody is counted without it.",
+    ),
+]
+_People = Annotated[
+    Path | None,
+    typer.Option(help="People instead of the packaged list: .csv, .geojson, or a raster as .asc."),
+]
+_Sites = Annotated[
+    Path | None,
+    typer.Option(help="Sites that matter: CSV or JSON, as for `plan terminals`, or OpenStreetMap's."),
+]
+_Out = Annotated[
+    Path | None, typer.Option("-o", "--out", help="Write the whole answer, .json, for you alone.")
+]
+_Sky = Annotated[
+    bool, typer.Option("--sky", help="Say what the sky would give each site, as `plan terminals`.")
+]
+_Draft = Annotated[
+    bool,
+    typer.Option("--draft", help="Record a draft request in the service for each site that is cut off."),
+]
+
 
 def register(outages: typer.Typer) -> None:
     outages.command("need")(need)
@@ -28,35 +56,18 @@ def need(
     at: str = typer.Option(help="The instant asked for, ISO 8601."),
     country: list[str] = typer.Option([], help="Whose people are counted, ISO 3166; may be given again."),
     areas: Path | None = typer.Option(None, help="Where entities are: GeoJSON."),
-    area_properties: str = typer.Option(
-        "name", help="Properties that name its features, as entities are named."
-    ),
-    share: list[str] = typer.Option(
-        [],
-        "--share",
-        help="ENTITY=FRACTION: of the users where it is, who depend on it. 1 by default; of a network's "
-        "users nobody is counted without it.",
-    ),
-    people: Path | None = typer.Option(
-        None, help="People instead of the packaged list: .csv, .geojson, or a raster as .asc."
-    ),
-    sites: Path | None = typer.Option(
-        None, help="Sites that matter: CSV or JSON, as for `plan terminals`, or OpenStreetMap's."
-    ),
+    area_properties: _Properties = "name",
+    share: _Share = None,
+    people: _People = None,
+    sites: _Sites = None,
     online: float = typer.Option(0.8, help="Fraction of people who use the internet on an ordinary day."),
     below: float = typer.Option(0.5, help="A site is cut off below this fraction of ordinary ..."),
     longer_h: float = typer.Option(2.0, help="... for more than so many hours."),
     terminal_mbps: float = typer.Option(60.0, help="Counted on from one terminal."),
-    out: Path | None = typer.Option(
-        None, "-o", "--out", help="Write the whole answer, .json, for you alone."
-    ),
-    sky: bool = typer.Option(
-        False, "--sky", help="Say what the sky would give each site, as `plan terminals`."
-    ),
+    out: _Out = None,
+    sky: _Sky = False,
     catalogue: Path | None = typer.Option(None, help="Element sets for --sky; a packaged fleet by default."),
-    draft: bool = typer.Option(
-        False, "--draft", help="Record a draft request in the service for each site that is cut off."
-    ),
+    draft: _Draft = False,
     region: str = typer.Option("", help="The service's region that drafts are for, such as rgn_..."),
     synthetic: bool = typer.Option(False, "--synthetic", help="The data are made up; drafts say so."),
     server: SERVER = HERE,
@@ -69,14 +80,7 @@ def need(
     on assumptions, and they are printed with it. What comes out is never public: keep it as the sites
     themselves. `--sky` says what the sky can serve there, as `skylift plan terminals` does.
     """
-    from skylift.adapters.need_files import (
-        Areas,
-        area_of_entity,
-        need_sites,
-        people_of,
-        read_cuts,
-        read_people,
-    )
+    from skylift.adapters import need_files as files
     from skylift.adapters.terminals_report import write_privately
     from skylift.base.instants import parse_instant
     from skylift.study.need import NeedRules
@@ -85,12 +89,11 @@ def need(
     check_output(out)
     rules = NeedRules(online, below, longer_h, terminal_mbps * 1e6)
     at_us = parse_instant(at, "--at")
-    named = None
-    if areas is not None:
-        named = Areas.read(areas, [one.strip() for one in area_properties.split(",")])
-    cuts, nowhere = read_cuts(events, at_us, area_of_entity(named), shares_of(share))
-    counted = read_people(people) if people is not None else people_of(_countries(country, cuts))
-    report = reckon(cuts, counted, need_sites(sites), rules, at_us)
+    properties = [one.strip() for one in area_properties.split(",")]
+    named = None if areas is None else files.Areas.read(areas, properties)
+    cuts, nowhere = files.read_cuts(events, at_us, files.area_of_entity(named), shares_of(share or []))
+    counted = files.read_people(people) if people else files.people_of(_countries(country, cuts))
+    report = reckon(cuts, counted, files.need_sites(sites), rules, at_us)
     document = document_of(report, nowhere)
     if sky:
         document["sky"] = _sky(sites, report, catalogue)

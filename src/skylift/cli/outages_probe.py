@@ -5,17 +5,29 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from skylift.cli.office import AS_JSON
 
 if TYPE_CHECKING:
-    from skylift.adapters.outage_probe import Block, Networks
+    from skylift.adapters.outage_probe import Block, Networks, Probing
+    from skylift.adapters.outage_store import OutageStore
 
 # A round has so many seconds, as IODA's prober has it; nobody is asked more often.
 _ROUND_S = 600
+
+_Blocks = Annotated[Path, typer.Argument(help="CSV: block, addresses, availability, kind, entity, country.")]
+_Store = Annotated[Path | None, typer.Option(help="The monitor's store; `outages monitor` judges it.")]
+_OptOut = Annotated[
+    Path | None, typer.Option(help="Networks that asked not to be probed; read before every round.")
+]
+_Control = Annotated[
+    list[str] | None,
+    typer.Option(help="An address of your own uplink: where none answers, a round is not counted."),
+]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be asked, and send nothing.")]
 
 
 def register(outages: typer.Typer) -> None:
@@ -23,28 +35,17 @@ def register(outages: typer.Typer) -> None:
 
 
 def probe(
-    blocks: Annotated[
-        Path, typer.Argument(help="CSV: block, addresses, availability, kind, entity, country.")
-    ],
+    blocks: _Blocks,
     allow: Annotated[Path, typer.Option(help="Networks that you may probe, one a line; nothing else is.")],
     contact: Annotated[str, typer.Option(help="Told in every packet: where people ask not to be probed.")],
-    store: Annotated[
-        Path | None, typer.Option(help="The monitor's store; `outages monitor` judges it.")
-    ] = None,
-    opt_out: Annotated[
-        Path | None, typer.Option(help="Networks that asked not to be probed; read before every round.")
-    ] = None,
+    store: _Store = None,
+    opt_out: _OptOut = None,
     rate: Annotated[float, typer.Option(min=0.1, max=1000.0, help="Packets a second at most.")] = 20.0,
     rounds: Annotated[int, typer.Option(min=1, help="So many rounds, one in ten minutes.")] = 1,
-    control: Annotated[
-        list[str] | None,
-        typer.Option(help="An address of your own uplink: where none answers, a round is not counted."),
-    ] = None,
+    control: _Control = None,
     timeout_s: Annotated[float, typer.Option(min=0.1, max=10.0, help="An answer is waited for.")] = 3.0,
     signal: Annotated[str, typer.Option(help="What the signal is called.")] = "ping-own",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be asked, and send nothing.")
-    ] = False,
+    dry_run: _DryRun = False,
     as_json: AS_JSON = False,
 ) -> None:
     """Ask addresses whether they are there (ICMP echo), and keep how much of each entity is.
@@ -78,32 +79,33 @@ def probe(
             if number:
                 now_s = int(clock.now()) / 1e6
                 time.sleep(_ROUND_S - now_s % _ROUND_S + 1.0)
-            now_us = clock.now()
-            gathered = probing.gather(0, now_us)
-            put = kept.put(what, gathered, now_us)
-            said.append(
-                {
-                    "levels": [
-                        {
-                            "kind": one.of.kind, "entity": one.of.code, "level": round(one.value, 4),
-                            "blocks": int(one.targets),
-                        }
-                        for one in gathered.samples
-                    ],
-                    "kept": put.new,
-                    "not_counted": [one.reason for one in put.left],
-                }
-            )  # fmt: skip
-            if not as_json:
-                for one in gathered.samples:
-                    typer.echo(f"{one.of.kind} {one.of.code}: {one.value:.0%} of {one.targets:.0f} blocks")
-                for left in put.left:
-                    typer.echo(left.reason, err=True)
+            said.append(_round(probing, kept, clock.now(), as_json))
     finally:
         pinger.close()
         kept.close()
     if as_json:
         typer.echo(json.dumps({"rounds": said}))
+
+
+def _round(probing: Probing, kept: OutageStore, now_us: int, as_json: bool) -> dict[str, Any]:
+    gathered = probing.gather(0, now_us)
+    put = kept.put(probing.signal, gathered, now_us)
+    if not as_json:
+        for one in gathered.samples:
+            typer.echo(f"{one.of.kind} {one.of.code}: {one.value:.0%} of {one.targets:.0f} blocks")
+        for left in put.left:
+            typer.echo(left.reason, err=True)
+    return {
+        "levels": [
+            {
+                "kind": one.of.kind, "entity": one.of.code, "level": round(one.value, 4),
+                "blocks": int(one.targets),
+            }
+            for one in gathered.samples
+        ],
+        "kept": put.new,
+        "not_counted": [one.reason for one in put.left],
+    }  # fmt: skip
 
 
 def _say_dry(blocks: tuple[Block, ...], opted_out: Networks, rate: float, as_json: bool) -> None:
