@@ -503,6 +503,35 @@ def test_one_more_gateway_never_lowers_what_is_served(data: st.DataObject) -> No
             assert served[0].sum() >= served[1].sum() * (1.0 - (reached[0] - reached[1]) / cells - 1e-9)
 
 
+@pytest.mark.parametrize(
+    ("latitude", "arrays", "cells", "order"),
+    [
+        pytest.param(47.0, 3, 3, (0, 1, 2, 3, 4), marks=pytest.mark.slow),
+        (20.0, 1, 7, (4, 2, 0, 3, 1)),
+    ],
+)
+def test_a_chain_of_five_gateways_never_falls(
+    latitude: float, arrays: int, cells: int, order: tuple[int, ...]
+) -> None:
+    """One gateway more, up to five; then half of all antennas, or of the Ka, taken away."""
+    region = region_of(sorted(h3.grid_disk(h3.latlng_to_cell(latitude, 28.0, 4), 1))[:cells])
+    offsets = ((4.0, -7.0), (8.0, -4.0), (-6.0, 1.0), (5.0, -19.0), (3.0, -18.0))
+    gateways = tuple(gateway(f"g{i}", latitude + a, 28.0 + b, 3) for i, (a, b) in enumerate(offsets))
+    case = case_of(region, packaged_system("starlink-2022"), gateways=gateways)
+    study, asked = CapacityStudy(case), case.demand.wanted_bps.sum(axis=1)
+    offer = study.offer(AT_US)
+    each = np.full(len(offer.satellites), arrays, dtype=np.int32)
+    offer = replace(offer, satellites=replace(offer.satellites, arrays=each))
+    score = 0.0
+    for count in range(1, len(order) + 1):
+        before = score
+        score = score_bps(most_served(study, _only(offer, order[:count])), asked)
+        assert score >= before * (1.0 - 1e-9)
+    for scale in HALVES[1:3]:
+        half = most_served(study, scaled(offer, case.rules, scale))
+        assert score_bps(half, asked) <= score * (1.0 + 1e-9)
+
+
 @pytest.mark.slow
 def test_moldova_loses_nothing_by_one_more_gateway() -> None:
     """Cells of resolution 4, three antennas each: with this gateway it once had 60 -> 54 Gbit/s."""

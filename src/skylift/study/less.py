@@ -30,10 +30,8 @@ _SLACK_FRACTION = 0.03
 # What is served is told in whole bits; sums of floats in another order differ by less.
 _HAIR_FRACTION = 1e-12
 # Cells that may be scheduled again without some gateway, all schedules of a slot together: 16 schedules of
-# Ukraine. The larger a region, the less is left to chance.
-_CELLS_AGAIN, _MOST_AGAIN = 40_000, 60
-# Of so few gateways every set is looked at, however little it serves.
-_FEW = 3
+# Ukraine. The larger a region, the less is left to chance. 30 are all sets of five gateways.
+_CELLS_AGAIN, _MOST_AGAIN = 40_000, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +69,25 @@ def most_served(study: CapacityStudy, offer: Offer, wanted_bps: Floats | None = 
     asked_bps = np.where(study.case.demand.allowed, wanted.sum(axis=1), 0.0)
     gateways = useful(offer, asked_bps)
     again = min(_CELLS_AGAIN // max(len(asked_bps), 1), _MOST_AGAIN) if len(gateways) > 1 else 0
+    # Of few gateways every set is looked at, however little it serves.
+    every_set = 2 ** len(gateways) - 2 <= again
     whole = _Less()
     best = study.schedule(offer, wanted_bps=wanted_bps)
     waiting, seen, poor = deque(whole.still_less(gateways)), {whole}, list[_Less]()
     seen.update(waiting)
     while waiting:
         less = waiting.popleft()
-        if (less.without and again <= 0) or any(less.within(other) for other in poor):
+        listed = every_set and less.halvings == whole.halvings
+        if (less.without and again <= 0 and not listed) or any(less.within(other) for other in poor):
             continue
         offered = less.of(study, offer)
         if not _more(most_possible_bps(offered, asked_bps), score_bps(best, asked_bps)):
             continue
-        again -= bool(less.without)
+        again -= bool(less.without) and not listed
         found = study.schedule(offered, wanted_bps=wanted_bps)
         if _is_better(found, best, asked_bps, study.case.rules):
             best = found
-        if score_bps(found, asked_bps) < (1.0 - _SLACK_FRACTION) * score_bps(best, asked_bps) and (
-            len(gateways) > _FEW or less.halvings != whole.halvings
-        ):
+        if score_bps(found, asked_bps) < (1.0 - _SLACK_FRACTION) * score_bps(best, asked_bps) and not listed:
             poor.append(less)
             continue
         waiting.extend(new for new in less.still_less(gateways) if new not in seen)

@@ -18,7 +18,7 @@ from skylift.sky.schedule.lanes_kernel import enter_rows, place_parts, top_up
 from skylift.sky.schedule.levels_kernel import STEPS, by_class, cells_of_satellites, demand_curves
 from skylift.sky.schedule.oust_kernel import STEEP
 from skylift.sky.schedule.problem import CLASSES, Floats, Ints, Schedule, Slot, Words
-from skylift.sky.schedule.units import Asked, Units
+from skylift.sky.schedule.units import SHORT, Asked, Units
 
 # A better rate counts first much, then little: efficient first, level at the end. Levels per e-fold of rate.
 SOFTNESS = (10.0, 10.0, 10.0, 3.0, 3.0, 3.0, 1.0, 1.0)
@@ -115,7 +115,8 @@ class BeamScheduler:
         asked, gateway_of = _ask(slot, previous)
         if slot.satellites.arrays_each().max(initial=1) > 1:
             each = Arrays.apart(slot, asked)
-            found = self._rows(each.slot, each.asked, each.previous(previous))
+            most = int(slot.satellites.arrays_each().max())
+            found = self._rows(each.slot, each.asked, each.previous(previous), most)
             rows, shares, full_rate = each.together(found)
         else:
             rows, shares, full_rate = self._rows(slot, asked, previous)
@@ -128,30 +129,42 @@ class BeamScheduler:
             served, level,
         )  # fmt: skip
 
-    def _rows(self, slot: Slot, asked: Asked, previous: Schedule | None) -> Rows:
-        """By lanes where channels are plenty, by units where they are short; the better in a small slot."""
+    def _rows(self, slot: Slot, asked: Asked, previous: Schedule | None, arrays: int = 1) -> Rows:
+        """By lanes where channels are plenty, by units where they are short; the better in a small slot.
+
+        arrays  how many in the slot stand in one place at most
+        """
         quick = len(slot.pairs.satellite) <= QUICK_PAIRS
         crowded = self._crowding(slot, asked) > CROWDED
         looks = np.array([max(LOOKS_A_CELL * len(slot.cells), LEAST_LOOKS)], dtype=np.int64)
         units = None
         if quick:
-            units = self._units(slot, asked)
+            units = self._units(slot, asked, SHORT * arrays)
             quick = units.cone_cells <= QUICK_CONE_CELLS
         lanes = None
-        if quick or not crowded:
-            lanes, smooth = self._by_lanes(slot, asked, quick, looks)
-            if lanes is not None and smooth and not crowded:
+        # In a crowd, units that are remade again and again are better than lanes; but they know no second
+        # satellite on a channel.
+        remade = quick and self._remakes > 0 and slot.rules.nco == 1
+        if not crowded or (quick and not remade):
+            lanes, missing = self._by_lanes(slot, asked, quick, looks)
+            # Where separation took nothing from what the balance gave, nothing is better than the balance.
+            if lanes is not None and missing <= (0.0 if crowded else FEW_MISSING):
                 return lanes
         # Units know no second satellite on a channel: what they give holds for any Nco.
-        rows = (units or self._units(slot, asked)).fill(previous, quick, self._remakes)
+        rows = (units or self._units(slot, asked, SHORT * arrays)).fill(previous, quick, self._remakes)
         if quick:
             rows = self._polished(slot, asked, rows, looks)
+        elif arrays > 1:
+            # A dozen arrays are four satellites: for a small country too few, for a large one enough.
+            short = self._units(slot, asked, SHORT).fill(previous)
+            if _is_better(self._levels(slot, asked, short), self._levels(slot, asked, rows)):
+                rows = short
         if lanes is None or _is_better(self._levels(slot, asked, rows), self._levels(slot, asked, lanes)):
             return rows
         return lanes
 
-    def _units(self, slot: Slot, asked: Asked) -> Units:
-        units = Units(slot, asked, self._order)
+    def _units(self, slot: Slot, asked: Asked, short: int) -> Units:
+        units = Units(slot, asked, self._order, short)
         while not units.cones(self._near):
             self._look_farther()
         return units
@@ -164,8 +177,10 @@ class BeamScheduler:
                 return desk.rows()
             self._look_farther()
 
-    def _by_lanes(self, slot: Slot, asked: Asked, thorough: bool, looks: Counter) -> tuple[Rows | None, bool]:
-        """Satellites first, then lanes; and whether nearly all found a lane at once.
+    def _by_lanes(
+        self, slot: Slot, asked: Asked, thorough: bool, looks: Counter
+    ) -> tuple[Rows | None, float]:
+        """Satellites first, then lanes; and how much found no lane at once, as a fraction.
 
         None where much would have to be placed anew, unless `thorough`.
         """
@@ -176,7 +191,7 @@ class BeamScheduler:
             missing = desk.missing_fraction(balanced) if placed else 0.0
             if missing > FEW_MISSING:
                 if not thorough:
-                    return None, False
+                    return None, missing
                 # Begin anew, class by class, so that what low classes take blocks no higher one.
                 desk = _Desk(slot, asked, self._near, self._order)
                 for ceiling in range(1, STEPS + 1):
@@ -185,7 +200,7 @@ class BeamScheduler:
             elif missing > 0.0:
                 placed = desk.top_up(list(TARGETS))
             if placed and desk.exchange(looks):
-                return desk.rows(), missing <= FEW_MISSING
+                return desk.rows(), missing
             self._look_farther()
 
     def _levels(self, slot: Slot, asked: Asked, rows: Rows) -> Floats:

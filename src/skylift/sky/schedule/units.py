@@ -32,6 +32,8 @@ ROUNDS, LEAST_GAIN = 2, 1e-6
 # Rounds in which others leave a unit for a cell that stands so much below the middle one, in levels; and how
 # many units may be tried for that in a slot, for each cell of a quick one.
 OUST_ROUNDS, OUST_GAP, OUST_TRIES = 4, 0.1, 40
+# Where much is taken out and put in again, more tries serve no more, and take twice the time.
+OUST_TRIES_OF_REMAKES = 10
 # How steeply levels count while parts are taken out and put in again, by turn, in units of STEEP: from a
 # state in which all stand level nothing leads on but by way of others.
 SOFT = np.array([0.15, 0.4, 1.0])
@@ -51,7 +53,8 @@ class Asked:
 class Units:
     """A short list of pairs with their cones, and the state of the kernels (units_kernel)."""
 
-    def __init__(self, slot: Slot, asked: Asked, order: npt.NDArray[np.int64]) -> None:
+    def __init__(self, slot: Slot, asked: Asked, order: npt.NDArray[np.int64], short: int = SHORT) -> None:
+        """short: how many pairs each cell looks at."""
         pairs, beams = slot.pairs, slot.satellites.beams
         self._slot, self._asked = slot, asked
         self._satellites = np.flatnonzero((asked.feeder_bps > 0.0) & (beams.sum(axis=1) > 0))
@@ -68,7 +71,7 @@ class Units:
             offset, satellite, weight, slowness, asked.steps, lanes, self._feeder, PRICE_ROUNDS, self._target
         )
         self._offset, self._pair, self._satellite = shortlist(
-            offset, pair, satellite, weight, asked.kept, SHORT
+            offset, pair, satellite, weight, asked.kept, short
         )
         self._order, self._local = order, local
 
@@ -137,10 +140,11 @@ class Units:
             )
             if moved == 0:
                 break
-        self._make_room(parts, units, list_, cost, quick)
         again = remakes if quick else 0
+        tries = OUST_TRIES_OF_REMAKES if again else OUST_TRIES
+        self._make_room(parts, units, list_, cost, quick, tries)
         if again and remake(again, SOFT, *parts, steps, self._feeder, cost, units, list_):
-            self._make_room(parts, units, list_, cost, quick)
+            self._make_room(parts, units, list_, cost, quick, tries)
         cap = np.empty(n)
         caps(*parts, steps, self._feeder, units, list_, cap)
         unit = np.append(self._satellite, 0)[parts[2]] * np.int64(f) + parts[3]
@@ -152,11 +156,13 @@ class Units:
         rows[:, 0] = self._satellites[rows[:, 0]]
         return rows, shares[:count], rates[:count]
 
-    def _make_room(self, parts: Any, units: Any, list_: Any, cost: float, quick: bool) -> None:
+    def _make_room(
+        self, parts: Any, units: Any, list_: Any, cost: float, quick: bool, tries_each: int
+    ) -> None:
         """Moves others off units for cells that stand low, for as long as that helps; in a slot that is not
-        quick only for those that have nothing."""
+        quick only for those that have nothing.  tries_each  how many units may be tried, for each cell"""
         steps, level = self._asked.steps, np.empty(len(self._asked.steps))
-        tries = np.array([OUST_TRIES * len(steps)], dtype=np.int64)
+        tries = np.array([tries_each * len(steps)], dtype=np.int64)
         for _ in range(OUST_ROUNDS):
             standing(*parts, steps, units, list_, level)
             asks = np.diff(self._offset) > 0
