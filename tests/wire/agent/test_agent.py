@@ -266,7 +266,7 @@ EVENTS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.tuples(EVENTS, st.integers(5, 900)), max_size=12))
 def test_whatever_happens_every_row_arrives_once(
     tmp_path_factory: pytest.TempPathFactory, events: list[tuple[str, int]]
