@@ -6,21 +6,18 @@ No peer: none of the usual ones looks first at what an import would do, and keep
 from __future__ import annotations
 
 import io
-import multiprocessing
-import os
 import random
 import statistics
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from bench.harness import Case, Result
-from bench.office import Server, server
+from bench.office import Server, server, servers_s
 
 ROWS = 20_000
 LEAST_ROWS_PER_S = 5_000
@@ -28,14 +25,9 @@ CELL = "851e5227fffffff"
 
 
 def _spent_s() -> float:
-    """CPU seconds of this process and of the server, which is its only child; the clock's, where not told."""
-    [server_process] = multiprocessing.active_children()
-    try:
-        # utime and stime, the 14th and 15th field (proc(5)), counted after the name in brackets.
-        stat = Path(f"/proc/{server_process.pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return time.perf_counter()
-    return time.process_time() + (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+    """CPU seconds of this process and of the server; the clock's, where not told."""
+    server_s = servers_s()
+    return time.process_time() + server_s if server_s else time.perf_counter()
 
 
 def _ask(running: Server, path: str, data: bytes, **query: str) -> dict[str, Any]:

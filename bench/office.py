@@ -1,14 +1,16 @@
 """The office over HTTP: writes with login, journal and synchronous=FULL; lists; permission.
 
-Server and clients share one core; the server is a process of its own. BENCH_STORE_URL and
-BENCH_STORE_URL_FULL name empty, up-to-date databases of PostgreSQL to measure instead. No peer: none of
-the usual ones keeps a journal that is hash-chained.
+Server and clients share one core; the server is a process of its own. What a core can do is counted in CPU
+seconds of both together, as other work on the machine is not ours; the wait for the disk is shared by all who
+write together. BENCH_STORE_URL and BENCH_STORE_URL_FULL name empty, up-to-date databases of PostgreSQL to
+measure instead. No peer: none of the usual ones keeps a journal that is hash-chained.
 """
 
 from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import json
 import multiprocessing
 import os
@@ -22,7 +24,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from bench.filled import SHIPMENTS, TERMINALS
 from bench.harness import Case, Result
@@ -104,6 +105,17 @@ def server(full: bool) -> Server:
     return Server(port, json.loads(answer)["token"])
 
 
+def servers_s() -> float:
+    """CPU seconds of the servers, which are the only children; 0 where the system does not tell."""
+    ticks = 0
+    for process in multiprocessing.active_children():
+        with contextlib.suppress(OSError):
+            # utime and stime, the 14th and 15th field (proc(5)), counted after the name in brackets.
+            stat = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(stat[11]) + int(stat[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 Asked = tuple[str, str, str]
 
 
@@ -172,43 +184,62 @@ def questions() -> list[tuple[float, int, bytes]]:
     return asyncio.run(_ask(running.port, running.token, asked))
 
 
+class Measured:
+    """What was answered, and the CPU seconds of each call: of the server, and of its clients."""
+
+    def __init__(self, id: str, ask: Callable[[], list[tuple[float, int, bytes]]]) -> None:
+        self.id, self.ask = id, ask
+        self.answers: list[tuple[float, int, bytes]] = []
+        self.spent_s: list[tuple[float, float]] = []
+
+    def __call__(self) -> object:
+        began_s = servers_s(), time.process_time()
+        self.answers = self.ask()
+        self.spent_s.append((servers_s() - began_s[0], time.process_time() - began_s[1]))
+        return self.answers
+
+    def per_s(self, result: Result) -> float:
+        """Answers of one core in a second; by the clock where the servers' time is not told."""
+        last = sorted(self.spent_s[-3:], key=sum)
+        server_s, clients_s = last[len(last) // 2]
+        many = len(self.answers)
+        core_s = server_s + clients_s if server_s else result.ours.wall_s
+        core, clock = many / core_s, many / result.ours.wall_s
+        of_server_ms, of_clients_ms = 1e3 * server_s / many, 1e3 * clients_s / many
+        print(
+            f"{self.id}: {core:,.0f}/s on one core, {clock:,.0f}/s by the clock; CPU time of each: "
+            f"{of_server_ms:.2f} ms of the server, {of_clients_ms:.2f} ms of its client",
+            flush=True,
+        )
+        return many / core_s
+
+    def p95_s(self) -> float:
+        return float(statistics.quantiles([answer[0] for answer in self.answers], n=20)[-1])
+
+
 def cases(seed: int) -> list[Case]:
-    def case(
-        id: str,
-        ours: Callable[[], Any],
-        status: int,
-        limit: str,
-        good: Callable[[Any, Result], bool],
-    ) -> Case:
-        kept: list[Any] = []
-
-        def run() -> object:
-            kept[:] = ours()
-            return kept
-
+    def case(measured: Measured, status: int, limit: str, good: Callable[[Measured, Result], bool]) -> Case:
         def ok(result: Result) -> bool:
-            return {answer[1] for answer in kept} == {status} and good(kept, result)
+            return {answer[1] for answer in measured.answers} == {status} and good(measured, result)
 
         # No rate: the harness counts our own CPU time, and most of the work is the server's.
         return Case(
-            id=id, ours=run, peer=None, peer_name="", peer_version="", compare=None, limit=limit, ok=ok,
-            seed=seed, rounds=3,
+            id=measured.id, ours=measured, peer=None, peer_name="", peer_version="", compare=None,
+            limit=limit, ok=ok, seed=seed, rounds=3,
         )  # fmt: skip
-
-    def p95_s(answers: Any) -> float:
-        return float(statistics.quantiles([answer[0] for answer in answers], n=20)[-1])
 
     return [
         case(
-            "office-writes", writes, 201, f"at least {LEAST_WRITES_PER_S} writes/s",
-            lambda kept, result: len(kept) / result.ours.wall_s >= LEAST_WRITES_PER_S,
+            Measured("office-writes", writes), 201,
+            f"server and clients on one core: at least {LEAST_WRITES_PER_S} writes/s",
+            lambda measured, result: measured.per_s(result) >= LEAST_WRITES_PER_S,
         ),
         case(
-            "office-lists", lambda: lists(seed), 200, "95 of 100 within 100 ms",
-            lambda kept, result: p95_s(kept) < MOST_LIST_S,
+            Measured("office-lists", lambda: lists(seed)), 200, "95 of 100 within 100 ms",
+            lambda measured, result: measured.per_s(result) > 0 and measured.p95_s() < MOST_LIST_S,
         ),
         case(
-            "office-may-serve", questions, 200, "at least 300 answers/s",
-            lambda kept, result: len(kept) / result.ours.wall_s >= 300,
+            Measured("office-may-serve", questions), 200, "at least 300 answers/s",
+            lambda measured, result: measured.per_s(result) >= 300,
         ),
     ]  # fmt: skip
