@@ -18,6 +18,7 @@ import re
 import shutil
 import signal
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,7 +34,7 @@ from bench.telemetry_fleet import ROWS_A_BATCH, Member, enrol_all, members_of, r
 
 SEED = 5
 CONNECTIONS = 64
-RETRY_S = 0.5
+RETRY_S, LONGEST_RETRY_S = 0.5, 8.0
 P99_MS, STATE_MS = 500.0, 150.0
 COUNTS = (
     "SELECT COUNT(*) FROM telemetry_rows",
@@ -85,7 +86,7 @@ class Outcome:
         found = [] if self.equal else ["stored = distinct = acknowledged"]
         if not self.killed and self.p99_ms >= P99_MS:
             found.append(f"p99 < {P99_MS:g} ms")
-        if min(self.state_ms, default=0.0) >= STATE_MS:
+        if self.state_ms and statistics.median(self.state_ms) >= STATE_MS:
             found.append(f"state < {STATE_MS:g} ms")
         return found
 
@@ -154,6 +155,7 @@ class Sender:
 
     async def _one(self, request: bytes, first: int, due: float) -> None:
         wanted = b'{"acknowledged":[[%d,%d]]' % (first, first + ROWS_A_BATCH - 1)
+        wait_s = RETRY_S
         while True:
             try:
                 async with self._free:
@@ -168,7 +170,9 @@ class Sender:
             if status in (400, 401, 403, 422):
                 raise SystemExit(f"refused: {status} {body[:300]!r}")
             self.tally.again += 1
-            await asyncio.sleep(RETRY_S)
+            # As agents do: whoever waits for a server that is away must not keep it from coming back.
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, LONGEST_RETRY_S)
 
     async def _ask(self, request: bytes) -> tuple[int, bytes]:
         connection = self._idle.popleft() if self._idle else None
@@ -296,10 +300,19 @@ def cpu_s(pid: int) -> float:
 
 
 def children_of(pid: int) -> list[int]:
-    found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found += [int(child), *children_of(int(child))]
+    """Processes below it, at any depth."""
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    found, left = [], [pid]
+    while left:
+        above = left.pop()
+        below = [child for child, parent in parents.items() if parent == above]
+        found += below
+        left += below
     return found
 
 
@@ -369,7 +382,9 @@ def run(options: argparse.Namespace, folder: Path) -> Outcome:
             from skylift.adapters.sql.migrating import upgrade
 
             upgrade(url)
+        began = time.monotonic()
         enrol_all(url, fleet, int(time.time() * 1e6))
+        print(f"{len(fleet)} terminals enrolled in {time.monotonic() - began:.0f} s", file=sys.stderr)
         service = Service(data, options.port, postgres.url if postgres else None)
         service.start()
         try:
