@@ -72,11 +72,11 @@ def test_packets_are_lost_at_handovers_and_seldom_elsewhere() -> None:
 
 
 def test_gaps_come_as_often_as_they_are_asked_for() -> None:
-    texture = Texture(gaps_per_hour=60.0, gap_ms=500.0)
-    slots = [textured(SLOT, texture, Drawing(1, at_us, "up", False)) for at_us in range(960)]
+    texture = Texture(gaps_per_hour=120.0, gap_ms=500.0)
+    slots = [textured(SLOT, texture, Drawing(1, at_us, "up", False)) for at_us in range(240)]
     down = sum(not piece.up for slot in slots for piece in slot)
-    # Four hours of 60 gaps of 50 steps: 12,000, less what is cut off at a slot's end or falls together.
-    assert 0.8 * 12_000 < down < 1.1 * 12_000
+    # An hour of 120 gaps of 50 steps: 6,000, less what is cut off at a slot's end or falls together.
+    assert 0.75 * 6_000 < down < 1.15 * 6_000
 
 
 def test_the_rate_swings_around_its_mean() -> None:
