@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import threading
 import time
@@ -12,6 +13,8 @@ from typing import Protocol
 
 from skylift.base.errors import Unavailable
 from skylift.ports.telemetry import Posted, Taken
+
+log = logging.getLogger("skylift.telemetry")
 
 # Two thousand rows or so take about 10 ms to write; more at once would only make the first of them wait.
 MOST_TOGETHER = 128
@@ -74,7 +77,11 @@ class TelemetryWriter:
                 self._write(group)
             if ends:
                 return
-            self._between()
+            try:
+                self._between()
+            except Exception:
+                # What can be put off must never keep those waiting who post.
+                log.exception("telemetry's upkeep broke")
 
     def _next(self) -> tuple[list[_Waiting], bool]:
         """All that wait. While many post, others of the next moment are waited for: a commit costs the same
