@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from skylift.adapters.packaged import packaged_text
+from skylift.base.errors import Refused
 from skylift.cli.main import main
+from skylift.cli.plan_rules import rules_of
 from skylift.cli.plan_warnings import _cost
 from skylift.cli.plan_words import LIFTED, verdict
 
@@ -273,3 +275,37 @@ def test_an_interrupt_within_a_kernel_is_no_crash(plan: Run, monkeypatch: pytest
 
     monkeypatch.setattr("skylift.adapters.plan_sources.load_plan", interrupted)
     assert plan(*QUICK) == (130, "", "")
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ((), (0.02, (1, 2, 3, 4), None)),
+        (("floor_fraction=0.05", "class_tiers=1,1,2,3"), (0.05, (1, 1, 2, 3), None)),
+        (("class_weights=[8, 4, 2, 1]",), (0.02, (1, 1, 1, 1), (8, 4, 2, 1))),
+    ],
+)
+def test_how_classes_share_is_set(settings: tuple[str, ...], expected: tuple[object, ...]) -> None:
+    rules = rules_of(1, 2.5, settings)
+    assert (rules.floor_fraction, rules.tiers(), rules.class_weights) == expected
+
+
+@pytest.mark.parametrize(
+    ("setting", "hint"),
+    [
+        ("floor=0.1", "did you mean floor_fraction"),
+        ("money", "choose one"),
+        ("floor_fraction=2", "between 0 and 1"),
+        ("floor_fraction=nan", "for example"),
+        ("floor_fraction=much", "for example"),
+        ("class_tiers=2,1,1,1", "begin at 1"),
+        ("class_tiers=1,1,2", "all four"),
+        ("class_tiers=1,1.5,2,3", "for example"),
+        ("class_weights=0,1,1,1", "between 0.001 and 1000"),
+        ("class_weights=", "all four"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_by_name(setting: str, hint: str) -> None:
+    with pytest.raises(Refused, match=hint) as refusal:
+        rules_of(1, 2.5, (setting,))
+    assert refusal.value.thing.startswith("--set ")

@@ -128,6 +128,8 @@ def _rules(result: CapacityResult) -> dict[str, Any]:
         "separation_deg": round(rules.separation_rad * DEG_PER_RAD, 6),
         "dish_separation_deg": round(rules.dish_separation_rad * DEG_PER_RAD, 6),
         "floor_fraction": rules.floor_fraction,
+        "class_tiers": list(rules.tiers()),
+        "class_weights": None if rules.class_weights is None else list(rules.class_weights),
         "minimum_elevation_deg": case.user_antenna.minimum_elevation_deg,
         "arc_separation_deg": case.user_antenna.arc_separation_deg,
         "ka_fraction": case.ka_fraction,

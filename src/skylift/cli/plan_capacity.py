@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,15 +10,11 @@ import typer
 
 from skylift.cli import plan_options as option
 from skylift.cli.outputs import check_output, check_picture
+from skylift.cli.plan_rules import rules_of
 from skylift.cli.progress import slot_progress
 
 if TYPE_CHECKING:
     from skylift.adapters.plan_sources import PlanSources
-    from skylift.sky.schedule.problem import ScheduleRules
-
-
-# As far as ScheduleRules goes.
-MOST_SEPARATION_DEG = 20.0
 
 
 def register(plan: typer.Typer) -> None:
@@ -43,6 +38,7 @@ def capacity(
     resolution: option.Resolution = 5,
     nco: option.Nco = 1,
     separation_deg: option.Separation = 2.5,
+    setting: option.Setting = None,
     beams: option.Beams = None,
     antennas_per_gateway: option.Antennas = None,
     ka_fraction: option.KaFraction = 1.0,
@@ -61,8 +57,8 @@ def capacity(
 
     sources = PlanSources(
         region, catalogue, lenient, gateways, tuple(gateway or ()), tuple(without or ()), system, resolution,
-        _instant(at), demand_mbps_per_km2, _rules(nco, separation_deg), demand, left_out, rain, jam, beams,
-        antennas_per_gateway, ka_fraction, hours,
+        _instant(at), demand_mbps_per_km2, rules_of(nco, separation_deg, setting or ()), demand, left_out,
+        rain, jam, beams, antennas_per_gateway, ka_fraction, hours,
     )  # fmt: skip
     _check_outputs(out, plot)
     _answer(sources, (hours, limits_every), (out, plot), as_json)
@@ -110,15 +106,3 @@ def _instant(at: str | None) -> int | None:
     from skylift.base.instants import parse_instant
 
     return None if at is None else int(parse_instant(at, "--at"))
-
-
-def _rules(nco: int, separation_deg: float) -> ScheduleRules:
-    from skylift.base.errors import Refused
-    from skylift.sky.schedule.problem import ScheduleRules
-
-    # Written so that nan fails as well.
-    if not 0.0 <= separation_deg <= MOST_SEPARATION_DEG:
-        raise Refused(
-            "plan.separation", "--separation-deg", f"it is 0 to {MOST_SEPARATION_DEG:g} degrees", "correct it"
-        )
-    return ScheduleRules(nco=nco, separation_rad=math.radians(separation_deg))

@@ -50,6 +50,15 @@ Separation = Annotated[
         help="Least angle, seen from a satellite, between a beam and another's cell on its channel.",
     ),
 ]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="How classes share: floor_fraction=0.05, class_tiers=1,1,2,3 or class_weights=8,4,2,1, in the "
+        "order life, critical, government, everybody; again for more.",
+    ),
+]
 Beams = Annotated[int | None, typer.Option(help="Of a satellite, in each polarisation that it uses.")]
 Antennas = Annotated[
     int | None,

@@ -57,7 +57,7 @@ class ScheduleRules:
         _within("separation_rad", self.separation_rad, 0.0, np.radians(20.0))
         _within("dish_separation_rad", self.dish_separation_rad, 0.0, np.pi)
         _within("keep_level", self.keep_level, 0.0, 1.0)
-        _four("class_weights", self.class_weights or (1.0,) * CLASSES)
+        _four("class_weights", (1.0,) * CLASSES if self.class_weights is None else self.class_weights)
         for weight in self.class_weights or ():
             _within("class_weights", weight, 0.001, 1000.0)
         _four("class_tiers", self.tiers())
