@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -29,7 +31,9 @@ NOW_US = 1_800_000_000 * US_PER_S
 
 @cache
 def _folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="skylift-bench-"))
+    folder = Path(tempfile.mkdtemp(prefix="skylift-bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @cache
