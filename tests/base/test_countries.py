@@ -18,7 +18,13 @@ def test_it_is_the_list_of_the_packaged_outlines() -> None:
 
 @pytest.mark.parametrize(
     ("text", "near"),
-    [("ua", "UA (Ukraine)"), ("Ukraine", "UA (Ukraine)"), ("ukrane", "UA (Ukraine)"), ("UQ", "UA (Ukraine)")],
+    [
+        ("ua", "UA (Ukraine)"),
+        ("Ukraine", "UA (Ukraine)"),
+        ("ukrane", "UA (Ukraine)"),
+        ("UQ", "UA (Ukraine)"),
+        ("UK", "GB (United Kingdom)"),
+    ],
 )
 def test_what_is_no_code_is_refused_with_what_was_perhaps_meant(text: str, near: str) -> None:
     with pytest.raises(Refused) as refusal:

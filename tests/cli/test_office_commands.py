@@ -78,7 +78,9 @@ def test_a_region_from_the_command_line(server: str) -> None:
     assert (
         run(*entry, "vouches_for=askers,terminals", "source=thedigital.gov.ua", "--json")["code"] == "UA-MDT"
     )
-    assert "UA-MDT" in run("authority", "list")
+    listed = run("authority", "list")
+    assert "UA-MDT" in listed
+    assert "title" in listed
     assert stat.S_IMODE(token_file(server).stat().st_mode) == 0o600
     region = run("region", "create", "country=UA", "title=Ukraine", f"cells={CELLS}", "--json")
     assert sorted(region["cells"]) == CELLS.split(",")
@@ -92,6 +94,7 @@ def test_a_region_from_the_command_line(server: str) -> None:
         "request", "create", "channel=phone", "site_kind=hospital", "people=40", "words=CANARY", "--json"
     )
     assert call["people"] == 40
+    assert "2022-02-26T12:00" in run("request", "show", call["id"])
     assert "needs" in run("terminal", "verbs")
     assert "it knows list, show" in str(run("region", "fly", fails=Refused))
     assert "there is none" in str(run("region", "show", "rgn_absent", fails=Refused))

@@ -283,6 +283,9 @@ def read_country(text: str, kind: str, field: str = "country") -> str:
 def near_countries(text: str) -> list[str]:
     """Codes that somebody may have meant; a name in English is found by what it is like."""
     word = text.strip()[:60].casefold()
+    if word == "uk":
+        # Reserved for the United Kingdom, which has GB.
+        return ["GB", "UA"]
     if word.upper() in NAMES:
         return [word.upper()]
     if word in _CODES:

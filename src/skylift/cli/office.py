@@ -358,7 +358,7 @@ def _show_list(client: Client, kind: str, given: dict[str, str], as_json: bool) 
     plain = [
         {
             name: value
-            for name, value in item.items()
+            for name, value in _as_times(_in_a_row(kind, item)).items()
             if not isinstance(value, list | dict) and value not in (None, "")
         }
         for item in page["items"]
@@ -367,6 +367,14 @@ def _show_list(client: Client, kind: str, given: dict[str, str], as_json: bool) 
     table(plain, (*first, *list(others)[:5]))
     if page["next"]:
         sys.stderr.write(f"there are more: cursor={page['next']}\n")
+
+
+def _in_a_row(kind: str, item: dict[str, Any]) -> dict[str, Any]:
+    """What of a thing stands in a list; of an authority what it is called by."""
+    if kind != "authority":
+        return item
+    told = {**item, **item["terms"]}
+    return {name: told[name] for name in ("id", "status", "version", "code", "kind", "title")}
 
 
 def _show_read(client: Client, path: str, given: dict[str, str], as_json: bool) -> None:
@@ -387,7 +395,10 @@ def _as_times(row: dict[str, Any]) -> dict[str, Any]:
     """Microseconds as people read them."""
     from skylift.base.instants import format_instant
 
-    return {name: format_instant(value) if name in TIMES and value else value for name, value in row.items()}
+    def is_time(name: str, value: Any) -> bool:
+        return (name in TIMES or name.endswith("_at")) and isinstance(value, int) and value > 0
+
+    return {name: format_instant(value) if is_time(name, value) else value for name, value in row.items()}
 
 
 def show(document: dict[str, Any], as_json: bool) -> None:
@@ -395,7 +406,8 @@ def show(document: dict[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(document))
         return
-    table([{"field": name, "value": value} for name, value in document.items()], ("field", "value"))
+    rows = [{"field": name, "value": value} for name, value in _as_times(document).items()]
+    table(rows, ("field", "value"))
     if "needed" in document and len(document.get("people", ())) < document["needed"]:
         sys.stderr.write(
             "another person has to agree: "
