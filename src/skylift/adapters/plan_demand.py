@@ -43,8 +43,8 @@ def read_demand(
         outside += bool(missed)
     if outside:
         notes.append(
-            f"{outside:,} lines of {path.name} lie outside {region.name}, wholly or in part: "
-            f"the {outside_bps / 1e6:,.1f} Mbit/s wanted there are not served"
+            f"{outside:,} {'line' if outside == 1 else 'lines'} of {path.name} outside {region.name}, wholly "
+            f"or in part: the {outside_bps / 1e6:,.1f} Mbit/s wanted there are not served"
         )
     if not wanted.any():
         raise Refused(
