@@ -14,11 +14,14 @@ from starlette.testclient import TestClient
 
 from skylift.adapters import passwords
 from skylift.adapters.clock import SimulatedClock
+from skylift.adapters.keys import KeyPair
 from skylift.adapters.sql.store import open_store, sqlite_url
+from skylift.adapters.telemetry.store import TelemetrySql
 from skylift.api.app import create_app
 from skylift.api.office.desk import Desk
 from skylift.api.office.logins import make_setup_code
 from skylift.api.state import LiveState
+from skylift.api.telemetry.intake import Intake
 from skylift.base.instants import parse_instant
 from skylift.service.rooms import ROOMS
 from tests.known_authorities import record_known
@@ -128,9 +131,13 @@ def town(town_url: str) -> Iterator[Town]:
 
 def make_town(where: str | Path) -> Iterator[Town]:
     """where: the store's URL, or a folder for one of SQLite."""
-    store = open_store(sqlite_url(where) if isinstance(where, Path) else where, ROOMS)
+    url = sqlite_url(where) if isinstance(where, Path) else where
+    store = open_store(url, ROOMS)
     clock, leap = SimulatedClock(START_US).leaping()
     desk = Desk(store, clock, leap)
+    if url.startswith("sqlite"):
+        # As `skylift run` has it, beside the office's own file.
+        desk.intake = Intake(desk, TelemetrySql(f"{url}.telemetry"), KeyPair.made())
     record_known(store, START_US)
     asyncio.run(make_setup_code(desk))
     app = create_app(LiveState(clock), desk)

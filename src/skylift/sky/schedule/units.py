@@ -125,21 +125,7 @@ class Units:
                 *parts, row_offset, self._local[previous.satellite], previous.channel, steps, self._feeder,
                 units, list_,
             )  # fmt: skip
-        for turn in range(1 + ROUNDS):
-            target = self._target if turn == 0 else np.full(m, float(STEPS))
-            moved = settle(
-                np.arange(v),
-                *parts,
-                steps,
-                target,
-                self._feeder,
-                cost if turn < ROUNDS else LAST_COST * cost,
-                gain,
-                units,
-                list_,
-            )
-            if moved == 0:
-                break
+        self._settle(parts, units, list_, cost, gain)
         again = remakes if quick else 0
         tries = OUST_TRIES_OF_REMAKES if again else OUST_TRIES
         self._make_room(parts, units, list_, cost, quick, tries)
@@ -155,6 +141,16 @@ class Units:
         rows = rows[:count]
         rows[:, 0] = self._satellites[rows[:, 0]]
         return rows, shares[:count], rates[:count]
+
+    def _settle(self, parts: Any, units: Any, list_: Any, cost: float, gain: float) -> None:
+        """Each part takes the unit that is best for it, in rounds, until none moves."""
+        steps = self._asked.steps
+        for turn in range(1 + ROUNDS):
+            target = self._target if turn == 0 else np.full(len(steps), float(STEPS))
+            price = cost if turn < ROUNDS else LAST_COST * cost
+            every = np.arange(len(parts[0]))
+            if settle(every, *parts, steps, target, self._feeder, price, gain, units, list_) == 0:
+                break
 
     def _make_room(
         self, parts: Any, units: Any, list_: Any, cost: float, quick: bool, tries_each: int
