@@ -143,9 +143,12 @@ def scenario(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
-    """Begin a service with these arguments; whatever still runs at the end is ended."""
+    """Begin a service with these arguments; whatever still runs at a file's end is ended.
+
+    Not later: a sky whose slots pass in half a second takes time from all tests after it.
+    """
     begun: list[Service] = []
 
     def start(*arguments: str, **environment: str) -> Service:
@@ -178,7 +181,7 @@ def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
             service.process.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def service(start_service: Callable[..., Service], scenario: Path) -> Service:
     """One service for all tests that only look: a slot passes in half a second."""
     running = start_service("--scenario", str(scenario), "--at", "2023-04-05T06:02:00Z", "--speed", "30")

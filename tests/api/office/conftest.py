@@ -129,13 +129,13 @@ def town(town_url: str) -> Iterator[Town]:
     yield from make_town(town_url)
 
 
-def make_town(where: str | Path) -> Iterator[Town]:
-    """where: the store's URL, or a folder for one of SQLite."""
+def make_town(where: str | Path, telemetry: bool = True) -> Iterator[Town]:
+    """where: the store's URL, or a folder for one of SQLite, which has telemetry beside it."""
     url = sqlite_url(where) if isinstance(where, Path) else where
     store = open_store(url, ROOMS)
     clock, leap = SimulatedClock(START_US).leaping()
     desk = Desk(store, clock, leap)
-    if url.startswith("sqlite"):
+    if telemetry and url.startswith("sqlite"):
         # As `skylift run` has it, beside the office's own file.
         desk.intake = Intake(desk, TelemetrySql(f"{url}.telemetry"), KeyPair.made())
     record_known(store, START_US)

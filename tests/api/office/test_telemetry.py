@@ -32,7 +32,7 @@ from skylift.service.rooms import ROOMS
 from skylift.wire.telemetry import signing
 from skylift.wire.telemetry.rows import Batch, Row, SignedCommand
 
-from .conftest import START_US, Person, Town
+from .conftest import START_US, Person, Town, make_town
 
 SPAN = 15 * US_PER_S
 
@@ -302,8 +302,9 @@ def test_what_was_down_before_a_restart_is_down_since_then(place: Town, operator
         place.desk.intake = intake
 
 
-def test_a_service_without_telemetry_says_so(town: Town) -> None:
-    operator = town.first()
-    assert code_of(operator.get("terminals/state")) == (503, "telemetry.off")
-    agent = Agent(town, "trm_1")
-    assert code_of(agent.post(row(1))) == (503, "telemetry.off")
+def test_a_service_without_telemetry_says_so(tmp_path: Path) -> None:
+    for town in make_town(tmp_path, telemetry=False):
+        operator = town.first()
+        assert code_of(operator.get("terminals/state")) == (503, "telemetry.off")
+        agent = Agent(town, "trm_1")
+        assert code_of(agent.post(row(1))) == (503, "telemetry.off")
