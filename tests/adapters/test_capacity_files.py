@@ -21,12 +21,14 @@ from skylift.base.link import WhyDown
 from skylift.study.bearing import CapacityResult, bearing
 
 SLOTS = 2
+# Two gateways: with many, sets of them are tried as well, which takes ten times as long.
+SOURCES = PlanSources("LU", only=("Wola Krobowska, Poland", "Kaunas, Lithuania"))
 
 
 @pytest.fixture(scope="module")
 def result() -> CapacityResult:
     """Luxembourg, with one cell in which service is not allowed."""
-    inputs = load_plan(PlanSources("LU"))
+    inputs = load_plan(SOURCES)
     barred = inputs.case.demand.barred.copy()
     barred[0] = WhyDown.REGION_NOT_ACTIVE
     case = replace(inputs.case, demand=replace(inputs.case.demand, barred=barred))
@@ -35,7 +37,7 @@ def result() -> CapacityResult:
 
 @pytest.fixture(scope="module")
 def report(result: CapacityResult) -> CapacityReport:
-    inputs = load_plan(PlanSources("LU"))
+    inputs = load_plan(SOURCES)
     return report_of(replace(inputs, case=result.case), result)
 
 
@@ -131,7 +133,7 @@ def test_pictures_are_drawn(report: CapacityReport, tmp_path: Path) -> None:
 
 
 def test_a_study_without_any_service_is_drawn(result: CapacityResult, tmp_path: Path) -> None:
-    inputs = load_plan(PlanSources("LU"))
+    inputs = load_plan(SOURCES)
     dark = bearing(replace(result.case, gateways=()), hourly(inputs.start_us, 1), every=0)
     nothing = report_of(replace(inputs, case=dark.case), dark)
     assert nothing.summary["hours"][0]["beams_used_fraction"] is None
