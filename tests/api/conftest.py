@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -143,12 +144,9 @@ def scenario(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
-    """Begin a service with these arguments; whatever still runs at a file's end is ended.
-
-    Not later: a sky whose slots pass in half a second takes time from all tests after it.
-    """
+@contextmanager
+def _starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
+    """Begin a service with these arguments; whatever still runs at the end is ended."""
     begun: list[Service] = []
 
     def start(*arguments: str, **environment: str) -> Service:
@@ -182,8 +180,25 @@ def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
 
 @pytest.fixture(scope="module")
-def service(start_service: Callable[..., Service], scenario: Path) -> Service:
+def start_for_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
+    """Begin a service for all tests of a file."""
+    with _starting(tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture
+def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
+    """Begin a service for one test. Not for longer: a sky whose slots pass in half a second takes time
+    from all tests after it.
+    """
+    with _starting(tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, scenario: Path) -> Iterator[Service]:
     """One service for all tests that only look: a slot passes in half a second."""
-    running = start_service("--scenario", str(scenario), "--at", "2023-04-05T06:02:00Z", "--speed", "30")
-    running.wait_until_ready()
-    return running
+    with _starting(tmp_path_factory) as start:
+        running = start("--scenario", str(scenario), "--at", "2023-04-05T06:02:00Z", "--speed", "30")
+        running.wait_until_ready()
+        yield running

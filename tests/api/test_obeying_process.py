@@ -90,9 +90,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def town(start_service: Callable[..., Any], scenario: Path, data: Path) -> tuple[Any, Office, Office, str]:
+def town(start_for_file: Callable[..., Any], scenario: Path, data: Path) -> tuple[Any, Office, Office, str]:
     """A service with an operator, an approver, and a terminal in an active region, not switched on yet."""
-    service = start_service("--scenario", str(scenario), *ARGUMENTS, SKYLIFT_DATA_DIR=str(data))
+    service = start_for_file("--scenario", str(scenario), *ARGUMENTS, SKYLIFT_DATA_DIR=str(data))
     service.wait_until_ready()
     code = re.search(r"^setup: \S+code=(\S+)$", "".join(service.output), re.MULTILINE)
     assert code
