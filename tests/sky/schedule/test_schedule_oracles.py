@@ -319,7 +319,8 @@ def test_less_of_a_thing_raises_little_if_anything(kind: str, count: int, slot_o
     """Half the beams, antennas, feeder rate, channels or user rates; without a gateway; without a satellite.
 
     It is not true that what is served never rises: crowded cells block one another, and with less thrust on
-    them fewer do. Nor could it be: see below. A study (plan capacity) never tells so: skylift.study.less.
+    them fewer do. Nor could it be: see below. A study (plan capacity)
+    tries with less as well, as far as its budget goes: skylift.study.less.
     """
     for name, risen in rises(slot_of, kind, range(count)).items():
         most = MOST_WITHOUT_ONE if name in ("gateway", "satellite") else MOST_RISE
