@@ -212,16 +212,19 @@ def set_by_hand(piece: Stretch, over: Overrides, began_ns: int) -> Stretch:
 
 def begin_sky(stack: ExitStack, followed: Followed) -> Connection:
     """The process that tells slots; it ends with the stack."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
     main: Any = sky_main
     if isinstance(followed.source, ServerLink):
         main = server_main
     elif isinstance(followed.source, Replay):
         main = replay_main
-    process = context.Process(
-        target=main, args=(theirs, followed.source, followed.terminal, followed.at_us), daemon=True
-    )
+    return begin_teller(stack, main, (followed.source, followed.terminal, followed.at_us))
+
+
+def begin_teller(stack: ExitStack, main: Any, args: tuple[Any, ...]) -> Connection:
+    """A process that runs main(connection, *args), and our end of the connection; it ends with the stack."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=main, args=(theirs, *args), daemon=True)
     process.start()
     theirs.close()
     stack.callback(process.join, 5)

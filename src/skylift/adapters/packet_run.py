@@ -26,7 +26,7 @@ from skylift.adapters.tun import Timer
 from skylift.base.errors import SkyliftError, Unavailable
 from skylift.base.randomness import random_stream
 from skylift.wire.packet.course import Course
-from skylift.wire.packet.hops import Hop, forward, time_exceeded
+from skylift.wire.packet.hops import Hop, forward, turned_back
 from skylift.wire.packet.pipe import Counters, Lateness, Pipe, QueueRules
 from skylift.wire.packet.report import STARVED_FRACTION, Kept
 from skylift.wire.packet.uplinks import SKY, Fibre, Uplinks
@@ -141,7 +141,7 @@ class _Loop:
         self._keeper = KeyKeeper(self.began_ns, int(wanted.keys_last_s * 1e9)) if wanted.encrypt else None
         self._keys: list[dict[str, Any]] = []
         self._capture = Capture(wanted.capture) if wanted.capture is not None else None
-        self._waited_ns = _waited_ns()
+        self._waited_ns = waited_ns()
         self._counted = [Counters(), Counters()]
         self._answers: list[tuple[int, bytes]] = []
         self._dropped = 0
@@ -205,8 +205,11 @@ class _Loop:
                     frame = os.read(descriptor, _LARGEST)
                 except OSError:
                     break
-                _, ended_at = forward(frame, self._ways[SKY].hops)
-                answer = None if ended_at is None else self._answer(frame, ended_at, UP, self._ways[SKY])
+                way = self._ways[SKY]
+                _, ended_at = forward(frame, way.hops)
+                if ended_at is None:
+                    continue
+                answer = turned_back(frame, ended_at, True, way.courses, time.monotonic_ns())
                 if answer is not None:
                     self._answers.append(answer)
             self._answers.sort(key=lambda one: one[0])
@@ -266,19 +269,9 @@ class _Loop:
             if ended_at is None:
                 way.pipes[side].put(passed, now_ns)
                 continue
-            answer = self._answer(frame, ended_at, side, way)
+            answer = turned_back(frame, ended_at, side == UP, way.courses, now_ns)
             if answer is not None:
                 way.pipes[1 - side].insert(answer[1], answer[0], now_ns)
-
-    def _answer(self, frame: bytes, ended_at: Hop, side: int, way: _Way) -> tuple[int, bytes] | None:
-        """(when it is back, what it says) of the router at which a packet's TTL ended; None: nothing."""
-        answer, now_ns = time_exceeded(frame, ended_at), time.monotonic_ns()
-        stretches = [course.at(now_ns) for course in way.courses]
-        if answer is None or not all(one is not None and one.up for one in stretches):
-            return None
-        part = ended_at.part if side == UP else 1.0 - ended_at.part
-        there_and_back_ns = sum(one.delay_ns(now_ns) for one in stretches if one is not None)
-        return now_ns + int(part * there_and_back_ns), answer
 
     def _write(self, descriptor: int, frame: bytes) -> None:
         try:
@@ -295,7 +288,7 @@ class _Loop:
     def report(self) -> dict[str, Any]:
         """The run as a document."""
         wall_ns = max(1, time.monotonic_ns() - self.began_ns)
-        starved = (_waited_ns() - self._waited_ns) / wall_ns > STARVED_FRACTION
+        starved = (waited_ns() - self._waited_ns) / wall_ns > STARVED_FRACTION
         kept = Kept(
             self._lateness.percentile_us(50), self._lateness.percentile_us(99), self._dropped, starved
         )
@@ -388,7 +381,7 @@ def _dropped(stage_pid: int) -> int:
     return 0
 
 
-def _waited_ns() -> int:
+def waited_ns() -> int:
     """How long this thread has waited for a processor, ever; 0 where the kernel does not say."""
     try:
         return int(Path("/proc/self/schedstat").read_text(encoding="ascii").split()[1])

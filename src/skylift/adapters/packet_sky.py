@@ -74,11 +74,11 @@ def _tell(pipe: Connection, sources: Any, terminal: str, at_us: int) -> None:
     from skylift.twin.world import FOREVER_US
 
     world = load_world(sources, at_us // US_PER_DAY * US_PER_DAY).world
-    row = _row(world, terminal)
+    row = row_of(world, terminal)
     first_us = world.slots.start(at_us)
     began_s = None
     for _, links in Twin(world).links(first_us, FOREVER_US):
-        pipe.send(_slot(world, links, row))
+        pipe.send(slot_of(world, links, row))
         if began_s is None:
             # The run begins when its first slot is told.
             began_s = time.monotonic()
@@ -87,7 +87,7 @@ def _tell(pipe: Connection, sources: Any, terminal: str, at_us: int) -> None:
             time.sleep(ahead_s - AHEAD_S)
 
 
-def _row(world: Any, terminal: str) -> int:
+def row_of(world: Any, terminal: str) -> int:
     import difflib
 
     ids = [str(one.id) for one in world.terminals]
@@ -102,7 +102,7 @@ def _row(world: Any, terminal: str) -> int:
     )
 
 
-def _slot(world: Any, links: Any, row: int) -> LinkSlot:
+def slot_of(world: Any, links: Any, row: int) -> LinkSlot:
     from skylift.base.link import WhyDown
 
     why = WhyDown(int(links.why_down[row]))

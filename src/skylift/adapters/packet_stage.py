@@ -89,8 +89,8 @@ def main(channel: socket.socket) -> int:
         return 1
     if ends.tunnel is not None:
         _shake(ends)
-    at_pop = _begin(stage.pop_command, None) if stage.pop_command else None
-    behind = _begin(stage.command or _WAIT, ends.terminal)
+    at_pop = begin(stage.pop_command, None) if stage.pop_command else None
+    behind = begin(stage.command or _WAIT, ends.terminal)
     status = _until_ends(behind, channel, ends)
     if at_pop is not None:
         os.kill(at_pop, signal.SIGTERM)
@@ -202,22 +202,22 @@ def join(namespace: str) -> int:
 
 def _plain(joined: int | None, attached: int | None) -> Ends:
     if attached is not None:
-        terminal, outer = _new_namespace(), attached
+        terminal, outer = new_namespace(), attached
     else:
         terminal = _terminal(joined)
         outer = tun.open_tun("sky0")
-        _configure("sky0", (TERMINAL4, TERMINAL6), _ALL, _MTU)
-    _new_namespace()
+        configure("sky0", (TERMINAL4, TERMINAL6), _ALL, _MTU)
+    new_namespace()
     inner = tun.open_tun("pop0")
     # Whose addresses come in through somebody else's interface, is not for us to say.
-    _configure("pop0", (POP4, POP6), _CUSTOMERS if attached is None else _ALL, _MTU)
+    configure("pop0", (POP4, POP6), _CUSTOMERS if attached is None else _ALL, _MTU)
     return Ends([outer, inner], terminal)
 
 
 def _terminal(joined: int | None) -> int:
     """Go into the terminal's namespace: a new one, or somebody else's, where nothing may be in the way."""
     if joined is None:
-        return _new_namespace()
+        return new_namespace()
     tun.set_namespace(joined, tun.CLONE_NEWNET)
     _refuse_what_is_in_the_way()
     return joined
@@ -245,21 +245,21 @@ def _refuse_what_is_in_the_way() -> None:
 
 def _encrypted(joined: int | None, hops: int) -> Ends:
     """The underlay has a namespace of its own at the terminal's end: there is no way round the tunnel."""
-    under = _new_namespace()
+    under = new_namespace()
     outer = tun.open_tun("sky0")
-    _configure("sky0", (UNDER_TERMINAL,), (f"{UNDER_GATEWAY}/32",), _MTU)
+    configure("sky0", (UNDER_TERMINAL,), (f"{UNDER_GATEWAY}/32",), _MTU)
     at_terminal = packet_wireguard.make("wg0")
     terminal = _terminal(joined)
     tun.set_namespace(under, tun.CLONE_NEWNET)
     _move("wg0", terminal)
     tun.set_namespace(terminal, tun.CLONE_NEWNET)
-    _configure("wg0", (TERMINAL4, TERMINAL6), _ALL, packet_wireguard.MTU)
+    configure("wg0", (TERMINAL4, TERMINAL6), _ALL, packet_wireguard.MTU)
     ending = [] if joined is not None else _ending(hops)
-    _new_namespace()
+    new_namespace()
     inner = tun.open_tun("pop0")
-    _configure("pop0", (UNDER_GATEWAY,), (f"{UNDER_TERMINAL}/32",), _MTU)
+    configure("pop0", (UNDER_GATEWAY,), (f"{UNDER_TERMINAL}/32",), _MTU)
     at_gateway = packet_wireguard.make("wg1")
-    _configure("wg1", (POP4, POP6), _CUSTOMERS, packet_wireguard.MTU)
+    configure("wg1", (POP4, POP6), _CUSTOMERS, packet_wireguard.MTU)
     os.close(under)
     endpoints = (f"{UNDER_TERMINAL}:{packet_wireguard.PORT}", f"{UNDER_GATEWAY}:{packet_wireguard.PORT}")
     tunnel = Tunnel(at_terminal, at_gateway, endpoints)
@@ -287,7 +287,7 @@ def _ending(hops: int) -> list[int]:
     except (OSError, subprocess.SubprocessError):
         return []
     descriptor = tun.open_tun("hops0")
-    _configure("hops0", (), (), packet_wireguard.MTU)
+    configure("hops0", (), (), packet_wireguard.MTU)
     for name in ("all", "hops0"):
         _set(f"/proc/sys/net/ipv4/conf/{name}/rp_filter", "0")
     with IPRoute() as ip:
@@ -298,7 +298,7 @@ def _ending(hops: int) -> list[int]:
     return [descriptor]
 
 
-def _new_namespace() -> int:
+def new_namespace() -> int:
     """Go into a new network namespace; its descriptor."""
     tun.unshare(tun.CLONE_NEWNET)
     return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
@@ -311,7 +311,7 @@ def _move(name: str, namespace: int) -> None:
         ip.link("set", index=ip.link_lookup(ifname=name)[0], net_ns_fd=namespace)
 
 
-def _configure(name: str, addresses: tuple[str, ...], routes: tuple[str, ...], mtu: int) -> None:
+def configure(name: str, addresses: tuple[str, ...], routes: tuple[str, ...], mtu: int) -> None:
     """Addresses and routes of an interface in the present namespace."""
     from pyroute2 import IPRoute
 
@@ -337,7 +337,7 @@ def _set(path: str, text: str) -> None:
         return
 
 
-def _begin(command: list[str], namespace: int | None) -> int:
+def begin(command: list[str], namespace: int | None) -> int:
     """Run a command, behind the terminal or here; returns its process id."""
     child = os.fork()
     if child:

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from skylift.wire.packet.course import Course
 from skylift.wire.packet.frame import HEADER, checksum, plain
 
 _ICMP, _ICMPV6 = 1, 58
@@ -61,6 +62,22 @@ def time_exceeded(frame: bytes, hop: Hop) -> bytes | None:
     message = message[:2] + struct.pack(">H", checksum(pseudo + message)) + message[4:]
     ip = struct.pack(">IHBB", 0x60000000, len(message), _ICMPV6, 64) + hop.address6.packed + packet[8:24]
     return plain(ip + message)
+
+
+def turned_back(
+    frame: bytes, hop: Hop, upward: bool, courses: Sequence[Course], now_ns: int
+) -> tuple[int, bytes] | None:
+    """(when it is back, what it says) of the hop at which a frame's TTL ended; None: nothing comes back.
+
+    courses  up and down
+    """
+    answer = time_exceeded(frame, hop)
+    stretches = [course.at(now_ns) for course in courses]
+    if answer is None or not all(one is not None and one.up for one in stretches):
+        return None
+    part = hop.part if upward else 1.0 - hop.part
+    there_and_back_ns = sum(one.delay_ns(now_ns) for one in stretches if one is not None)
+    return now_ns + int(part * there_and_back_ns), answer
 
 
 def _with_sum(message: bytes) -> bytes:
