@@ -106,26 +106,12 @@ class LinkCourses:
         self, slot: LinkSlot, start_ns: int, end_ns: int
     ) -> tuple[float, float, tuple[list[Stretch], list[Stretch]]]:
         """(round trip, loss, pieces up and down) as the sky says or as set, in its fine structure."""
-        over = self._followed.overrides
-        delays = (slot.up_us, slot.down_us)
-        if over.delay_ms is not None:
-            delays = ((over.delay_ms * 1_000,) * 2,) * 2
-        rates = (slot.up_bps, slot.down_bps)
-        loss = slot.loss_fraction if over.loss is None else over.loss
-        loss = 0.0 if math.isnan(loss) else loss
-        pieces: tuple[list[Stretch], list[Stretch]] = ([], [])
-        for side, ones in enumerate(pieces):
-            rate = rates[side] if over.rate_mbps is None else over.rate_mbps * 1e6
-            if not slot.up:
-                ones.append(Stretch(start_ns, end_ns, up=False))
-                continue
-            begin_ns, finish_ns = (int(us * 1_000) for us in delays[side])
-            rate = math.inf if math.isnan(rate) else rate
-            stretch = Stretch(start_ns, end_ns, begin_ns, finish_ns, rate, loss)
-            drawing = Drawing(self._followed.seed, slot.at_us, ("up", "down")[side], slot.handover)
-            ones += textured(stretch, self._textures[side], drawing)
-        rtt_ms = sum((one[0] + one[1]) / 2 for one in delays) / 1_000 if slot.up else math.nan
-        return rtt_ms, loss, pieces
+        rtt_ms, loss, both = as_set(slot, self._followed.overrides, start_ns, end_ns)
+        up, down = (
+            textured(stretch, texture, Drawing(self._followed.seed, slot.at_us, direction, slot.handover))
+            for stretch, texture, direction in zip(both, self._textures, ("up", "down"), strict=True)
+        )
+        return rtt_ms, loss, (up, down)
 
     def _recorded(self, slot: LinkSlot) -> tuple[float, float, tuple[list[Stretch], list[Stretch]]]:
         """The same as it was recorded; what is set by hand is set."""
@@ -194,6 +180,33 @@ class LinkCourses:
         """The slots that have begun by then."""
         now_us = self._followed.at_us + (now_ns - self.began_ns) // 1_000
         return [seen for _, seen in self.slots if seen.at_us <= now_us]
+
+
+def as_set(
+    slot: LinkSlot, over: Overrides, start_ns: int, end_ns: int
+) -> tuple[float, float, tuple[Stretch, Stretch]]:
+    """(round trip, loss, up and down) of a slot as the sky says, or as set by hand."""
+    loss = slot.loss_fraction if over.loss is None else over.loss
+    loss = 0.0 if math.isnan(loss) else loss
+    if not slot.up:
+        down = Stretch(start_ns, end_ns, up=False)
+        return math.nan, loss, (down, down)
+    delays = (slot.up_us, slot.down_us)
+    if over.delay_ms is not None:
+        delays = ((over.delay_ms * 1_000,) * 2,) * 2
+    rates = (slot.up_bps, slot.down_bps) if over.rate_mbps is None else (over.rate_mbps * 1e6,) * 2
+    up, down = (
+        Stretch(
+            start_ns,
+            end_ns,
+            int(begin_us * 1_000),
+            int(finish_us * 1_000),
+            math.inf if math.isnan(rate_bps) else rate_bps,
+            loss,
+        )
+        for (begin_us, finish_us), rate_bps in zip(delays, rates, strict=True)
+    )
+    return sum((one[0] + one[1]) / 2 for one in delays) / 1_000, loss, (up, down)
 
 
 def set_by_hand(piece: Stretch, over: Overrides, began_ns: int) -> Stretch:

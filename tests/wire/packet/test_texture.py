@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from skylift.base.errors import Refused
 from skylift.wire.packet.course import NS_PER_S, Stretch
-from skylift.wire.packet.texture import PRESETS, Drawing, Texture, preset, textured
+from skylift.wire.packet.texture import PRESETS, Drawing, Texture, TexturedCourse, preset, textured
 
 MS = 1_000_000
 SLOT = Stretch(7, 7 + 15 * NS_PER_S, 20 * MS, 26 * MS, 50e6)
@@ -106,3 +106,20 @@ def test_an_unknown_preset_names_the_others() -> None:
     with pytest.raises(Refused) as refusal:
         preset("starlink-2030")
     assert "starlink-2022" in refusal.value.way_out
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_a_course_that_unfolds_when_asked_is_the_same_piece_by_piece(name: str) -> None:
+    texture = PRESETS[name][0]
+    course = TexturedCourse(texture, 5, "up")
+    assert course.at(0) is None
+    slots = [replace(SLOT, start_ns=SLOT.start_ns + k * 15 * NS_PER_S, end_ns=SLOT.end_ns + k * 15 * NS_PER_S,
+                     up=k != 1) for k in range(3)]  # fmt: skip
+    for k, slot in enumerate(slots):
+        course.tell(slot, k, k == 2)
+    for k, slot in enumerate(slots):
+        for piece in textured(slot, texture, Drawing(5, k, "up", k == 2))[::97]:
+            assert course.at(piece.start_ns) == course.at(piece.end_ns - 1) == piece
+            assert piece.delay_ns(piece.start_ns) >= slot.delay_ns(piece.start_ns)
+    # What comes after the last is as the last was, at its end.
+    assert course.at(slots[-1].end_ns + 1) == course.at(slots[-1].end_ns - 1)

@@ -8,6 +8,7 @@ and the slot's own start, so that a slot is the same whoever replays it.
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from skylift.base.errors import Refused
 from skylift.base.randomness import random_stream
-from skylift.wire.packet.course import Stretch
+from skylift.wire.packet.course import Course, Stretch
 
 Floats = npt.NDArray[np.float64]
 NS_PER_MS = 1_000_000
@@ -95,10 +96,40 @@ class Drawing:
     handover: bool
 
 
-def textured(slot: Stretch, texture: Texture, drawing: Drawing) -> list[Stretch]:
-    """A slot as it is in detail: stretches of 10 ms, which together cover exactly the slot."""
-    if texture.plain or not slot.up:
-        return [slot]
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """A slot's fine structure as columns, one row for each 10 ms; delay_ns has an edge more than rows."""
+
+    slot: Stretch
+    edges_ns: npt.NDArray[np.int64]
+    delay_ns: npt.NDArray[np.int64]
+    extra_ns: npt.NDArray[np.int64]
+    rate_bps: Floats
+    loss_fraction: Floats
+    up: npt.NDArray[np.bool_]
+
+    def stretch(self, row: int) -> Stretch:
+        """One row."""
+        last = len(self.rate_bps) - 1
+        return replace(
+            self.slot,
+            start_ns=int(self.edges_ns[row]),
+            end_ns=int(self.edges_ns[row + 1]),
+            delay_start_ns=int(self.delay_ns[row] + self.extra_ns[row]),
+            delay_end_ns=int(self.delay_ns[row + 1] + self.extra_ns[min(row + 1, last)]),
+            rate_bps=float(self.rate_bps[row]),
+            loss_fraction=float(self.loss_fraction[row]),
+            up=bool(self.up[row]),
+        )
+
+    def at(self, now_ns: int) -> Stretch:
+        """The row that holds an instant; the first before the slot, the last after it."""
+        row = int(np.searchsorted(self.edges_ns, now_ns, side="right")) - 1
+        return self.stretch(min(max(row, 0), len(self.rate_bps) - 1))
+
+
+def grain(slot: Stretch, texture: Texture, drawing: Drawing) -> Grain:
+    """A slot as it is in detail."""
     random = random_stream(drawing.seed, f"packets/texture/{drawing.direction}/{drawing.at_us}")
     count = max(1, round((slot.end_ns - slot.start_ns) / (STEP_MS * NS_PER_MS)))
     edges_ns = np.linspace(slot.start_ns, slot.end_ns, count + 1).astype(np.int64)
@@ -110,21 +141,54 @@ def textured(slot: Stretch, texture: Texture, drawing: Drawing) -> list[Stretch]
     if drawing.handover:
         loss[since_ms < texture.edge_begin_ms] = max(texture.edge_loss_fraction, slot.loss_fraction)
     up = _without_gaps(texture, count, random)
-    rates = slot.rate_bps * _swing(texture.swing_fraction, count, random)
-    delays_ns = [slot.delay_ns(int(at)) for at in edges_ns]
-    return [
-        replace(
-            slot,
-            start_ns=int(edges_ns[k]),
-            end_ns=int(edges_ns[k + 1]),
-            delay_start_ns=delays_ns[k] + int(extra_ms[k] * NS_PER_MS),
-            delay_end_ns=delays_ns[k + 1] + int(extra_ms[min(k + 1, count - 1)] * NS_PER_MS),
-            rate_bps=float(rates[k]) if math.isfinite(slot.rate_bps) else slot.rate_bps,
-            loss_fraction=float(loss[k]),
-            up=bool(up[k]),
-        )
-        for k in range(count)
-    ]
+    swing = _swing(texture.swing_fraction, count, random)
+    parts = (edges_ns - slot.start_ns) / (slot.end_ns - slot.start_ns)
+    moves_ns = slot.delay_end_ns - slot.delay_start_ns
+    return Grain(
+        slot=slot,
+        edges_ns=edges_ns,
+        delay_ns=slot.delay_start_ns + (moves_ns * parts).astype(np.int64),
+        extra_ns=(extra_ms * NS_PER_MS).astype(np.int64),
+        rate_bps=slot.rate_bps * swing if math.isfinite(slot.rate_bps) else np.full(count, math.inf),
+        loss_fraction=loss,
+        up=up,
+    )
+
+
+def textured(slot: Stretch, texture: Texture, drawing: Drawing) -> list[Stretch]:
+    """A slot as it is in detail: stretches of 10 ms, which together cover exactly the slot."""
+    if texture.plain or not slot.up:
+        return [slot]
+    fine = grain(slot, texture, drawing)
+    return [fine.stretch(row) for row in range(len(fine.rate_bps))]
+
+
+class TexturedCourse(Course):
+    """A course that works out a slot's fine structure when something goes over it: silence costs nothing."""
+
+    def __init__(self, texture: Texture, seed: int, direction: str) -> None:
+        super().__init__()
+        self._texture, self._seed, self._direction = texture, seed, direction
+        self._slots: deque[tuple[Stretch, int, bool]] = deque()
+        self._grain: Grain | None = None
+
+    def tell(self, slot: Stretch, at_us: int, handover: bool) -> None:
+        """One slot more, and the instant at which it begins."""
+        self._slots.append((slot, at_us, handover))
+
+    def at(self, now_ns: int) -> Stretch | None:
+        slots = self._slots
+        while len(slots) > 1 and slots[0][0].end_ns <= now_ns:
+            slots.popleft()
+        if not slots:
+            return None
+        slot, at_us, handover = slots[0]
+        if self._texture.plain or not slot.up:
+            return slot
+        if self._grain is None or self._grain.slot is not slot:
+            drawing = Drawing(self._seed, at_us, self._direction, handover)
+            self._grain = grain(slot, self._texture, drawing)
+        return self._grain.at(now_ns)
 
 
 def _jitter_ms(mean_difference_ms: float, count: int, random: np.random.Generator) -> Floats:
