@@ -121,6 +121,16 @@ class Turned:
     last_us: int
 
 
+@dataclass(frozen=True, slots=True)
+class Online:
+    """A group of terminals in the bin that begins at at_us: how many were online, of how many expected."""
+
+    at_us: int
+    group: str
+    online: int
+    expected: int
+
+
 class TelemetryStore(Protocol):
     """Safe to use from several threads; those that write take turns."""
 
@@ -136,6 +146,12 @@ class TelemetryStore(Protocol):
         ...
 
     def history(self, terminal: str, from_us: int, until_us: int, level: str) -> History: ...
+
+    def online(
+        self, groups: Mapping[str, Sequence[str]], between_us: tuple[int, int], step_us: int, least: int
+    ) -> Sequence[Online]:
+        """Of each group (terminal -> its groups), bin by bin; groups of fewer than `least` are left out."""
+        ...
 
     def put_aside(self, terminal: str, limit: int) -> Sequence[PutAside]:
         """Rows that are in no history, the newest first; terminal: "" for all."""

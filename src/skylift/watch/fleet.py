@@ -36,6 +36,7 @@ OBSTRUCTED_FRACTION = 0.02
 LOSSY_FRACTION = 0.2
 CONNECTED = "connected"
 CHOSEN = frozenset({"stowed", "sleeping"})
+DISABLED = "disabled"
 
 
 class Why(enum.Enum):
@@ -133,7 +134,7 @@ def _since(dish: Dish, silent: bool) -> int:
 def _why(dish: Dish, silent: bool, deaf: bool, shared: Mapping[str, Why]) -> Why:
     if silent and deaf:
         return Why.PROBER
-    if dish.barred or dish.state == "disabled":
+    if dish.barred or dish.state == DISABLED:
         return Why.NO_ACCOUNT
     if dish.state in CHOSEN:
         return Why.CHOSEN
@@ -171,7 +172,7 @@ def _is_prober(dishes: Sequence[Dish], silent: set[str]) -> bool:
 
 def _is_hit(dish: Dish, silent: set[str]) -> bool:
     """Whether what ails it may come from outside."""
-    if dish.barred or dish.state in CHOSEN or dish.state in ("disabled", "obstructed", "thermal"):
+    if dish.barred or dish.state in CHOSEN or dish.state in (DISABLED, "obstructed", "thermal"):
         return False
     return dish.terminal in silent or dish.state != CONNECTED or (bool(dish.snr_low) and _is_lossy(dish))
 

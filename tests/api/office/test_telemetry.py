@@ -32,7 +32,7 @@ from skylift.service.rooms import ROOMS
 from skylift.wire.telemetry import signing
 from skylift.wire.telemetry.rows import Batch, Row, SignedCommand
 
-from .conftest import START_US, Person, Town, make_town
+from .conftest import CELLS, START_US, Person, Town, make_town
 
 SPAN = 15 * US_PER_S
 
@@ -282,6 +282,33 @@ def test_health_and_metrics_name_reasons_and_no_dish(place: Town, operator: Pers
     assert families["skylift_telemetry_rows"].samples[0].value == 6
     states = {sample.labels["state"]: sample.value for sample in families["skylift_terminals"].samples}
     assert states == {"connected": 1, "obstructed": 1, "stowed": 1}
+
+
+def test_dishes_are_sensors_in_crowds_alone(
+    place: Town, operator: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    region = operator.made("regions", country="UA", title="Kyiv", cells=CELLS)["id"]
+    account = operator.made("accounts", holder="person", country="UA")["id"]
+    dishes = [made(operator, f"KIT{n}") for n in range(3)]
+    for dish in dishes:
+        operator.made(f"terminals/{dish}/deliver", place=account)
+        operator.made(f"terminals/{dish}/register", owner=account, cell=CELLS[0], region=region)
+    for number, dish in enumerate(dishes):
+        agent_of(operator, dish).post(
+            *(row(n, state="no-pings" if number else "connected") for n in range(1, 41))
+        )
+    viewer = place.person("viewer", by=operator)
+    asked = "fleet/online?step=300&from=2022-02-26T12:00:00Z&until=2022-02-26T12:12:00Z&by="
+    assert viewer.get(f"{asked}country").json()["items"] == []
+    monkeypatch.setattr("skylift.api.telemetry.sensors.LEAST_TERMINALS", 3)
+    for by, code in (("country", "UA"), ("region", region)):
+        found = viewer.get(f"{asked}{by}").json()["items"]
+        assert found == [[START_US, code, 1, 3], [START_US + 300 * US_PER_S, code, 1, 3]]
+    elsewhere = operator.made("accounts", holder="person", country="UA")["id"]
+    subscriber = place.person("subscriber", by=operator, account=elsewhere)
+    assert subscriber.get(f"{asked}country").json()["items"] == []
+    assert code_of(viewer.get("fleet/online?step=1")) == (400, "parameter.step")
+    assert code_of(viewer.get("fleet/online?by=street")) == (400, "parameter.by")
 
 
 def test_what_was_down_before_a_restart_is_down_since_then(place: Town, operator: Person) -> None:

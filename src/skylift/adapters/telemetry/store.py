@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from skylift.adapters.sql.engine import BUSY_TIMEOUT_S
-from skylift.adapters.telemetry import history, rolling
+from skylift.adapters.telemetry import history, rolling, sensors
 from skylift.adapters.telemetry.database import Database, Session
 from skylift.adapters.telemetry.tables import HOUR_US, ROW_COLUMNS, part_of
-from skylift.ports.telemetry import ROWS, History, Keep, Posted, PutAside, Taken, Turned
+from skylift.ports.telemetry import ROWS, History, Keep, Online, Posted, PutAside, Taken, Turned
 from skylift.wire.telemetry.reading import Aside
 from skylift.wire.telemetry.rows import Quarantined, Row
 from skylift.wire.telemetry.states import encoded
@@ -126,6 +126,11 @@ class TelemetrySql:
 
     def history(self, terminal: str, from_us: int, until_us: int, level: str) -> History:
         return history.history(self.database, terminal, from_us, until_us, level)
+
+    def online(
+        self, groups: Mapping[str, Sequence[str]], between_us: tuple[int, int], step_us: int, least: int = 1
+    ) -> Sequence[Online]:
+        return sensors.online(self.database, groups, between_us, step_us, least)
 
     def put_aside(self, terminal: str, limit: int) -> Sequence[PutAside]:
         return history.put_aside(self.database, terminal, limit)

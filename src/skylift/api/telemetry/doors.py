@@ -16,6 +16,7 @@ from skylift.api.office.problems import missing
 from skylift.api.telemetry import enrolment
 from skylift.api.telemetry.health import HealthShown, health
 from skylift.api.telemetry.intake import Intake, there
+from skylift.api.telemetry.sensors import KINDS, LEAST_STEP_S, USUAL_STEP_S, OnlineShown, online
 from skylift.api.telemetry.states import Pieces
 from skylift.base.errors import Refused
 from skylift.base.instants import format_instant
@@ -47,6 +48,16 @@ _WHEN = (
     ),
     Parameter("columns", "Only these columns, separated by commas."),
     Parameter("format", "json or csv.", {"type": "string", "enum": ["json", "csv"], "default": "json"}),
+)
+_BINS = (
+    Parameter("from", "The first instant. Without it: two bins before the last."),
+    _WHEN[1],
+    Parameter(
+        "step",
+        "Width of a bin, seconds; bins begin at whole multiples of it since 1970.",
+        {"type": "integer", "minimum": LEAST_STEP_S, "maximum": 86_400, "default": USUAL_STEP_S},
+    ),
+    Parameter("by", "What counts together.", {"type": "string", "enum": list(KINDS), "default": KINDS[0]}),
 )
 MOST_ASIDE = 500
 
@@ -150,6 +161,15 @@ def doors(intake: Intake | None) -> list[Door]:
             {200: HealthShown},
             parameters=(Parameter("region", "Only those of this region."),),
         ),
+        Door(
+            "GET",
+            "/api/v1/fleet/online",
+            reads.online,
+            "How many dishes were online of those that ought to be, in bins of time; groups of 20 and more.",
+            "telemetry",
+            {200: OnlineShown},
+            parameters=_BINS,
+        ),
     ]
 
 
@@ -224,6 +244,9 @@ class _Reads:
 
     async def health(self, call: Call) -> Response:
         return await health(call, there(self._intake))
+
+    async def online(self, call: Call) -> Response:
+        return await online(call, there(self._intake))
 
 
 async def _readable(call: Call) -> TerminalFacts:

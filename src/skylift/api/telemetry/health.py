@@ -124,10 +124,11 @@ def _placed(known: Known, terminal: str) -> _Placed:
     against = (*facts.against, *(account.against if account is not None else ()))
     # One that nobody has activated here may be served by another's network all the same.
     barred = next((why.code.value for why in against if why.code is not Code.TERMINAL_NOT_ACTIVE), "")
-    return _Placed(_area(facts.home_cell), subject.region, barred)
+    return _Placed(area_of(facts.home_cell), subject.region, barred)
 
 
-def _area(cell: str) -> str:
+def area_of(cell: str) -> str:
+    """The coarse cell around a terminal's home."""
     if not cell or h3.get_resolution(cell) < AREA_RESOLUTION:
         return cell
     return str(h3.cell_to_parent(cell, AREA_RESOLUTION))

@@ -1,0 +1,84 @@
+"""Own terminals as sensors: how many are online of those expected, by country, region or coarse cell."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from skylift.api.office.door import Call, answer, instant
+from skylift.api.telemetry.health import area_of
+from skylift.api.telemetry.intake import Intake
+from skylift.base.errors import Refused
+from skylift.base.units import US_PER_S
+from skylift.service.account.roles import Subject
+from skylift.service.outage.state import LEAST_TERMINALS
+from skylift.twin.office.known import Known
+
+USUAL_STEP_S, LEAST_STEP_S = 600, 300
+KINDS = ("country", "region", "cell")
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineShown:
+    """items: [when it begins, in microseconds since 1970; code; how many were online; how many ought to be].
+
+    least  groups of fewer terminals that ought to be online are left out
+    """
+
+    by: str
+    step_s: int
+    least: int
+    items: list[tuple[int, str, int, int]]
+
+
+def groups_of(known: Known, by: str) -> dict[str, tuple[str, ...]]:
+    """Of each terminal that has one: its country, its region, or its area's cell; by: one of KINDS."""
+    found: dict[str, tuple[str, ...]] = {}
+    for terminal, facts in known.terminals.items():
+        subject = known.subjects[terminal]
+        if by == "cell":
+            code = area_of(facts.home_cell)
+        elif by == "region":
+            code = subject.region
+        else:
+            where = known.regions.get(subject.region) or known.plain_accounts.get(subject.owner)
+            code = where.country if where else ""
+        if code:
+            found[terminal] = (code,)
+    return found
+
+
+async def online(call: Call, intake: Intake) -> Response:
+    """The answer to GET /api/v1/fleet/online, of terminals that the asker may know of."""
+    office, actor = call.desk.office, call.asker()
+    query = call.request.query_params
+    by = query.get("by", KINDS[0])
+    if by not in KINDS:
+        raise Refused("parameter.by", "by", f"it is one of {', '.join(KINDS)}", "or leave it out")
+    said = query.get("step", str(USUAL_STEP_S))
+    if not said.isascii() or not said.isdecimal() or not LEAST_STEP_S <= int(said[:9]) <= 86_400:
+        raise Refused(
+            "parameter.step",
+            "step",
+            f"it is a number of seconds from {LEAST_STEP_S} to a day",
+            "or leave it out",
+        )
+    step_us = int(said) * US_PER_S
+    until_us = instant(query["until"], "parameter 'until'") if "until" in query else call.desk.clock.now()
+    from_us = instant(query["from"], "parameter 'from'") if "from" in query else until_us - 2 * step_us
+
+    def look(known: Known, permissions: object, sequence: int) -> dict[str, tuple[str, ...]]:
+        groups = groups_of(known, by)
+        if office.allows(actor, "terminal.read", Subject()):
+            return groups
+        mine = (id for id in groups if office.allows(actor, "terminal.read", known.subjects[id]))
+        return {id: groups[id] for id in mine}
+
+    groups = await call.desk.facts.ask(look)
+    found = await asyncio.to_thread(
+        intake.store.online, groups, (from_us, until_us), step_us, LEAST_TERMINALS
+    )
+    items = [(one.at_us, one.group, one.online, one.expected) for one in found]
+    return answer(OnlineShown(by, int(said), LEAST_TERMINALS, items))
