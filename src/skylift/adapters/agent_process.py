@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import msgspec
 
@@ -32,15 +32,28 @@ class Options(msgspec.Struct, frozen=True):
     began_ns: int | None = None
 
 
-# Measured, of 59.4 MiB: without docstrings 57.2, with one arena of malloc for all threads 55.8.
+# Measured, of 56 MiB: without docstrings 2 less, with one arena of malloc for all threads 1.5.
 _LEAN = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}
+# Who compiles its modules holds 5 MiB more from then on: a process that ends does it beforehand.
+COMPILED: Final = "compiled"
 
 
 def become(options: Options) -> NoReturn:
     """Go on as that process, in place of this one."""
+    command, environment = launch(options)
+    os.execve(command[0], command, environment)
+
+
+def launch(options: Options) -> tuple[list[str], dict[str, str]]:
+    """Its command and environment, once what it is made of lies compiled in the agent's folder."""
+    compiled = {"PYTHONPYCACHEPREFIX": str(Path(options.folder) / COMPILED)}
+    environment = compiled | os.environ | _LEAN
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    python = [sys.executable, "-OO"]
+    if not Path(environment["PYTHONPYCACHEPREFIX"]).exists():
+        os.spawnve(os.P_WAIT, sys.executable, [*python, "-c", f"import {__name__}"], environment)
     text = msgspec.json.encode(options).decode()
-    command = [sys.executable, "-OO", "-m", "skylift.adapters.agent_process", text]
-    os.execve(sys.executable, command, os.environ | _LEAN)
+    return [*python, "-m", __name__, text], environment
 
 
 def main(text: str) -> int:
