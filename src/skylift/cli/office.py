@@ -350,7 +350,7 @@ def _print_csv(client: Client, kind: str, given: dict[str, str]) -> None:
 def _show_list(client: Client, kind: str, given: dict[str, str], as_json: bool) -> None:
     from urllib.parse import urlencode
 
-    page = client.ask("GET", f"{plural(kind)}?{urlencode(given)}")
+    page = client.ask("GET", f"{plural(kind)}?{urlencode({'order': 'newest', **given})}")
     if as_json:
         typer.echo(json.dumps(page))
         return

@@ -34,6 +34,7 @@ class Wanted:
 
     words  each must be among the id, the keys and the words of a thing, as a part
     after  the id that the page before ended with
+    newest  the latest id first, and so on backwards
     """
 
     status: str = ""
@@ -42,6 +43,7 @@ class Wanted:
     words: tuple[str, ...] = ()
     after: str = ""
     limit: int = 100
+    newest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Reader(CountsReader, Protocol):
         ...
 
     def list(self, room: Room[T], wanted: Wanted) -> Sequence[Stored[T]]:
-        """Ascending by id."""
+        """Ascending by id, or descending where the newest are wanted first."""
         ...
 
     def personal(self, subject_id: str) -> Mapping[str, Any]:

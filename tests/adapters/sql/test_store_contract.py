@@ -226,6 +226,10 @@ def test_lists_are_filtered_searched_and_turned_page_by_page(store: SqlStore) ->
     assert ids(Wanted()) == list(range(12))
     assert ids(Wanted(limit=5)) == [0, 1, 2, 3, 4]
     assert ids(Wanted(after="kit_04", limit=2)) == [5, 6]
+    assert ids(Wanted(limit=3, newest=True)) == [11, 10, 9]
+    assert ids(Wanted(after="kit_09", limit=2, newest=True)) == [8, 7]
+    assert ids(Wanted(words=("kit-00",), limit=2, newest=True)) == [9, 8]
+    assert ids(Wanted(owner="acc_2", words=("x",), status="made", newest=True)) == [11, 5, 2]
     assert ids(Wanted(status="moving")) == [0, 4, 8]
     assert ids(Wanted(region="rgn_ua", owner="acc_1")) == [4]
     assert ids(Wanted(words=("kit-00",))) == list(range(10))
@@ -370,10 +374,12 @@ def test_two_stores_on_one_database_take_turns(store_url: str) -> None:
     [
         (Wanted(), "things_pk|autoindex_things|things_search"),
         (Wanted(status="made", after="kit_2"), "things_status .*status=. AND id>"),
+        (Wanted(status="made", after="kit_2", newest=True), "things_status .*status=. AND id<"),
         (Wanted(region="rgn_1"), "things_region .*region="),
         (Wanted(owner="acc_1", words=("s-1",)), "things_owner .*owner="),
         (Wanted(status="made", region="rgn_1", words=("s-1",)), "COVERING INDEX things_search"),
         (Wanted(words=("s-1", "x"), after="kit_2"), r"COVERING INDEX things_search .kind=. AND id>"),
+        (Wanted(words=("s-1",), newest=True), "COVERING INDEX things_search"),
     ],
 )
 def test_sqlite_never_fetches_what_it_then_leaves_out(tmp_path: Path, wanted: Wanted, plan: str) -> None:

@@ -131,6 +131,8 @@ def test_what_was_changed_meanwhile_is_void_and_said_to_be_so(town: Town, staff:
     assert approver.get(f"approvals/{waiting}").json()["void"] is False
     operator.made(f"persons/{account}/lock", reason="lost a telephone")
     assert approver.get(f"approvals/{waiting}").json()["void"] is True
+    listed = {one["id"]: one["void"] for one in approver.get("approvals?status=open").json()["items"]}
+    assert listed == {waiting: True}
 
 
 def test_lists_are_in_the_order_in_which_things_were_begun(town: Town, staff: dict[str, Person]) -> None:
@@ -146,3 +148,13 @@ def test_lists_are_in_the_order_in_which_things_were_begun(town: Town, staff: di
             # What is begun while somebody turns pages comes at the end, and moves nothing.
             begun.append(operator.made("requests", **call)["id"])
     assert listed == begun
+    newest, cursor = [], ""
+    while cursor is not None:
+        page = operator.get(f"requests?order=newest&limit=5&cursor={cursor}").json()
+        newest += [one["id"] for one in page["items"]]
+        cursor = page["next"]
+        if len(newest) == 5:
+            # What is begun meanwhile stands above all that was turned, and moves nothing either.
+            operator.made("requests", **call)
+    assert newest == begun[::-1]
+    assert operator.get("requests?order=latest").status_code == 400

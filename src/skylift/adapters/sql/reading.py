@@ -175,7 +175,7 @@ def listing(kind: str, wanted: Wanted, dialect: str) -> Select[Any]:
         elif value:
             where.append(THINGS.c[name] == value)
     if wanted.after:
-        where.append(THINGS.c.id > wanted.after)
+        where.append(THINGS.c.id < wanted.after if wanted.newest else THINGS.c.id > wanted.after)
     if dialect == "sqlite":
         where.extend(func.instr(THINGS.c.words, word) > 0 for word in words)
     else:
@@ -184,15 +184,19 @@ def listing(kind: str, wanted: Wanted, dialect: str) -> Select[Any]:
         order: ColumnElement[Any] = THINGS.c.id
         if words and max(map(len, words)) < LEAST_GUESSED and dialect == "postgresql":
             order = THINGS.c.id.concat("")
-        return select(*_THING).where(*where).order_by(order).limit(wanted.limit)
+        return select(*_THING).where(*where).order_by(_turned(order, wanted)).limit(wanted.limit)
     # Nothing but what is in that index, so that SQLite takes it.
-    ids = select(THINGS.c.id).where(*where).order_by(THINGS.c.id).limit(wanted.limit)
+    ids = select(THINGS.c.id).where(*where).order_by(_turned(THINGS.c.id, wanted)).limit(wanted.limit)
     found = THINGS.alias("found")
     return (
         select(found.c.id, found.c.version, found.c.body)
         .where(found.c.kind == kind, found.c.id.in_(ids.scalar_subquery()))
-        .order_by(found.c.id)
+        .order_by(_turned(found.c.id, wanted))
     )
+
+
+def _turned(order: ColumnElement[Any], wanted: Wanted) -> ColumnElement[Any]:
+    return order.desc() if wanted.newest else order
 
 
 def _like(word: str) -> ColumnElement[bool]:

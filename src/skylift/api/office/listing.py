@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -31,7 +32,12 @@ LIST_PARAMETERS = (
     Parameter("region", "Only those of this region."),
     Parameter("owner", "Only those of this account."),
     Parameter("q", "Only those with these words in id, keys or other words, in any case."),
-    Parameter("cursor", "The `next` of the page before."),
+    Parameter(
+        "order",
+        "Which come first: those that were begun first, or last.",
+        {"type": "string", "enum": ["oldest", "newest"], "default": "oldest"},
+    ),
+    Parameter("cursor", "The `next` of the page before, of the same order."),
     Parameter(
         "limit", "How many at most.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": LIMIT}
     ),
@@ -58,19 +64,28 @@ def read_one(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:
 
 
 def _words(reader: Reader, office: Office, stored: Stored[Any]) -> dict[str, Any]:
-    """What somebody is asked to agree to, word for word; null once it is not kept any more.
-
-    void: what it is about was changed since; to agree to it would lead nowhere.
-    """
+    """What somebody is asked to agree to, word for word; null once it is not kept any more."""
     proposed = proposal_of(reader, stored)
+    void = _void(reader, office, stored)
     if proposed is None:
-        return {"proposed": None, "proposed_version": None, "void": False}
+        return {"proposed": None, "proposed_version": None, **void}
+    return {"proposed": proposed.arguments, "proposed_version": proposed.version, **void}
+
+
+def _void(reader: Reader, office: Office, stored: Stored[Any]) -> dict[str, Any]:
+    """Whether what it is about was changed since: to agree to it would lead nowhere."""
     verb = office.table.verbs.get(stored.thing.verb)
-    void = is_void(reader, None if verb is None else verb.room, stored)
-    return {"proposed": proposed.arguments, "proposed_version": proposed.version, "void": void}
+    return {"void": is_void(reader, None if verb is None else verb.room, stored)}
 
 
 def read_list(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:
+    def look(
+        reader: Reader, office: Office, actor: Actor, wanted: Wanted
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        found, following = page_of(reader, office, actor, room, wanted)
+        void = partial(_void, reader, office) if room is APPROVALS else _nothing
+        return [{**document(room, stored), **void(stored)} for stored in found], following
+
     async def handle(call: Call) -> Response:
         actor, office = call.asker(), call.desk.office
         wanted = _wanted(call)
@@ -80,18 +95,28 @@ def read_list(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:
             office.refuse_strangers(actor, reach, Subject())
         wanted = only_own(actor, wanted)
         if _as_csv(call):
-            return await csv_list(call, room, replace(wanted, after=""))
-        found, following = await call.desk.read(lambda reader: page_of(reader, office, actor, room, wanted))
-        return answer({"items": [document(room, stored) for stored in found], "next": following})
+            return await csv_list(call, room, replace(wanted, after="", newest=False))
+        items, following = await call.desk.read(lambda reader: look(reader, office, actor, wanted))
+        return answer({"items": items, "next": following})
 
     return handle
 
 
+def _nothing(stored: Stored[Any]) -> dict[str, Any]:
+    return {}
+
+
 def _as_csv(call: Call) -> bool:
-    said = call.request.query_params.get("format", "json")
-    if said not in {"json", "csv"}:
-        raise Refused("parameter.format", "parameter 'format'", "it is json or csv", "write one of these")
-    return said == "csv"
+    return _one_of(call, "format", "json", "csv") == "csv"
+
+
+def _one_of(call: Call, name: str, usual: str, other: str) -> str:
+    said = call.request.query_params.get(name, usual)
+    if said not in {usual, other}:
+        raise Refused(
+            f"parameter.{name}", f"parameter '{name}'", f"it is {usual} or {other}", "write one of these"
+        )
+    return said
 
 
 def only_own(actor: Actor, wanted: Wanted) -> Wanted:
@@ -141,9 +166,9 @@ def _wanted(call: Call) -> Wanted:
     if any("\0" in text or len(text) > 200 for text in texts):
         raise Refused("parameter.text", "a parameter", "it is a text of at most 200 characters", "shorten it")
     status, region, owner, q = texts
-    return Wanted(
-        status, region, owner, tuple(q.split()[:8]), after_cursor(query.get("cursor", "")), int(limit)
-    )
+    newest = _one_of(call, "order", "oldest", "newest") == "newest"
+    after = after_cursor(query.get("cursor", ""))
+    return Wanted(status, region, owner, tuple(q.split()[:8]), after, int(limit), newest)
 
 
 def _cursor(after: str) -> str:

@@ -264,7 +264,7 @@ def doors(table: VerbTable) -> list[Door]:
                 "GET",
                 base,
                 read_list(room),
-                f"Those that you may read, in the order in which they were begun: {plural(room.kind)}.",
+                f"Those that you may read, by when they were begun: {plural(room.kind)}.",
                 room.kind,
                 {200: {"application/json": page_schema(name), "text/csv": {"type": "string"}}},
                 parameters=LIST_PARAMETERS,

@@ -52,7 +52,9 @@ def list_page(kind: KindPage) -> Work:
 
 def _wanted(visit: Visit, kind: KindPage) -> tuple[Wanted, dict[str, str]]:
     query = visit.request.query_params
-    told = {name: query.get(name, "").strip() for name in ("q", "status", "region", "owner", "cursor")}
+    told = {
+        name: query.get(name, "").strip() for name in ("q", "status", "region", "owner", "order", "cursor")
+    }
     if any("\0" in text or len(text) > 200 for text in told.values()):
         raise Refused("parameter.text", "a filter", "it is a text of at most 200 characters", "shorten it")
     wanted = Wanted(
@@ -62,6 +64,7 @@ def _wanted(visit: Visit, kind: KindPage) -> tuple[Wanted, dict[str, str]]:
         tuple(told["q"].split()[:8]),
         after_cursor(told["cursor"]),
         ON_A_PAGE,
+        newest=told["order"] != "oldest",
     )
     return wanted, told
 
