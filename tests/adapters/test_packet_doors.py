@@ -15,7 +15,8 @@ import pytest
 
 from skylift.adapters.packet_link import Followed, Overrides
 from skylift.adapters.packet_replay import Replay, replay_of
-from skylift.adapters.packet_run import Outcome, Wanted, run
+from skylift.adapters.packet_run import run
+from skylift.adapters.packet_wanted import Outcome, Wanted
 from skylift.adapters.packet_wireguard import KeyKeeper
 from skylift.wire.packet.trace import TracedSlot, header_line, slot_line
 from skylift.wire.packet.uplinks import Fibre

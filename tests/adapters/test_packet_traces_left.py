@@ -19,9 +19,10 @@ from typer.testing import CliRunner
 from skylift.adapters import tun
 from skylift.adapters.packet_internet import HOST, check, host_addresses
 from skylift.adapters.packet_link import Followed
+from skylift.adapters.packet_network import join
 from skylift.adapters.packet_replay import replay_of
-from skylift.adapters.packet_run import Wanted, run
-from skylift.adapters.packet_stage import join
+from skylift.adapters.packet_run import run
+from skylift.adapters.packet_wanted import Wanted
 from skylift.base.errors import Refused, Unavailable
 from skylift.cli.main import app
 from skylift.wire.packet.trace import TracedSlot, header_line, slot_line
@@ -146,8 +147,8 @@ def test_a_namespace_of_others_gets_the_link_and_loses_it(namespace: str, trace:
     subprocess.run([*inside, "ip", "link", "set", "lo", "up"], check=True)
     subprocess.run([*inside, "ip", "route", "add", "default", "dev", "lo"], check=True)
     program = (
-        "from skylift.adapters import packet_stage\n"
-        "try: packet_stage._refuse_what_is_in_the_way()\n"
+        "from skylift.adapters import packet_network\n"
+        "try: packet_network._refuse_what_is_in_the_way()\n"
         "except Exception as error: print(error.rule)\n"
     )
     asked = [*inside, sys.executable, "-c", program]

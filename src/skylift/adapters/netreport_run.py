@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from skylift.adapters.packet_link import Followed
-from skylift.adapters.packet_run import Wanted, run
-from skylift.adapters.packet_stage import POP4
+from skylift.adapters.packet_network import POP4
+from skylift.adapters.packet_run import run
+from skylift.adapters.packet_wanted import Wanted
 from skylift.base.errors import Refused, Unavailable
 from skylift.study.netreport import Train, of_run, of_train
 

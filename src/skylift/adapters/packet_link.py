@@ -172,9 +172,9 @@ class LinkCourses:
         """The monotonic instant at which a slot begins."""
         return self.began_ns + (slot.at_us - self._followed.at_us) * 1_000
 
-    def under_way(self, now_ns: int) -> Seen:
-        """The slot that holds an instant; after the last, the last."""
-        return next((seen for end_ns, seen in self.slots if end_ns > now_ns), self.slots[-1][1])
+    def under_way(self, now_ns: int) -> tuple[int, Seen]:
+        """(its end, the slot) that holds an instant; after the last, the last."""
+        return next((slot for slot in self.slots if slot[0] > now_ns), self.slots[-1])
 
     def begun(self, now_ns: int) -> list[Seen]:
         """The slots that have begun by then."""
@@ -247,16 +247,26 @@ def begin_teller(stack: ExitStack, main: Any, args: tuple[Any, ...]) -> Connecti
 
 
 def first_slot(sky: Connection) -> LinkSlot:
+    """The slot that the sky says first. Raises Refused or Unavailable where it says why there is none."""
+    said = first_said(sky)
+    assert isinstance(said, LinkSlot)
+    return said
+
+
+def first_said(sky: Connection) -> Any:
     """What the sky says first. Raises Refused or Unavailable where it says why there is nothing to say."""
     try:
         said = sky.recv() if sky.poll(_SKY_PATIENCE_S) else None
     except EOFError:
         said = None
-    if isinstance(said, LinkSlot):
-        return said
     if isinstance(said, Failure):
         error = (Refused if said.refused else Unavailable)(**said.error)
         raise error
-    raise Unavailable(
-        "packets.sky", "the sky of the terminal", "it was not worked out in time", "try a smaller catalogue"
-    )
+    if said is None:
+        raise Unavailable(
+            "packets.sky",
+            "the sky of the terminal",
+            "it was not worked out in time",
+            "try a smaller catalogue",
+        )
+    return said

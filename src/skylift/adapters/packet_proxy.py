@@ -176,7 +176,7 @@ class Proxy:
 
     def count(self) -> None:
         """Book what the lines did since the last time under the slot under way."""
-        seen = self.link.under_way(time.monotonic_ns())
+        _, seen = self.link.under_way(time.monotonic_ns())
         for side, line in enumerate(self._lines):
             seen.count(side, self._counted[side], line.counters)
             self._counted[side] = replace(line.counters)

@@ -21,8 +21,10 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def open_tun(name: str) -> int:
+def open_tun(name: str, offload: bool = True) -> int:
     """A file descriptor of a new TUN interface in this process's network namespace.
+
+    offload  whether frames may come as superpackets, with checksums left to be filled in
 
     Raises Unavailable where there is no /dev/net/tun, or no right to it.
     """
@@ -46,9 +48,9 @@ def open_tun(name: str) -> int:
             f"it cannot be made ({os.strerror(error.errno or 0)})",
             "this takes CAP_NET_ADMIN: run as root, or allow user namespaces",
         ) from None
-    for offload in _OFFLOADS:
+    for features in _OFFLOADS if offload else (0,):
         try:
-            fcntl.ioctl(tun, _TUNSETOFFLOAD, offload)
+            fcntl.ioctl(tun, _TUNSETOFFLOAD, features)
         except OSError:
             continue
         break
@@ -93,7 +95,7 @@ def cover_file(path: str, text: str) -> bool:
     scratch = b"/mnt"
     try:
         _check(_libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None))
-        _check(_libc.mount(b"skylift", scratch, b"tmpfs", 0, b"size=64k,mode=755"))
+        _check(_libc.mount(b"skylift", scratch, b"tmpfs", 0, b"size=1m,mode=755"))
         try:
             with open(scratch + b"/cover", "w", encoding="utf-8") as cover:
                 cover.write(text)

@@ -76,7 +76,7 @@ def connect(
 
         skylift connect kyiv --namespace my-netns & ip netns exec my-netns ping 198.51.100.1
     """
-    from skylift.adapters.packet_run import Join
+    from skylift.adapters.packet_wanted import Join
     from skylift.base.errors import Refused
 
     if bool(namespace) is bool(interface) or (interface and (encrypt or internet)):

@@ -17,7 +17,7 @@ from skylift.cli.outputs import check_output
 if TYPE_CHECKING:
     from skylift.adapters.packet_link import Followed, Overrides
     from skylift.adapters.packet_replay import Replay
-    from skylift.adapters.packet_run import Join, Outcome
+    from skylift.adapters.packet_wanted import Join, Outcome
     from skylift.wire.packet.uplinks import Fibre
 
 _SET = {"delay_ms": (0.0, 10_000.0), "rate_mbps": (0.001, 100_000.0), "loss": (0.0, 1.0)}
@@ -176,7 +176,8 @@ def packets(
     import shlex
 
     from skylift.adapters import packet_internet, packet_wireguard
-    from skylift.adapters.packet_run import Join, Wanted, run
+    from skylift.adapters.packet_run import run
+    from skylift.adapters.packet_wanted import Join, Wanted
     from skylift.wire.packet.pipe import QueueRules
 
     encrypt = words.encrypt

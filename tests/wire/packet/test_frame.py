@@ -18,6 +18,7 @@ from skylift.wire.packet.frame import (
     NEEDS_CSUM,
     checksum,
     cut,
+    measure,
     shape,
 )
 
@@ -102,7 +103,9 @@ def test_every_segment_alone_is_sound_and_together_they_are_the_whole(
     form = shape(frame)
     assert form.packets == -(-len(payload) // segment)
     assert form.wire_bytes == len(payload) + form.packets * form.headers
+    assert measure(frame) == (form.packets, form.wire_bytes)
     pieces = cut(frame, [(k, k + 1) for k in range(form.packets)])
+    assert all(measure(piece) == (1, len(piece) - HEADER.size) for piece in pieces)
     packets = [finished(piece) for piece in pieces]
     assert all(map(is_sound, packets))
     assert b"".join(packet[form.headers :] for packet in packets) == payload

@@ -36,6 +36,15 @@ def test_the_checksum_follows_the_ttl(ttl: int, salt: int) -> None:
     assert checksum(packet[:20]) in (0, 0xFFFF)
 
 
+@given(st.integers(4, 255), st.integers(0, 65535))
+def test_a_buffer_is_changed_in_place_and_to_the_same_bytes(ttl: int, salt: int) -> None:
+    for packet in (packet4(ttl, salt=salt), packet6(ttl)):
+        buffer = bytearray(plain(packet))
+        frame, _ = forward(buffer, HOPS)
+        assert frame is buffer
+        assert frame == forward(plain(packet), HOPS)[0]
+
+
 @given(st.integers(0, 3))
 def test_it_ends_where_it_runs_out_and_the_frame_is_left_as_it_was(ttl: int) -> None:
     for packet in (packet4(ttl), packet6(ttl)):

@@ -11,6 +11,7 @@ import struct
 from dataclasses import dataclass
 
 HEADER = struct.Struct("<BBHHHH")
+Frame = bytes | bytearray
 NEEDS_CSUM = 1
 GSO_NONE, GSO_TCP4, GSO_UDP, GSO_TCP6, GSO_UDP_L4, GSO_ECN = 0, 1, 3, 4, 5, 0x80
 _TCP, _UDP = 6, 17
@@ -39,7 +40,15 @@ class Shape:
         return self.payload + self.packets * self.headers
 
 
-def shape(frame: bytes) -> Shape:
+def measure(frame: Frame) -> tuple[int, int]:
+    """(wire packets, IP bytes that the network carries) of a frame: what `shape` says, sooner."""
+    if frame[1] & ~GSO_ECN == GSO_NONE:
+        return 1, len(frame) - HEADER.size
+    form = shape(frame)
+    return form.packets, form.wire_bytes
+
+
+def shape(frame: Frame) -> Shape:
     """How a frame (virtio-net header first) is carried."""
     _, gso_type, _, gso_size, csum_start, _ = HEADER.unpack_from(frame)
     length = len(frame) - HEADER.size
@@ -54,7 +63,7 @@ def plain(packet: bytes) -> bytes:
     return bytes(HEADER.size) + packet
 
 
-def cut(frame: bytes, kept: list[tuple[int, int]]) -> list[bytes]:
+def cut(frame: Frame, kept: list[tuple[int, int]]) -> list[Frame]:
     """The segments [first, last) of a superpacket that go on, each run of them as one frame.
 
     Lengths, identification and checksum of IP, the sequence number and flags of TCP, the length of UDP and
@@ -64,7 +73,7 @@ def cut(frame: bytes, kept: list[tuple[int, int]]) -> list[bytes]:
     return [_part(frame, form, first, last) for first, last in kept]
 
 
-def _part(frame: bytes, form: Shape, first: int, last: int) -> bytes:
+def _part(frame: Frame, form: Shape, first: int, last: int) -> bytes:
     flags, gso_type, _, gso_size, csum_start, csum_offset = HEADER.unpack_from(frame)
     begin, end = first * form.segment, min(last * form.segment, form.payload)
     body = HEADER.size + form.headers
@@ -117,7 +126,7 @@ def _folded(total: int) -> int:
     return total
 
 
-def _transport_bytes(frame: bytes, gso_type: int, csum_start: int) -> int:
+def _transport_bytes(frame: Frame, gso_type: int, csum_start: int) -> int:
     if gso_type & ~GSO_ECN == GSO_UDP_L4:
         return 8
     return (frame[HEADER.size + csum_start + 12] >> 4) * 4

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skylift.wire.packet.course import Course
-from skylift.wire.packet.frame import HEADER, checksum, plain
+from skylift.wire.packet.frame import HEADER, Frame, checksum, plain
 
 _ICMP, _ICMPV6 = 1, 58
 # Of the packet that could not go on, as much as fits into the least MTU of IPv6.
@@ -25,26 +25,31 @@ class Hop:
     part: float
 
 
-def forward(frame: bytes, hops: Sequence[Hop]) -> tuple[bytes, Hop | None]:
-    """The frame after all hops, or unchanged with the hop at which its TTL ended."""
-    at = HEADER.size
-    version = frame[at] >> 4
-    place = at + (8 if version == 4 else 7)
+def forward(frame: Frame, hops: Sequence[Hop]) -> tuple[Frame, Hop | None]:
+    """The frame after all hops (a bytearray itself), or unchanged with the hop at which its TTL ended."""
+    at, count = HEADER.size, len(hops)
+    fourth = frame[at] >> 4 == 4
+    place = at + (8 if fourth else 7)
     left = frame[place]
-    if left <= len(hops):
+    if left <= count:
         return frame, hops[max(0, left - 1)]
-    changed = bytearray(frame)
-    changed[place] = left - len(hops)
-    if version == 4:
+    changed = frame if isinstance(frame, bytearray) else bytearray(frame)
+    changed[place] = left - count
+    if fourth:
         # RFC 1624: the sum falls by what the TTL fell, in the high byte of its word.
-        total = struct.unpack_from(">H", frame, at + 10)[0] + (len(hops) << 8)
-        struct.pack_into(">H", changed, at + 10, (total & 0xFFFF) + (total >> 16))
-    return bytes(changed), None
+        high = frame[at + 10] + count
+        if high > 0xFF:
+            # The carry goes round, to the low byte; there it may carry once more.
+            low = frame[at + 11] + 1
+            high += low >> 8
+            changed[at + 11] = low & 0xFF
+        changed[at + 10] = high & 0xFF
+    return changed, None
 
 
-def time_exceeded(frame: bytes, hop: Hop) -> bytes | None:
+def time_exceeded(frame: Frame, hop: Hop) -> bytes | None:
     """What a hop answers to the sender of a frame; None to what is itself an ICMP error."""
-    packet = frame[HEADER.size :]
+    packet = bytes(frame[HEADER.size :])
     if packet[0] >> 4 == 4:
         header = (packet[0] & 0xF) * 4
         if packet[9] == _ICMP and packet[header] not in (0, 8):
@@ -65,7 +70,7 @@ def time_exceeded(frame: bytes, hop: Hop) -> bytes | None:
 
 
 def turned_back(
-    frame: bytes, hop: Hop, upward: bool, courses: Sequence[Course], now_ns: int
+    frame: Frame, hop: Hop, upward: bool, courses: Sequence[Course], now_ns: int
 ) -> tuple[int, bytes] | None:
     """(when it is back, what it says) of the hop at which a frame's TTL ended; None: nothing comes back.
 

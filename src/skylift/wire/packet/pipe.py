@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from skylift.wire.packet.course import NS_PER_S, Course, Stretch
-from skylift.wire.packet.frame import Shape, cut, shape
+from skylift.wire.packet.frame import Frame, cut, measure, shape
 
 # A frame that would occupy the transmitter for longer is cut: receivers would see a burst that no link makes.
 LONGEST_SEND_NS = 1_000_000
@@ -30,7 +32,7 @@ class QueueRules:
 
 @dataclass(slots=True)
 class Counters:
-    """Wire packets and bytes of one direction since it began."""
+    """Wire packets, and their IP bytes, of one direction since it began."""
 
     taken: int = 0
     delivered: int = 0
@@ -45,10 +47,12 @@ class Counters:
     jitter_ns: int = 0
 
 
-@dataclass(slots=True)
-class _Waiting:
-    frame: bytes
-    form: Shape
+class _Sized(NamedTuple):
+    """A frame, how many wire packets and IP bytes it is, and when it arrived."""
+
+    frame: Frame
+    packets: int
+    wire_bytes: int
     arrived_ns: int
 
 
@@ -59,102 +63,117 @@ class Pipe:
         self._course = course
         self._rules = rules or QueueRules()
         self._random = random
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[_Sized] = deque()
         self._queued_bytes = 0
-        self._line: deque[tuple[int, bytes, int, int]] = deque()
+        self._line: deque[tuple[int, _Sized]] = deque()
         self._free_ns = 0
         self._last_due_ns = 0
         self._last_transit_ns = 0
         self.counters = Counters()
 
-    def put(self, frame: bytes, now_ns: int) -> None:
+    def put(self, frame: Frame, now_ns: int) -> None:
         """A frame (virtio-net header first) arrives."""
-        form = shape(frame)
-        self.counters.taken += form.packets
+        packets, wire_bytes = measure(frame)
+        self.counters.taken += packets
         stretch = self._course.at(now_ns)
         if stretch is None or not stretch.up:
-            self.counters.dropped_down += form.packets
+            self.counters.dropped_down += packets
             return
-        if math.isinf(stretch.rate_bps) and not self._queue:
-            self._send(_Waiting(frame, form, now_ns), stretch, now_ns)
+        sized = _Sized(frame, packets, wire_bytes, now_ns)
+        if stretch.rate_bps == math.inf and not self._queue:
+            self._send(sized, stretch, now_ns)
             return
-        for part in self._cut_to_size(frame, form, stretch.rate_bps):
-            self._queue.append(_Waiting(part, shape(part), now_ns))
-            self._queued_bytes += self._queue[-1].form.wire_bytes
+        for part in _cut_to_size(sized, stretch.rate_bps):
+            self._queue.append(part)
+            self._queued_bytes += part.wire_bytes
         while self._queued_bytes > self._rules.limit_bytes and len(self._queue) > 1:
             dropped = self._queue.popleft()
-            self._queued_bytes -= dropped.form.wire_bytes
-            self.counters.dropped_full += dropped.form.packets
+            self._queued_bytes -= dropped.wire_bytes
+            self.counters.dropped_full += dropped.packets
         self.pump(now_ns)
 
     def pump(self, now_ns: int) -> None:
         """Let the transmitter begin whatever it can begin by now, or very soon."""
         while self._queue and self._free_ns <= now_ns + AHEAD_NS:
             waiting = self._queue.popleft()
-            self._queued_bytes -= waiting.form.wire_bytes
+            self._queued_bytes -= waiting.wire_bytes
             begin_ns = max(self._free_ns, waiting.arrived_ns)
             stretch = self._course.at(min(begin_ns, now_ns))
             if stretch is None or not stretch.up:
-                self.counters.dropped_down += waiting.form.packets
+                self.counters.dropped_down += waiting.packets
                 continue
             self._send(waiting, stretch, begin_ns)
 
-    def take(self, now_ns: int) -> list[tuple[int, bytes]]:
+    def take(self, now_ns: int) -> list[tuple[int, Frame]]:
         """(due_ns, frame) of all that is due, in order."""
         self.pump(now_ns)
-        due: list[tuple[int, bytes]] = []
-        while self._line and self._line[0][0] <= now_ns:
-            at_ns, frame, packets, arrived_ns = self._line.popleft()
-            self.counters.delivered += packets
-            self.counters.delivered_bytes += len(frame)
-            self.counters.frames += 1
+        line, counters = self._line, self.counters
+        last_ns = self._last_transit_ns
+        due: list[tuple[int, Frame]] = []
+        while line and line[0][0] <= now_ns:
+            at_ns, (frame, packets, wire_bytes, arrived_ns) = line.popleft()
             transit_ns = now_ns - arrived_ns
-            self.counters.transit_ns += transit_ns
-            self.counters.jitter_ns += abs(transit_ns - self._last_transit_ns) if self._last_transit_ns else 0
-            self._last_transit_ns = transit_ns
+            counters.delivered += packets
+            counters.delivered_bytes += wire_bytes
+            counters.transit_ns += transit_ns
+            counters.jitter_ns += abs(transit_ns - last_ns) if last_ns else 0
+            last_ns = transit_ns
             due.append((at_ns, frame))
+        counters.frames += len(due)
+        self._last_transit_ns = last_ns
         return due
 
     def next_ns(self) -> int | None:
         """When to call `take` next; None: nothing is on its way."""
-        times = [self._line[0][0]] if self._line else []
-        if self._queue:
-            times.append(self._free_ns - AHEAD_NS)
-        return min(times) if times else None
+        if not self._queue:
+            return self._line[0][0] if self._line else None
+        begins_ns = self._free_ns - AHEAD_NS
+        return min(self._line[0][0], begins_ns) if self._line else begins_ns
 
-    def insert(self, frame: bytes, due_ns: int, now_ns: int) -> None:
+    def insert(self, frame: Frame, due_ns: int, now_ns: int) -> None:
         """A frame of the link's own making (an ICMP answer) comes out at `due_ns`, behind what is due."""
-        self._to_line(frame, due_ns, 1, now_ns)
+        self._to_line(_Sized(frame, *measure(frame), now_ns), due_ns)
 
-    def _send(self, waiting: _Waiting, stretch: Stretch, begin_ns: int) -> None:
-        form = waiting.form
-        sent_ns = self._course.finish_ns(stretch, begin_ns, form.wire_bytes)
+    def _send(self, sized: _Sized, stretch: Stretch, begin_ns: int) -> None:
+        sent_ns = self._course.finish_ns(stretch, begin_ns, sized.wire_bytes)
         self._free_ns = sent_ns
         due_ns = sent_ns + stretch.delay_ns(begin_ns)
         if stretch.loss_fraction <= 0.0:
-            self._to_line(waiting.frame, due_ns, form.packets, waiting.arrived_ns)
-            return
-        survives = self._random.random(form.packets) >= stretch.loss_fraction
-        self.counters.lost += int(form.packets - survives.sum())
-        if survives.all():
-            self._to_line(waiting.frame, due_ns, form.packets, waiting.arrived_ns)
-        elif survives.any():
-            kept = _runs(survives.tolist())
-            for part, (first, last) in zip(cut(waiting.frame, kept), kept, strict=True):
-                self._to_line(part, due_ns, last - first, waiting.arrived_ns)
+            self._to_line(sized, due_ns)
+        elif sized.packets == 1:
+            if self._random.random() >= stretch.loss_fraction:
+                self._to_line(sized, due_ns)
+            else:
+                self.counters.lost += 1
+        else:
+            survives = self._random.random(sized.packets) >= stretch.loss_fraction
+            lost = sized.packets - int(np.count_nonzero(survives))
+            self.counters.lost += lost
+            if not lost:
+                self._to_line(sized, due_ns)
+            elif lost < sized.packets:
+                for part in _parts(sized, _runs(survives.tolist())):
+                    self._to_line(part, due_ns)
 
-    def _to_line(self, frame: bytes, due_ns: int, packets: int, arrived_ns: int) -> None:
+    def _to_line(self, sized: _Sized, due_ns: int) -> None:
         # A path that grows shorter lets nothing overtake.
         self._last_due_ns = max(due_ns, self._last_due_ns)
-        self._line.append((self._last_due_ns, frame, packets, arrived_ns))
+        self._line.append((self._last_due_ns, sized))
 
-    def _cut_to_size(self, frame: bytes, form: Shape, rate_bps: float) -> list[bytes]:
-        at_once = int(rate_bps * LONGEST_SEND_NS / NS_PER_S / 8) // max(1, form.segment + form.headers)
-        if form.packets <= max(1, at_once):
-            return [frame]
-        step = max(1, at_once)
-        kept = [(first, min(first + step, form.packets)) for first in range(0, form.packets, step)]
-        return cut(frame, kept)
+
+def _cut_to_size(sized: _Sized, rate_bps: float) -> list[_Sized]:
+    if sized.packets == 1:
+        return [sized]
+    form = shape(sized.frame)
+    step = max(1, int(rate_bps * LONGEST_SEND_NS / NS_PER_S / 8) // (form.segment + form.headers))
+    if sized.packets <= step:
+        return [sized]
+    kept = [(first, min(first + step, form.packets)) for first in range(0, form.packets, step)]
+    return _parts(sized, kept)
+
+
+def _parts(sized: _Sized, kept: list[tuple[int, int]]) -> list[_Sized]:
+    return [_Sized(part, *measure(part), sized.arrived_ns) for part in cut(sized.frame, kept)]
 
 
 def _runs(survives: list[bool]) -> list[tuple[int, int]]:
@@ -170,23 +189,26 @@ def _runs(survives: list[bool]) -> list[tuple[int, int]]:
     return runs
 
 
+# Microseconds, all that have two digits: 0, 1 .. 99, 100, 110 .. 990, 1,000, 1,100 and so on.
+_EDGES_US = [*range(100), *(digits * 10**power for power in range(1, 7) for digits in range(10, 100))]
+_BEYOND_US = 1e8
+
+
 @dataclass(slots=True)
 class Lateness:
-    """How long after it was due each frame left, in bins of doubling width from one microsecond on."""
+    """How long after it was due each frame left, in bins whose upper edges have two digits."""
 
-    bins: list[int] = field(default_factory=lambda: [0] * 32)
+    bins: list[int] = field(default_factory=lambda: [0] * (len(_EDGES_US) + 1))
 
     def note(self, late_ns: int) -> None:
-        self.bins[min(31, max(0, late_ns // 1_000).bit_length())] += 1
+        self.bins[bisect_left(_EDGES_US, late_ns / 1_000)] += 1
 
     def percentile_us(self, percent: float) -> float:
         """Upper edge of the bin that holds the percentile, microseconds; 0 where nothing left."""
         total = sum(self.bins)
-        if total == 0:
-            return 0.0
         wanted, seen = total * percent / 100.0, 0
-        for index, count in enumerate(self.bins):
+        for edge_us, count in zip(_EDGES_US, self.bins, strict=False):
             seen += count
             if seen >= wanted:
-                return float(2**index)
-        return float(2**31)
+                return float(edge_us)
+        return _BEYOND_US
