@@ -77,7 +77,12 @@ def test_a_need_becomes_draft_requests_once(server: str) -> None:
     assert [one["id"] for one in again["drafts"]] == [one["id"] for one in first["drafts"]]
     requests = run("request", "list", "--json")["items"]
     found = {(one["site_kind"], one["terminals_wanted"], one["status"], one["channel"]) for one in requests}
-    assert found == {("hospital", 2, "received", "api"), ("utility", 1, "received", "api")}
+    assert found == {("hospital", 2, "draft", "api"), ("utility", 1, "draft", "api")}
+    # Nobody waits for an answer to it, and no time runs, until a person says that somebody needs it.
+    assert json.loads(run("ask", "triage"))["items"] == []
+    hospital = next(one["id"] for one in requests if one["site_kind"] == "hospital")
+    assert run("request", "confirm", hospital, "--json")["status"] == "received"
+    assert [one["request"] for one in json.loads(run("ask", "triage"))["items"]] == [hospital]
     [outage] = run("outages", "events", "--json")["outages"]
     assert outage["state"] == "closed"
     assert "Synthetic" in outage["text"]
@@ -89,7 +94,7 @@ def test_a_draft_says_what_it_is_and_what_it_rests_on() -> None:
     cut = Cut("as/AS44600", frozenset(), 0.05, 0.02, 0.1, began_us)
     report = need([cut], {}, [site], NeedRules(), at_us)
     text = draft_words(report, report.sites[0], True)
-    assert text.startswith("DRAFT, reckoned from an outage; nobody has asked. SYNTHETIC DATA: made up.")
+    assert text.startswith("Reckoned from an outage; nobody has asked. SYNTHETIC DATA: made up.")
     assert "80% of people use the internet" in text
     assert "since 2022-02-26T02:40:00Z" in text
     # The same whenever it is made: or the service would take it for another.

@@ -91,9 +91,39 @@ def test_calls_are_merged_only_into_one_that_stands_for_itself() -> None:
     assert (apart.state, apart.merged_into) == (RequestState.ACKNOWLEDGED, "")
 
 
+DRAFT = (decide.drafted, replace(CALL, asked_at=InstantUs(1_000)))
+
+
+def test_a_draft_is_no_call_until_a_person_confirms_it() -> None:
+    draft = through(DRAFT, (decide.placed, CELL, "rgn_2"))
+    assert (draft.state, draft.is_open, draft.people) == (RequestState.DRAFT, False, 350)
+    for step in (decide.acknowledged, decide.closed, decide.reopened):
+        with pytest.raises(Refused):
+            step(draft, WHO)
+    with pytest.raises(Refused, match="confirm it first"):
+        decide.merged(through(RECEIVED, id="req_2"), WHO, draft)
+    call = ROOM.apply(draft, decide.confirmed(draft, Who(InstantUs(9_000), "acc_1"))[0])
+    assert (call.state, call.asked_at, call.region) == (RequestState.RECEIVED, 9_000, "rgn_2")
+
+
+def test_a_draft_that_is_refused_never_becomes_a_call() -> None:
+    gone = through(DRAFT, (decide.refused, RefusalReason.OTHER_MEANS))
+    assert (gone.state, gone.refusal) == (RequestState.DISCARDED, RefusalReason.OTHER_MEANS)
+    assert not [event for state, event in CYCLE.steps if state is RequestState.DISCARDED]
+
+
+@pytest.mark.parametrize("changes", [{"asked_at": InstantUs(999)}, {"needed_by": InstantUs(2_000)}])
+def test_a_draft_says_neither_when_somebody_asked_nor_a_deadline(changes: dict[str, object]) -> None:
+    with pytest.raises(Refused) as refusal:
+        decide.drafted(Request("req_1"), WHO, replace(DRAFT[1], **changes))  # type: ignore[arg-type]
+    assert refusal.value.code == "request.draft"
+
+
 DECISIONS = st.sampled_from(
     [
         RECEIVED,
+        (decide.drafted, replace(CALL, asked_at=InstantUs(1_000))),
+        (decide.confirmed,),
         (decide.acknowledged,),
         (decide.placed, CELL, "rgn_2"),
         (decide.verified, "aut_1", "call back"),

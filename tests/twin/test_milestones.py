@@ -10,6 +10,8 @@ from skylift.service.region.events import Paper, PaperGranted, RegionActivated
 from skylift.service.request.events import (
     Channel,
     RequestAcknowledged,
+    RequestConfirmed,
+    RequestDrafted,
     RequestPlaced,
     RequestReceived,
     SiteKind,
@@ -85,6 +87,14 @@ def test_a_call_that_is_placed_later_gets_its_regions_times() -> None:
         [received(0.5, region=""), RequestPlaced(*head(0.6, "req_1"), "x", "rgn_ua"), *DAY[1:]]
     )
     assert call.activated_at == 9.5 * HOUR_US
+
+
+def test_a_draft_counts_for_nothing_until_a_person_confirms_it() -> None:
+    draft = RequestDrafted(*head(0.0, "req_1"), Channel.API, SiteKind.HOSPITAL, 10, 1, "", "rgn_ua")
+    placed = RequestPlaced(*head(0.1, "req_1"), "x", "rgn_pl")
+    assert milestones([draft, placed, *DAY[2:]]) == []
+    (call,) = milestones([draft, placed, RequestConfirmed(*head(7.0, "req_1"), "rgn_ua"), *DAY[1:]])
+    assert call == Milestones("req_1", "rgn_ua", *(InstantUs(round(h * HOUR_US)) for h in (7, 1, 4, 9.5, 21)))
 
 
 @pytest.mark.parametrize(("asked_hours", "beats"), [(-1.0, False), (-0.5, True), (12.0, True)])

@@ -20,12 +20,13 @@ def draft(
 ) -> list[dict[str, Any]]:
     """Record a call for help for each site, the worst first, once however often it is asked for.
 
-    A draft is a call that nobody has read yet: a person acknowledges, verifies and accepts it, or does not.
+    A draft is no call: it waits until a person confirms it (`skylift request confirm`), or refuses it.
     """
     made = []
     for site in report.sites[:most]:
         body: dict[str, Any] = {
             "channel": "api",
+            "draft": True,
             "site_kind": _KINDS.get(site.site.kind, site.site.kind),
             "people": site.site.people,
             "terminals_wanted": site.terminals,
@@ -45,7 +46,7 @@ def words(report: NeedReport, site: SiteNeed, synthetic: bool) -> str:
     from skylift.base.instants import format_instant
 
     parts = [
-        "DRAFT, reckoned from an outage; nobody has asked.",
+        "Reckoned from an outage; nobody has asked.",
         "SYNTHETIC DATA: made up." if synthetic else "",
         # No level: it moves, and the same draft must be the same text whenever it is made.
         f"Connectivity there is below {report.rules.below_fraction:.0%} of ordinary, since "

@@ -68,6 +68,8 @@ def test_a_call_offers_what_its_state_leaves_open(state: RequestState) -> None:
         == {
             RequestState.UNKNOWN: set(),
             RequestState.RECEIVED: {"acknowledge", "merge", "refuse"} | placing,
+            RequestState.DRAFT: {"confirm", "place", "refuse"},
+            RequestState.DISCARDED: set(),
             RequestState.ACKNOWLEDGED: {"merge", "refuse", "accept"} | placing,
             RequestState.MERGED: {"separate"},
             RequestState.ACCEPTED: {"answer", "refuse"} | placing,

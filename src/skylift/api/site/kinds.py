@@ -108,7 +108,7 @@ def _request_facts(r: request.Request, now: int) -> list[tuple[str, Value]]:
         ("Wanted", count(r.terminals_wanted, "terminal")),
         ("People served", f"{r.people:,}" if r.people else "not said"),
         ("Needed by", time_of(r.needed_by, now)),
-        ("Asked", time_of(r.asked_at, now)),
+        ("Asked", Badge("Nobody has", "warn") if r.is_draft else time_of(r.asked_at, now)),
         ("Received", time_of(r.received_at, now)),
         ("Acknowledged", time_of(r.acknowledged_at, now)),
         ("Came by", choice_label(r.channel)),
@@ -389,7 +389,8 @@ def _bare(name: str, value: Any, now: int) -> Value:
 
 _MOVING = {
     "request": {
-        "received": "wait", "acknowledged": "wait", "accepted": "good", "answered": "good", "refused": "bad",
+        "draft": "warn", "received": "wait", "acknowledged": "wait", "accepted": "good", "answered": "good",
+        "refused": "bad",
     },
     "region": {
         "requested": "wait", "authorised": "wait", "active": "good", "suspended": "warn", "prohibited": "bad",

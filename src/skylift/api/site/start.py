@@ -104,6 +104,7 @@ def piles(visit: Visit, reader: Reader) -> list[Pile]:
 
 
 _WAITING = (
+    ("Drafts: does anybody need this?", "request", "draft", "request.confirm"),
     ("Calls that nobody has read", "request", "received", "request.acknowledge"),
     ("Calls to verify, accept or refuse", "request", "acknowledged", "request.accept"),
     ("Promised, and not there yet", "request", "accepted", "request.answer"),

@@ -41,6 +41,7 @@ _CYCLES: Mapping[str, LifeCycle[Any]] = {
 
 # The first event of each verb; of several, any that the state allows opens it.
 _EVENTS: Mapping[str, tuple[type[Event], ...]] = {
+    "request.confirm": (request_events.RequestConfirmed,),
     "request.acknowledge": (request_events.RequestAcknowledged,),
     "request.place": (request_events.RequestPlaced,),
     "request.verify": (request_events.AskerVerified,),
@@ -185,6 +186,7 @@ def is_open(verb: Verb, thing: Any) -> bool:
 
 # What mostly comes next, by kind and state; the others stand below.
 NEXT: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("request", "draft"): ("confirm",),
     ("request", "received"): ("acknowledge",),
     ("request", "acknowledged"): ("verify", "accept"),
     ("request", "accepted"): ("answer",),

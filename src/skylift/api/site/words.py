@@ -27,6 +27,7 @@ LABELS: Mapping[str, str] = {
     "despite": "Its word on owners with more",
     "dish_id": "Dish id",
     "document": "Document",
+    "draft": "A draft: nobody has asked",
     "down_bps": "Down (bit/s)",
     "up_bps": "Up (bit/s)",
     "slow_bps": "Beyond the allowance (bit/s)",
@@ -185,6 +186,7 @@ HELP: Mapping[str, str] = {
 # What a verb is called on its button, where its name alone would puzzle.
 VERBS: Mapping[str, str] = {
     "request.create": "Take a call for help",
+    "request.confirm": "Make it a call",
     "request.place": "Say where it is",
     "request.verify": "Verify the asker",
     "request.merge": "Merge into another",

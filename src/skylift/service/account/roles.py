@@ -93,8 +93,8 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
     | _WEBHOOKS
     | _verbs(
         import_="read abandon",
-        request="create import acknowledge place verify merge separate accept refuse answer reopen close "
-        "read-personal erase",
+        request="create confirm import acknowledge place verify merge separate accept refuse answer reopen "
+        "close read-personal erase",
         region="create request activate suspend cells cells-remove",
         authority="create amend withdraw restore",
         account="create import verify plan suspend resume close read-personal erase",

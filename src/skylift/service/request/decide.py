@@ -16,6 +16,8 @@ from skylift.service.request.events import (
     RequestAcknowledged,
     RequestAnswered,
     RequestClosed,
+    RequestConfirmed,
+    RequestDrafted,
     RequestEvent,
     RequestMerged,
     RequestPlaced,
@@ -25,7 +27,7 @@ from skylift.service.request.events import (
     RequestSeparated,
     SiteKind,
 )
-from skylift.service.request.state import CYCLE, Request
+from skylift.service.request.state import CYCLE, Request, RequestState
 
 MOST_TERMINALS = 100_000
 # A cell of resolution 5 has about 250 km2; a finer one would lead to the house, and the journal keeps it.
@@ -53,19 +55,41 @@ def received(request: Request, who: Who, call: Call) -> tuple[RequestEvent, ...]
         raise Refused(
             "request.from-the-future", "asked_at", "nobody asks after they were heard", "check the time zone"
         )
-    _counted("people", call.people, 0, MOST_PEOPLE)
-    _counted("terminals_wanted", call.terminals_wanted, 1, MOST_TERMINALS)
+    _possible(call)
     if call.needed_by is not None and call.needed_by < call.asked_at:
         raise Refused(
             "request.needed-by", "needed_by", "it is before the call itself", "give a later time, or none"
         )
-    _coarse(call.cell)
     return (
         RequestReceived(
             who.at, who.by, request.id, who.cause_id, call.channel, call.site_kind, call.asked_at,
             call.people, call.terminals_wanted, call.cell, call.region, call.needed_by,
         ),
     )  # fmt: skip
+
+
+def drafted(request: Request, who: Who, call: Call) -> tuple[RequestEvent, ...]:
+    """What a program reckoned: it waits for a person. Raises Refused where it says when somebody asked."""
+    CYCLE.after(request.id, request.state, RequestDrafted)
+    _possible(call)
+    if call.asked_at != who.at or call.needed_by is not None:
+        raise Refused(
+            "request.draft",
+            "a draft",
+            "nobody has asked, so there is neither a time of asking nor a deadline",
+            "leave both out, or record a call",
+        )
+    return (
+        RequestDrafted(
+            who.at, who.by, request.id, who.cause_id, call.channel, call.site_kind, call.people,
+            call.terminals_wanted, call.cell, call.region,
+        ),
+    )  # fmt: skip
+
+
+def confirmed(request: Request, who: Who) -> tuple[RequestEvent, ...]:
+    CYCLE.after(request.id, request.state, RequestConfirmed)
+    return (RequestConfirmed(who.at, who.by, request.id, who.cause_id, request.region),)
 
 
 def acknowledged(request: Request, who: Who) -> tuple[RequestEvent, ...]:
@@ -100,7 +124,8 @@ def merged(request: Request, who: Who, into: Request) -> tuple[RequestEvent, ...
             "merge into one that stands for itself",
         )
     if not into.is_open:
-        raise Refused("request.merge", f"request {into.id}", f"it is {into.state.value}", "reopen it first")
+        first = "confirm" if into.state is RequestState.DRAFT else "reopen"
+        raise Refused("request.merge", f"request {into.id}", f"it is {into.state.value}", f"{first} it first")
     return (RequestMerged(who.at, who.by, request.id, who.cause_id, into.id),)
 
 
@@ -145,6 +170,12 @@ def reopened(request: Request, who: Who) -> tuple[RequestEvent, ...]:
 def closed(request: Request, who: Who) -> tuple[RequestEvent, ...]:
     CYCLE.after(request.id, request.state, RequestClosed)
     return (RequestClosed(who.at, who.by, request.id, who.cause_id),)
+
+
+def _possible(call: Call) -> None:
+    _counted("people", call.people, 0, MOST_PEOPLE)
+    _counted("terminals_wanted", call.terminals_wanted, 1, MOST_TERMINALS)
+    _coarse(call.cell)
 
 
 def _counted(name: str, number: int, least: int, most: int) -> None:

@@ -73,6 +73,29 @@ class RequestReceived(RequestEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class RequestDrafted(RequestEvent):
+    """A program reckoned that somebody there may need help; nobody has asked. cell: as of a call."""
+
+    NAME: ClassVar[str] = "request.drafted/1"
+
+    channel: Channel
+    site_kind: SiteKind
+    people: int
+    terminals_wanted: int
+    cell: str = ""
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestConfirmed(RequestEvent):
+    """A person made a draft a call: it counts from now on. region: of the draft as it stands."""
+
+    NAME: ClassVar[str] = "request.confirmed/1"
+
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestAcknowledged(RequestEvent):
     """The asker was told that the call has been read."""
 

@@ -2,13 +2,13 @@
 
 received -> acknowledged -> accepted -> answered -> closed; refused or merged from the first two. A call is
 accepted only when its asker is verified: in a war whoever asks for a dish may not be who they say.
+A draft is no call: a program reckoned it. It is received once a person confirms it, or discarded.
 """
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, replace
-from typing import assert_never
 
 from skylift.base.events import Event
 from skylift.base.instants import InstantUs
@@ -22,6 +22,8 @@ from skylift.service.request.events import (
     RequestAcknowledged,
     RequestAnswered,
     RequestClosed,
+    RequestConfirmed,
+    RequestDrafted,
     RequestEvent,
     RequestMerged,
     RequestPlaced,
@@ -39,6 +41,8 @@ class RequestState(enum.Enum):
     """Where a call stands."""
 
     UNKNOWN = "unknown"
+    DRAFT = "draft"
+    DISCARDED = "discarded"
     RECEIVED = "received"
     ACKNOWLEDGED = "acknowledged"
     MERGED = "merged"
@@ -52,6 +56,7 @@ class RequestState(enum.Enum):
 class Request:
     """A call for help, without anything personal.
 
+    asked_at     of a draft: when it was drafted; once it is confirmed, when that was
     verified_by  the authority that vouches for the asker; "" for nobody yet
     merged_into  the id of the call that goes on for this one; "" where it stands for itself
     granted, delivered  terminals promised, and there
@@ -76,6 +81,10 @@ class Request:
     refusal: RefusalReason | None = None
 
     @property
+    def is_draft(self) -> bool:
+        return self.state in (RequestState.DRAFT, RequestState.DISCARDED)
+
+    @property
     def is_open(self) -> bool:
         return self.state in (RequestState.RECEIVED, RequestState.ACKNOWLEDGED, RequestState.ACCEPTED)
 
@@ -84,6 +93,11 @@ def _steps() -> dict[tuple[RequestState, type[Event]], RequestState]:
     s = RequestState
     steps: dict[tuple[RequestState, type[Event]], RequestState] = {
         (s.UNKNOWN, RequestReceived): s.RECEIVED,
+        (s.UNKNOWN, RequestDrafted): s.DRAFT,
+        (s.DRAFT, RequestPlaced): s.DRAFT,
+        (s.DRAFT, RequestConfirmed): s.RECEIVED,
+        # For good: what was reckoned wrongly must not come back as a call.
+        (s.DRAFT, RequestRefused): s.DISCARDED,
         (s.RECEIVED, RequestAcknowledged): s.ACKNOWLEDGED,
         (s.MERGED, RequestSeparated): s.ACKNOWLEDGED,
         (s.ACKNOWLEDGED, RequestAccepted): s.ACCEPTED,
@@ -113,7 +127,11 @@ def apply(request: Request, event: Event) -> Request:
     assert isinstance(event, RequestEvent)
     match event:
         case RequestReceived():
-            return _received(after, event)
+            return _received(after, event, event.asked_at, event.needed_by)
+        case RequestDrafted():
+            return _received(after, event, event.at, None)
+        case RequestConfirmed():
+            return replace(after, asked_at=event.at, received_at=event.at)
         case RequestAcknowledged():
             return replace(after, acknowledged_at=event.at)
         case RequestPlaced():
@@ -140,14 +158,19 @@ def _answered(after: Request, event: RequestEvent) -> Request:
     return after
 
 
-def _received(request: Request, event: RequestReceived) -> Request:
+def _received(
+    request: Request,
+    event: RequestReceived | RequestDrafted,
+    asked_at: InstantUs,
+    needed_by: InstantUs | None,
+) -> Request:
     return replace(
         request,
         channel=event.channel,
         site_kind=event.site_kind,
-        asked_at=event.asked_at,
+        asked_at=asked_at,
         received_at=event.at,
-        needed_by=event.needed_by,
+        needed_by=needed_by,
         people=event.people,
         terminals_wanted=event.terminals_wanted,
         cell=event.cell,
@@ -155,26 +178,23 @@ def _received(request: Request, event: RequestReceived) -> Request:
     )
 
 
+_LABELS = {
+    RequestState.UNKNOWN: "Not known",
+    RequestState.DRAFT: "Draft: nobody has asked",
+    RequestState.DISCARDED: "Draft, discarded",
+    RequestState.RECEIVED: "Not read yet",
+    RequestState.ACKNOWLEDGED: "Read, asker told",
+    RequestState.MERGED: "Part of another call",
+    RequestState.ACCEPTED: "Terminals promised",
+    RequestState.REFUSED: "No terminals",
+    RequestState.ANSWERED: "Terminals are there",
+    RequestState.CLOSED: "Done",
+}
+
+
 def label(state: RequestState) -> str:
     """The words that a coordinator reads on the call's card."""
-    match state:
-        case RequestState.UNKNOWN:
-            return "Not known"
-        case RequestState.RECEIVED:
-            return "Not read yet"
-        case RequestState.ACKNOWLEDGED:
-            return "Read, asker told"
-        case RequestState.MERGED:
-            return "Part of another call"
-        case RequestState.ACCEPTED:
-            return "Terminals promised"
-        case RequestState.REFUSED:
-            return "No terminals"
-        case RequestState.ANSWERED:
-            return "Terminals are there"
-        case RequestState.CLOSED:
-            return "Done"
-    assert_never(state)
+    return _LABELS[state]
 
 
 def facets(request: Request) -> Facets:

@@ -13,6 +13,7 @@ from skylift.base.instants import InstantUs
 from skylift.service.region.events import PaperGranted, RegionActivated
 from skylift.service.request.events import (
     RequestAcknowledged,
+    RequestConfirmed,
     RequestMerged,
     RequestPlaced,
     RequestReceived,
@@ -35,6 +36,7 @@ NAMES = tuple(
     kind.NAME
     for kind in (
         RequestReceived,
+        RequestConfirmed,
         RequestPlaced,
         RequestAcknowledged,
         RequestMerged,
@@ -100,6 +102,9 @@ class Measured:
         match event:
             case RequestReceived():
                 calls[event.subject_id] = Milestones(event.subject_id, event.region, event.asked_at)
+            case RequestConfirmed():
+                # A draft is no call: time runs from when a person made it one.
+                calls[event.subject_id] = Milestones(event.subject_id, event.region, event.at)
             case RequestPlaced() if event.subject_id in calls:
                 calls[event.subject_id] = replace(calls[event.subject_id], region=event.region)
             case RequestAcknowledged() if calls[event.subject_id].acknowledged_at is None:

@@ -24,7 +24,8 @@ PERSONAL = ("asker", "contact", "site", "words", "link", "author", "latitude_deg
 class Receive:
     """A call for help. asker to longitude_deg are personal, and can be erased.
 
-    cell  H3 index of resolution 5; where it is not known yet, `place` gives it later
+    cell   H3 index of resolution 5; where it is not known yet, `place` gives it later
+    draft  a program reckoned it and nobody has asked: it waits until a person confirms it
     """
 
     channel: Channel
@@ -43,6 +44,7 @@ class Receive:
     author: str = ""
     latitude_deg: float | None = None
     longitude_deg: float | None = None
+    draft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def _received(request: Request, moment: Moment, given: Receive) -> Sequence[Even
         given.region,
         given.needed_by,
     )
-    return decide.received(request, moment.who, call)
+    return (decide.drafted if given.draft else decide.received)(request, moment.who, call)
 
 
 def _merged(request: Request, moment: Moment, given: MergeInto) -> Sequence[Event]:
@@ -124,6 +126,13 @@ VERBS = (
         creates=True,
         subject_of=_where,
         personal=PERSONAL,
+    ),
+    Verb(
+        "request.confirm",
+        ROOM,
+        Nothing,
+        lambda r, m, a: decide.confirmed(r, m.who),
+        "Make a draft a call for help: somebody does need it.",
     ),
     Verb(
         "request.acknowledge",
