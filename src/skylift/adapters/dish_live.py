@@ -23,7 +23,7 @@ from skylift.wire.dish.told import ToldSlot, view_of
 
 # How often the service is asked, in seconds of its clock, and in ours at the least and the most.
 ASK_EVERY_S = 1.0
-_SOONEST_S, _LATEST_S = 0.1, 1.0
+_SOONEST_S, _LATEST_S = 0.05, 1.0
 # A service that does not answer is asked again after this long.
 _PAUSE_S = 2.0
 # Until the sky has computed a slot with the dishes in it, and some more.
