@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from skylift.adapters import packet_internet, packet_wireguard, tun
+from skylift.adapters import netlink, packet_internet, packet_wireguard, tun
 from skylift.adapters.packet_wireguard import Tunnel
 from skylift.base.errors import Unavailable
 
@@ -125,17 +125,17 @@ def dropped(ends: Ends) -> int:
         except OSError:
             # Somebody else's, and we are root in our own alone.
             continue
-        total += _dropped_by(name) - before
+        total += dropped_by(name) - before
     tun.set_namespace(here, tun.CLONE_NEWNET)
     os.close(here)
     return total
 
 
 def _watched(namespace: int, name: str) -> tuple[int, str, int]:
-    return namespace, name, _dropped_by(name)
+    return namespace, name, dropped_by(name)
 
 
-def _dropped_by(name: str) -> int:
+def dropped_by(name: str) -> int:
     """Frames that an interface of the present namespace has dropped, either way."""
     lines = Path("/proc/self/net/dev").read_text(encoding="ascii").splitlines()
     for line in lines:
@@ -265,19 +265,10 @@ def _move(name: str, namespace: int) -> None:
 
 def configure(name: str, addresses: tuple[str, ...], routes: tuple[str, ...], mtu: int) -> None:
     """Addresses and routes of an interface in the present namespace."""
-    from pyroute2 import IPRoute
-
     # Duplicate address detection would hold an address back for a second, and there is nobody else.
     for setting in ("accept_dad", "disable_ipv6"):
         _set(f"/proc/sys/net/ipv6/conf/{name}/{setting}", "0")
-    with IPRoute() as ip:
-        loopback, interface = ip.link_lookup(ifname="lo")[0], ip.link_lookup(ifname=name)[0]
-        ip.link("set", index=loopback, state="up")
-        ip.link("set", index=interface, mtu=mtu, txqlen=_QUEUE_PACKETS, state="up")
-        for address in addresses:
-            ip.addr("add", index=interface, address=address, prefixlen=128 if ":" in address else 32)
-        for route in routes:
-            ip.route("add", dst=route, oif=interface)
+    netlink.configure(name, addresses, routes, mtu, _QUEUE_PACKETS)
 
 
 def _set(path: str, text: str) -> None:

@@ -33,7 +33,7 @@ from skylift.sky.routing.grid import LaserPattern, plus_grid
 from skylift.sky.routing.ground import GroundSegment
 from skylift.sky.schedule.supply import Radio
 from skylift.twin.build import CapacityParts, Parts, build_world, sites_by_name
-from skylift.twin.scenario import RegionPlan, Scenario, read_scenario
+from skylift.twin.scenario import RegionPlan, Scenario, read_scenario, with_made_up
 from skylift.twin.scenario_capacity import CapacityScenario
 from skylift.twin.world import World
 
@@ -48,6 +48,7 @@ class Sources:
     """Files and switches of a run. scenario None: the packaged default.
 
     with_capacity  rates are asked for: a scenario without [capacity] gets the defaults
+    made_up        so many terminals at random places of the first served region, instead of the scenario's
     """
 
     scenario: Path | None = None
@@ -57,6 +58,7 @@ class Sources:
     strict_epoch: bool = False
     earth_orientation: Path | None = None
     with_capacity: bool = False
+    made_up: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ def load_world(sources: Sources, default_start_us: int | None = None) -> Loaded:
     if sources.with_capacity and scenario.capacity is None:
         scenario = replace(scenario, capacity=CapacityScenario())
         reader.notes.append(f"the scenario has no [capacity]: rates are those of {CapacityScenario().system}")
+    if sources.made_up:
+        scenario = with_made_up(scenario, sources.made_up)
     reader.note_packaged("antennas", "antennas/antennas.toml")
     catalogue, neighbour = _catalogue(scenario, sources, reader)
     regions = {region.id: _region(region, reader) for region in scenario.regions}

@@ -33,6 +33,7 @@ COMMAND_MODULES: tuple[str, ...] = (
     "agent",
     "management",
     "exec",
+    "emulate",
     "proxy",
     "connect",
     "netreport",

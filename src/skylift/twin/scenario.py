@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from skylift.base.errors import Refused
 from skylift.base.geodesy import Place
@@ -177,6 +177,23 @@ def read_scenario(text: str, source: str, default_start_us: int | None = None) -
     return scenario
 
 
+def with_made_up(scenario: Scenario, count: int) -> Scenario:
+    """The same with so many terminals at random places of its first served region, instead of its own.
+
+    Antenna, PoP and need are those of its first terminal or fleet. Raises Refused where nothing is served.
+    """
+    if not scenario.service:
+        raise scenario.root.refused(
+            None, "terminals are made up over a region that is served", "add a [[service]]", code="missing"
+        )
+    like = scenario.terminals[0] if scenario.terminals else scenario.fleets[0]
+    fleet = FleetPlan(
+        MADE_UP, count, scenario.service[0].region, like.antenna, like.pop, like.need, scenario.root
+    )
+    return replace(scenario, terminals=(), fleets=(fleet,))
+
+
+MADE_UP = "made-up"
 REGION_KEYS = ("id", "country", "outline_file", "except_area", "except_file")
 TERMINAL_KEYS = ("id", "latitude_deg", "longitude_deg", "altitude_m", "region", "antenna", "pop", *NEED_KEYS)
 FLEET_KEYS = ("id", "count", "region", "antenna", "pop", *NEED_KEYS)

@@ -1,0 +1,132 @@
+"""skylift emulate: many terminals at once, each in a network of its own, with real packets."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from skylift.cli.outputs import check_output
+from skylift.cli.packet_options import (
+    AT,
+    CATALOGUE,
+    POP_RUN,
+    PRESET,
+    QUEUE,
+    REPORT,
+    SCENARIO,
+    SEED,
+    SET,
+    overrides_of,
+    write_report,
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("emulate")(emulate)
+
+
+def emulate(
+    command: list[str] = typer.Argument(
+        None, help="What to run behind each, after --; {terminal} is its id."
+    ),
+    terminals: str = typer.Option("all", help="Ids of the scenario's terminals: a,b,c."),
+    count: int = typer.Option(0, min=0, max=10_000, help="So many made-up terminals instead."),
+    scenario: SCENARIO = None,
+    catalogue: CATALOGUE = None,
+    at: AT = None,
+    set_: SET = [],  # noqa: B006
+    preset: PRESET = "ideal",
+    seed: SEED = 0,
+    queue_bytes: QUEUE = 1_000_000,
+    pop_command: POP_RUN = "",
+    seconds: float = typer.Option(
+        None, min=0.1, help="Ends after so long.", show_default="when the commands do"
+    ),
+    encrypt: bool = typer.Option(False, "--encrypt/--no-encrypt", help="Not for many: see skylift exec."),
+    output: Path = typer.Option(
+        None, help="Folder for what each command says; else it goes where this does."
+    ),
+    namespaces: Path = typer.Option(
+        None, help="Write each terminal's addresses and network namespace, .json."
+    ),
+    report: REPORT = None,
+) -> None:
+    """Many terminals in one process: each in a network of its own, reaching `pop` and one another by name.
+
+    Without a command it waits for the time given, or for Ctrl-C; others join with nsenter --net=NAMESPACE.
+    Its exit status is that of the first command, in the terminals' order, that did not end with 0.
+
+        skylift emulate --count 200 --scenario S.toml --at 2022-02-27T03:05:00Z -- ping -c 5 pop
+    """
+    from skylift.adapters.atomic import write_atomically
+    from skylift.adapters.clock import WallClock
+    from skylift.adapters.packet_net_loop import Orders
+    from skylift.adapters.packet_net_run import NetWanted, run_net
+    from skylift.adapters.scenario_files import Sources
+    from skylift.base.instants import parse_instant
+    from skylift.wire.packet.texture import preset as check_preset
+
+    ids = _ids(terminals, count)
+    _check(encrypt, output)
+    for file in (report, namespaces):
+        check_output(file)
+    check_preset(preset)
+    orders = Orders(
+        WallClock().now() if at is None else parse_instant(at, "--at"),
+        tuple(command or ()),
+        tuple(shlex.split(pop_command)),
+        seconds,
+        "" if output is None else str(output.resolve()),
+        report is not None,
+        preset,
+        seed,
+        queue_bytes,
+        **asdict(overrides_of(set_)),
+    )
+
+    def ready(said: dict[str, Any]) -> None:
+        typer.echo(f"{len(said['terminals'])} terminals, made in {said['created_s']:g} s", err=True)
+        if namespaces is not None:
+            write_atomically(namespaces, json.dumps(said["terminals"], indent=1) + "\n")
+
+    said = run_net(NetWanted(Sources(scenario, catalogue, made_up=count), ids, orders), ready)
+    write_report(said, report)
+    raise typer.Exit(next((one["status"] for one in said["terminals"] if one["status"]), 0))
+
+
+def _ids(terminals: str, count: int) -> tuple[str, ...]:
+    """The terminals that are named; () for all. Raises Refused."""
+    from skylift.base.errors import Refused
+
+    ids = () if terminals == "all" else tuple(part.strip() for part in terminals.split(","))
+    if ids and count:
+        raise Refused(
+            "packets.terminals",
+            "--terminals and --count",
+            "made-up terminals stand in for the scenario's own",
+            "give one of them",
+        )
+    if not all(ids):
+        raise Refused(
+            "packets.terminals", "--terminals", "an id is missing", "write it like kyiv,lviv, or all"
+        )
+    return ids
+
+
+def _check(encrypt: bool, output: Path | None) -> None:
+    from skylift.base.errors import Refused
+
+    if encrypt:
+        raise Refused(
+            "packets.many_encrypted",
+            "--encrypt",
+            "a run of many terminals has no WireGuard: it would take a process for each",
+            "leave it out, or run skylift exec for each terminal that needs it",
+        )
+    if output is not None and not output.is_dir():
+        raise Refused("output.folder", "--output", "it is no folder that is there", "create the folder first")

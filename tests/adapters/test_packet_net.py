@@ -1,0 +1,172 @@
+"""Three terminals in one process: each has its own delay, reaches the PoP and the others; nothing stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from skylift.base.errors import Refused
+from skylift.cli.main import app
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENARIO = ["--scenario", str(ROOT / "scenarios" / "ukraine-2022.toml"), "--at", "2022-02-27T03:05:00Z"]
+EMULATE = [str(Path(sys.executable).with_name("skylift")), "emulate", *SCENARIO]
+IDS = ["kyiv", "lviv", "odesa"]
+
+
+def needs(*programs: str) -> None:
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        pytest.skip("/dev/net/tun cannot be opened here")
+    for program in programs:
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+
+
+def interfaces() -> list[str]:
+    lines = Path("/proc/net/dev").read_text(encoding="ascii").splitlines()
+    return sorted(line.partition(":")[0] for line in lines)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], int]:
+    """(folder of what the commands said, report, exit status) of a run of three terminals."""
+    needs("ping", "traceroute")
+    folder = tmp_path_factory.mktemp("emulated")
+    before = interfaces()
+    script = (
+        "ping -4 -c 20 -i 0.05 pop; ping -6 -q -c 2 -i 0.1 lviv; traceroute -n -q 1 pop >&2;"
+        " cat /etc/hosts | grep -c odesa; [ {terminal} != odesa ] && [ $SKYLIFT_TERMINAL = {terminal} ]"
+    )
+    done = subprocess.run(
+        [*EMULATE, "--terminals", ",".join(IDS), "--set", "rate_mbps=50", "--output", str(folder),
+         "--report", str(folder / "report.json"), "--", "sh", "-c", script],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert interfaces() == before
+    return folder, json.loads((folder / "report.json").read_text(encoding="utf-8")), done.returncode
+
+
+def test_each_terminal_has_its_own_delay(run: tuple[Path, dict[str, Any], int]) -> None:
+    folder, report, _ = run
+    assert [one["terminal"] for one in report["terminals"]] == IDS
+    if not report["trustworthy"]:
+        pytest.skip("the machine is too busy for a delay to be measured")
+    for one in report["terminals"]:
+        said = (folder / f"{one['terminal']}.log").read_text(encoding="utf-8")
+        seen = [float(text) for text in re.findall(r"time=([\d.]+) ms", said)]
+        assert len(seen) == 20
+        slack_ms = 2.0 + 2 * report["lateness_us"]["p50"] / 1_000
+        slots = [slot["rtt_set_ms"] for slot in one["slots"]]
+        assert min(slots) - 0.7 < statistics.median(seen) < max(slots) + slack_ms
+
+
+def test_terminals_reach_one_another_by_name_and_see_the_way(run: tuple[Path, dict[str, Any], int]) -> None:
+    folder, _, _ = run
+    for id in IDS:
+        said = (folder / f"{id}.log").read_text(encoding="utf-8")
+        assert "2 received" in said
+        assert re.findall(r"^ *(\d)  (100\.127\.1\.\d|198\.51\.100\.1) ", said, re.MULTILINE) == [
+            ("1", "100.127.1.1"), ("2", "100.127.1.2"), ("3", "100.127.1.3"), ("4", "198.51.100.1")
+        ]  # fmt: skip
+        assert said.splitlines()[-1] == "2"
+
+
+def test_the_exit_status_is_that_of_the_first_command_that_failed(
+    run: tuple[Path, dict[str, Any], int],
+) -> None:
+    _, report, status = run
+    assert status == 1
+    assert [one["status"] for one in report["terminals"]] == [0, 0, 1]
+    assert report["memory_mb"] < 100
+    assert all(one["slots"][0]["up_bps"] > 0 for one in report["terminals"])
+
+
+def test_after_a_kill_no_process_and_no_namespace_is_left(tmp_path: Path) -> None:
+    needs()
+    told = tmp_path / "namespaces.json"
+    process = subprocess.Popen(
+        [
+            *EMULATE,
+            "--count",
+            "3",
+            "--namespaces",
+            str(told),
+            "--pop-run",
+            "sleep 1000",
+            "--",
+            "sleep",
+            "1000",
+        ],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(600):
+            if told.exists():
+                break
+            time.sleep(0.1)
+        terminals = json.loads(told.read_text(encoding="utf-8"))
+        assert [one["terminal"] for one in terminals] == ["made-up-1", "made-up-2", "made-up-3"]
+        time.sleep(0.5)
+        below = descendants(process.pid)
+        assert len(below) >= 6
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    for _ in range(100):
+        left = [pid for pid in below if alive(pid)]
+        if not left:
+            break
+        time.sleep(0.05)
+    assert left == []
+    assert not any(Path(one["namespace"]).exists() for one in terminals)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there, and no mere entry that nobody has asked after."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def descendants(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    below = [int(child) for child in children.read_text(encoding="ascii").split()]
+    return below + [deeper for child in below for deeper in descendants(child)]
+
+
+@pytest.mark.parametrize(
+    ("words", "thing"),
+    [
+        (["--terminals", "kyiv,", "--", "true"], "--terminals"),
+        (["--terminals", "kyiv", "--count", "3"], "--terminals and --count"),
+        (["--encrypt"], "--encrypt"),
+        (["--output", "/nowhere/at/all"], "--output"),
+        (["--preset", "starlink-1999"], "preset"),
+        (["--set", "delay_ms=-1"], "--set"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_begins(words: list[str], thing: str) -> None:
+    done = CliRunner().invoke(app, ["emulate", *words])
+    assert isinstance(done.exception, Refused)
+    assert thing in done.exception.thing
+
+
+def test_a_terminal_that_is_not_there_is_refused_with_those_that_are_near() -> None:
+    done = subprocess.run(
+        [*EMULATE, "--terminals", "kyiw", "--", "true"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "kyiv" in done.stderr
