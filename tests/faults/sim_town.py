@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import gc
 import pickle
 import random
 import shutil
@@ -71,6 +72,9 @@ def template() -> Template:
     ledger = Ledger()
     with closing(sqlite3.connect(folder / DATABASE)) as connection:
         ledger.read(connection)
+    # What is there by now stays: nobody looks through it for garbage, seed after seed.
+    gc.collect()
+    gc.freeze()
     return Template(folder, town.personas, town.known, town.canaries, pickle.dumps(ledger))
 
 
@@ -271,7 +275,12 @@ async def _authorities(town: Town) -> None:
         "source": "REF-1",
         "everywhere": True,
     }
-    for code, kind in (("REGULATOR", "regulator"), ("MINISTRY", "ministry"), ("OPS", "operator")):
+    for code, kind in (
+        ("REGULATOR", "regulator"),
+        ("MINISTRY", "ministry"),
+        ("UA-MDT", "ministry"),
+        ("OPS", "operator"),
+    ):
         await town.by_two("authority.create", code=code, kind=kind, **entry)
     gone = await town.by_two("authority.create", code="GONE", kind="customs", **entry)
     await town.made("operator", "authority.withdraw", gone, reason="REF-1")

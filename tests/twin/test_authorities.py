@@ -188,3 +188,16 @@ def test_a_region_that_is_not_there_is_nobodys_territory(bureau: Bureau) -> None
             bureau.operator, "authority.create", code="KH-1", **{**NEW, "countries": [], "regions": ["rgn_x"]}
         )
     assert refusal.value.code == "region.unknown"
+
+
+def test_a_list_counts_by_the_word_of_its_authority_alone(bureau: Bureau) -> None:
+    bureau.open_region()
+    bureau.account("acc_a")
+    rows = "serial,owner_kind,shown,reference\nKIT0000001,company,yes,CASE-1\n"
+    listed = {"rules": "ua-2026", "region": "rgn_ua", "csv": rows, "document": "list 1/26"}
+    bureau.do(bureau.operator, "authority.withdraw", "aut_ua-mdt", reason="dissolved")
+    with pytest.raises(Refused) as refusal:
+        bureau.do(bureau.operator, "allow-list.create", new_id="alw_1", **listed)
+    assert refusal.value.code == "authority.may-not"
+    bureau.do(bureau.operator, "authority.restore", "aut_ua-mdt")
+    assert bureau.do(bureau.operator, "allow-list.create", new_id="alw_1", **listed).authority == "UA-MDT"

@@ -242,3 +242,18 @@ def test_the_first_approver_is_named_by_one_person_and_every_later_role_by_two(d
     desk.do(Actor("per_1", grants=FIRST.grants), "approval.agree", waiting.id, change=waiting.thing.change)
     done = desk.do(OPERATOR, "person.grant", "per_2", role="approver", approval=waiting.id)
     assert done.stored.thing.grants == (Grant(Role.APPROVER),)
+
+
+def test_a_terminal_is_in_the_region_that_holds_its_cell(bureau: Any) -> None:
+    bureau.open_region()
+    bureau.account("acc_a")
+    made = bureau.do(bureau.logistics, "terminal.create", hardware="STD-V2", serial="KIT1", origin="gift")
+    told = {"owner": "acc_a", "cell": bureau.cell}
+    assert bureau.do(bureau.operator, "terminal.register", made.id, **told).region == "rgn_ua"
+    elsewhere = "851e4b67fffffff"
+    assert bureau.do(bureau.operator, "terminal.move", made.id, cell=elsewhere).region == ""
+    # Where two regions hold a cell, a person has to say which.
+    bureau.do(
+        bureau.operator, "region.create", country="UA", title="A part", cells=[bureau.cell], new_id="rgn_part"
+    )
+    assert bureau.do(bureau.operator, "terminal.move", made.id, cell=bureau.cell).region == ""

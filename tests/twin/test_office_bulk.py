@@ -187,7 +187,7 @@ def test_owners_and_operators_for_them_give_up_and_hand_over_and_nobody_else(bur
 def test_a_subscriber_who_is_an_operator_elsewhere_acts_for_their_own_account_here(bureau: Any) -> None:
     bureau.open_region()
     (dish,) = fleet(bureau, 1)
-    both = Actor("per_c", "acc_c", (Grant(Role.SUBSCRIBER), Grant(Role.OPERATOR, ("rgn_ua",))))
+    both = Actor("per_c", "acc_c", (Grant(Role.SUBSCRIBER), Grant(Role.OPERATOR, ("rgn_pl",))))
     with pytest.raises(Forbidden):
         bureau.do(both, "terminal.unregister", dish)
 

@@ -23,6 +23,7 @@ from skylift.ports.store import Ids, Reader, Wanted
 from skylift.service.account import account as accounts
 from skylift.service.account.roles import Subject
 from skylift.service.approval.change import change_hash
+from skylift.service.authority.events import Matter
 from skylift.service.region import state as regions
 from skylift.service.request import state as requests
 from skylift.service.shipment import state as shipments
@@ -41,6 +42,7 @@ from skylift.twin.handle import load
 from skylift.twin.office.asides import applied
 from skylift.twin.office.pages import every
 from skylift.twin.office.verbs import Aside, Moment, Nothing, Verb
+from skylift.twin.office.vouching import of_region, whose_word
 
 # What one person may do alone to terminals; for more, another has to agree.
 MOST_ALONE = 50
@@ -191,6 +193,8 @@ def _accepted(allow_list: AllowList, moment: Moment, given: Accept) -> Sequence[
             f"{rules.name} is the law of {rules.country}, and the region is in another country",
             "name a region of that country, or other rules",
         )
+    # It verifies whom it names.
+    whose_word(moment, rules.authority, Matter.TERMINALS, of_region(region, moment.reader))
     shown = look(moment.reader, rules, given.csv)
     events = decide.accepted(
         allow_list, moment.who, rules, shown.read, shown.preview, given.document, given.despite

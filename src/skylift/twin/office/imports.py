@@ -23,9 +23,10 @@ from skylift.base.errors import Refused
 from skylift.base.events import Event, Who
 from skylift.base.instants import InstantUs
 from skylift.base.things import Room
-from skylift.ports.store import Reader, Stored
+from skylift.ports.store import Reader, Stored, Wanted
 from skylift.service.account.roles import Subject
 from skylift.service.importing.state import Looked, Tally
+from skylift.service.region import state as regions
 from skylift.twin.office.imports_table import BadCell, Column, Table, guarded, places, read_row
 from skylift.twin.office.office import Office
 from skylift.twin.office.verbs import Actor, Moment, Verb
@@ -368,11 +369,15 @@ class _Planner:
 
 
 class _Remembering:
-    """A reader that asks for each thing once: thousands of rows name the same account."""
+    """A reader that asks for each thing once: thousands of rows name the same account.
+
+    So of lists of regions, which no table changes.
+    """
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._got: dict[tuple[str, str], Stored[Any] | None] = {}
+        self._regions: dict[Wanted, Sequence[Stored[Any]]] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reader, name)
@@ -382,6 +387,13 @@ class _Remembering:
         if key not in self._got:
             self._got[key] = self._reader.get(room, id)
         return self._got[key]
+
+    def list(self, room: Room[T], wanted: Wanted) -> Sequence[Stored[T]]:
+        if room.kind != regions.ROOM.kind:
+            return self._reader.list(room, wanted)
+        if wanted not in self._regions:
+            self._regions[wanted] = self._reader.list(room, wanted)
+        return self._regions[wanted]
 
 
 def exported(kind: ImportKind, things: Iterable[Any]) -> Iterator[list[str]]:

@@ -18,6 +18,7 @@ from skylift.service.terminal.commands import Command
 from skylift.service.terminal.decide import Home, Names
 from skylift.service.terminal.state import ROOM, Terminal
 from skylift.twin.handle import load
+from skylift.twin.office.placing import region_of
 from skylift.twin.office.verbs import MISSING, SWITCHED, Actor, Moment, Nothing, Verb
 from skylift.twin.office.vouching import of_terminal, vouched
 
@@ -166,7 +167,10 @@ def _created(terminal: Terminal, moment: Moment, given: Create) -> Sequence[Even
 
 
 def _home(moment: Moment, given: Register | Move) -> Home:
-    """Where it is used. Raises Refused where the region that is named does not hold the cell."""
+    """Where it is used; where no region is named, in the one that holds the cell.
+
+    Raises Refused where the region that is named does not hold it.
+    """
     if given.region:
         region = load(regions.ROOM, moment.reader, given.region).thing
         if given.cell not in region.cells:
@@ -176,7 +180,7 @@ def _home(moment: Moment, given: Register | Move) -> Home:
                 "it does not hold this cell",
                 "name the region that does, have the cell added to it, or name none",
             )
-    return Home(given.cell, given.mobility, given.region)
+    return Home(given.cell, given.mobility, given.region or region_of(moment.reader, given.cell))
 
 
 def _registered(terminal: Terminal, moment: Moment, given: Register) -> Sequence[Event]:

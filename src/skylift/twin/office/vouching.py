@@ -41,14 +41,19 @@ def vouched(
     """
 
     def decided(thing: Any, moment: Moment, given: Any) -> Sequence[Event]:
-        code = code_of(given.authority)
-        refuse_others(moment, code)
-        named = (code, _find(moment.reader, code))
         places = places_of(thing, moment.reader)
-        found = vouching(named, lambda: known_to(moment.reader), matter_of(given), places, moment.at)
+        found = whose_word(moment, given.authority, matter_of(given), places)
         return decide(thing, moment, replace(given, authority=found.code))
 
     return decided
+
+
+def whose_word(moment: Moment, authority: str, matter: Matter, places: Places) -> Authority:
+    """The authority of this code, where the actor may name it and its word opens this. Raises Refused."""
+    code = code_of(authority)
+    refuse_others(moment, code)
+    named = (code, _find(moment.reader, code))
+    return vouching(named, lambda: known_to(moment.reader), matter, places, moment.at)
 
 
 def own_word(decide: Decide) -> Decide:
