@@ -14,7 +14,7 @@ from skylift.service.command import consent, rollout
 from skylift.service.command import state as commands
 from skylift.service.command.rollout import RolloutState
 from skylift.service.command.state import CommandState
-from skylift.twin.office.commands import Answer, answer, open_commands
+from skylift.twin.office.commands import Answer, answer, brake, open_commands, to_brake
 from skylift.twin.office.office import Forbidden
 from skylift.twin.office.verbs import Actor
 
@@ -38,6 +38,14 @@ def replied(bureau: Any, command: str, result: str, terminal: str = "") -> bool:
         bureau.at += 1_000_000
         who = Who(InstantUs(bureau.at), "key_1")
         return answer(transaction, of, who, Answer(command, result, "not_allowed", "no", bureau.at))
+
+
+def looked_at(bureau: Any, after_us: int) -> list[str]:
+    """The rollouts that end by themselves when the service looks at them."""
+    bureau.at += after_us
+    with bureau.store.transaction() as transaction:
+        who = Who(InstantUs(bureau.at), "sys_brakes")
+        return [id for id in to_brake(transaction, bureau.at) if brake(transaction, id, who)]
 
 
 def test_numbers_rise_without_a_hole_and_each_terminal_has_its_own(bureau: Any) -> None:
@@ -132,7 +140,7 @@ def test_a_rollout_takes_two_people_and_goes_stage_by_stage(bureau: Any) -> None
     assert (one.terminal, one.rollout, one.state) == (ids[3], made.id, CommandState.DONE)
 
 
-@pytest.mark.parametrize("how", ["fails", "silent", "asked"])
+@pytest.mark.parametrize("how", ["fails", "silent", "proceeds late", "asked"])
 def test_a_rollout_ends_by_itself_and_takes_back_what_waits(bureau: Any, how: str) -> None:
     ids = dishes(bureau, 12)
     ask = {"terminals": ids, "command": "reboot", "reason": "firmware hangs", "expires_min": 30}
@@ -145,9 +153,13 @@ def test_a_rollout_ends_by_itself_and_takes_back_what_waits(bureau: Any, how: st
         replied(bureau, second[0], "refused")
     elif how == "asked":
         bureau.do(bureau.operator, "rollout.stop", made.id)
-    else:
+    elif how == "proceeds late":
         bureau.at += 31 * 60_000_000
         bureau.do(bureau.operator, "rollout.proceed", made.id)
+    else:
+        assert looked_at(bureau, 29 * 60_000_000) == []
+        assert looked_at(bureau, 2 * 60_000_000) == [made.id]
+        assert looked_at(bureau, 0) == []
     now = bureau.get(rollout.ROOM, made.id)
     assert now.state is RolloutState.STOPPED
     assert now.why == ("asked" if how == "asked" else "wrong")

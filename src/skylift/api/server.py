@@ -36,6 +36,7 @@ from skylift.api.office.desk import Desk, Public
 from skylift.api.office.keeping import ListKeeper
 from skylift.api.office.logins import make_setup_code
 from skylift.api.state import LiveState
+from skylift.api.telemetry.commanding import Brakes
 from skylift.api.telemetry.intake import Intake
 from skylift.base.errors import Refused, SkyliftError, Unavailable
 from skylift.ports.telemetry import Keep
@@ -292,6 +293,7 @@ async def _serve(
     reading = asyncio.create_task(_read_ahead(desk))
     telling = asyncio.create_task(Deliveries(desk, desk.sender).run())
     keeping = asyncio.create_task(ListKeeper(desk).run())
+    braking = asyncio.create_task(Brakes(desk).run())
     taking = asyncio.create_task(_take_in(desk))
     code = "" if app.state.demo else await make_setup_code(desk)
     if code:
@@ -341,7 +343,7 @@ async def _serve(
         await asyncio.to_thread(sky.stop)
         await reading
         await recording
-        await _cancelled(telling, keeping, playing, taking)
+        await _cancelled(telling, keeping, braking, playing, taking)
         await asyncio.to_thread(desk.close)
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import msgspec
 
 from skylift.adapters.sql.store import SqlStore
+from skylift.api.office.desk import Desk
 from skylift.api.telemetry.gate import Handler
 from skylift.api.telemetry.intake import Intake, there
 from skylift.base.errors import Refused, SkyliftError
@@ -17,7 +19,7 @@ from skylift.base.events import Who
 from skylift.ports.store import Transaction
 from skylift.service.command import state as commands
 from skylift.service.command.state import Command, CommandState
-from skylift.twin.office.commands import Answer, answer, open_commands
+from skylift.twin.office.commands import Answer, answer, brake, open_commands, to_brake
 from skylift.wire.agent import orders
 from skylift.wire.telemetry.rows import SignedCommand
 
@@ -29,6 +31,9 @@ ROWS_AT_ONCE = 5000
 LOOK_AGAIN_S = 1.0
 # With one answer; the rest comes with the next.
 MOST_AT_ONCE = 8
+# How often rollouts are looked at; on whose word they end by themselves.
+BRAKE_EVERY_S = 2.0
+BRAKES = "sys_brakes"
 NAMES = tuple(event.NAME for event in commands.ROOM.events)
 
 
@@ -125,6 +130,29 @@ class Commanding:
             # An agent was sent something that is not ours, or says so.
             log.warning("%s replied to a command that is not its own: %s", sender.terminal, given.code[:40])
         return 200, msgspec.json.encode({"noted": noted})
+
+
+class Brakes:
+    """Ends rollouts whose stage went wrong by silence: nobody's answer does."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while not self._desk.closed:
+            try:
+                await self.once()
+            except SkyliftError as error:
+                log.warning("rollouts are not looked at: %s", error.code)
+            await asyncio.sleep(BRAKE_EVERY_S)
+
+    async def once(self) -> None:
+        desk = self._desk
+        for id in await desk.read(partial(to_brake, at=desk.clock.now())):
+            who = Who(desk.clock.now(), BRAKES)
+            if await desk.write(partial(brake, id=id, who=who)):
+                log.warning("%s has ended by itself: too many went wrong or kept silent", id)
 
 
 def document_of(command: Command) -> bytes:

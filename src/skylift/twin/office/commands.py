@@ -271,12 +271,25 @@ def answer(transaction: Transaction, terminal: str, who: Who, given: Answer) -> 
         lambda command: commands.answered(command, who, given.result, words, given.at_us),
     )
     if stored.thing.rollout:
-        before = load(rollout.ROOM, transaction, stored.thing.rollout)
-        health = health_of(before.thing, transaction, who.at)
-        after = change(rollout.ROOM, transaction, before.id, lambda one: rollout.judged(one, who, health))
-        if after.version != before.version:
-            commit_asides(transaction, withdraw_rest(after.thing, replace(who, cause_id=before.id)))
+        brake(transaction, stored.thing.rollout, who)
     return True
+
+
+def brake(transaction: Transaction, id: str, who: Who) -> bool:
+    """End a rollout in which too many go wrong by now, and take back what waits; whether it ended so."""
+    before = load(rollout.ROOM, transaction, id)
+    health = health_of(before.thing, transaction, who.at)
+    after = change(rollout.ROOM, transaction, id, lambda one: rollout.judged(one, who, health))
+    if after.version == before.version:
+        return False
+    commit_asides(transaction, withdraw_rest(after.thing, replace(who, cause_id=id)))
+    return True
+
+
+def to_brake(reader: Reader, at: int) -> list[str]:
+    """Rollouts in whose stage too many went wrong: refused, failed, or silent until their time was over."""
+    under_way = every(reader, rollout.ROOM, Wanted(status=rollout.RolloutState.UNDER_WAY.value))
+    return [stored.id for stored in under_way if health_of(stored.thing, reader, at).is_bad]
 
 
 def open_commands(reader: Reader) -> Mapping[str, list[Command]]:
