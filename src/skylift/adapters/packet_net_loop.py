@@ -186,7 +186,7 @@ class _Loop:
         if not self._orders.pop_command:
             return None
         folder = Path(self._orders.folder) if self._orders.folder else None
-        return packet_net_stage.begin(self._orders.pop_command, self._stage.pop_namespace, "", folder)
+        return packet_net_stage.begin(self._stage, self._orders.pop_command, None, folder)
 
     def _over(self) -> bool:
         """Whether all is done: the commands have ended, or they were to end and have been waited for."""
@@ -257,9 +257,7 @@ class _Loop:
         if self._to_begin:
             number = self._to_begin.pop()
             folder = Path(self._orders.folder) if self._orders.folder else None
-            process = packet_net_stage.begin(
-                self._orders.command, self._stage.namespaces[number], self._stage.ids[number], folder
-            )
+            process = packet_net_stage.begin(self._stage, self._orders.command, number, folder)
             ended = os.pidfd_open(process)
             self._running[ended] = process, number
             poll.register(ended, select.EPOLLIN)

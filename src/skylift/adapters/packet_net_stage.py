@@ -44,6 +44,7 @@ class Stage:
     namespaces: tuple[int, ...]
     pop_tun: int
     pop_namespace: int
+    mounts: int
 
     def told(self) -> list[dict[str, str]]:
         """Each terminal's id, addresses, and the file by which others can join its namespace."""
@@ -84,7 +85,43 @@ def set_up(ids: Sequence[str]) -> Stage:
             f"they cannot be made ({os.strerror(error.errno or 0)})",
             "run as root, or allow user namespaces; as root: sysctl -w user.max_net_namespaces=20000",
         ) from None
-    return Stage(tuple(ids), tuple(tuns), tuple(namespaces), pop_tun, pop_namespace)
+    return Stage(tuple(ids), tuple(tuns), tuple(namespaces), pop_tun, pop_namespace, _gather())
+
+
+def _gather() -> int:
+    """From now on what we begin is in a process namespace of its own, and ends with us, its children too.
+
+    Returns the mount namespace in which /proc shows it. Raises OSError.
+    """
+    tun.unshare(tun.CLONE_NEWPID)
+    readable, writable = os.pipe()
+    # The first process of the namespace: when it ends, the kernel ends all others.
+    first = os.fork()
+    if first == 0:
+        try:
+            _be_first(readable, writable)
+        finally:
+            os._exit(1)
+    os.close(writable)
+    os.read(readable, 1)
+    os.close(readable)
+    return os.open(f"/proc/{first}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _be_first(readable: int, writable: int) -> None:
+    tun.die_with_parent(signal.SIGKILL)
+    os.close(readable)
+    try:
+        tun.unshare(tun.CLONE_NEWNS)
+        tun.cover_processes()
+    except OSError:
+        # In a container /proc may have to stay as it is: ps then shows other numbers.
+        pass
+    os.close(writable)
+    # What loses its parent becomes a child of ours; the kernel forgets it when it ends.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        signal.pause()
 
 
 def _make_room(terminals: int) -> None:
@@ -112,21 +149,24 @@ def _hosts(ids: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def begin(command: Sequence[str], namespace: int, terminal: str, folder: Path | None) -> int:
-    """Run a command in a namespace; returns its process id.
+def begin(stage: Stage, command: Sequence[str], number: int | None, folder: Path | None) -> int:
+    """Run a command behind a terminal; its id is in SKYLIFT_TERMINAL and replaces {terminal}. Its pid.
 
-    terminal  its id, which replaces {terminal}, and is in SKYLIFT_TERMINAL; "" at the PoP
+    number  of the terminal; None: at the PoP
     folder    where what it says goes, into a file named for the terminal; None: where ours goes
     """
     child = os.fork()
     if child:
         return child
+    terminal = "" if number is None else stage.ids[number]
+    namespace = stage.pop_namespace if number is None else stage.namespaces[number]
     words = [word.replace("{terminal}", terminal) for word in command]
     try:
         tun.die_with_parent(signal.SIGKILL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         tun.set_namespace(namespace, tun.CLONE_NEWNET)
+        tun.set_namespace(stage.mounts, tun.CLONE_NEWNS)
         os.environ["SKYLIFT_TERMINAL"] = terminal
         if folder is not None or not terminal:
             name = os.devnull if folder is None else str(folder / f"{quote(terminal or 'pop', safe='')}.log")

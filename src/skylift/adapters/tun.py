@@ -16,6 +16,7 @@ _CSUM, _TSO4, _TSO6, _ECN, _USO4, _USO6 = 0x01, 0x02, 0x04, 0x08, 0x20, 0x40
 _OFFLOADS = (_CSUM | _TSO4 | _TSO6 | _ECN | _USO4 | _USO6, _CSUM | _TSO4 | _TSO6 | _ECN, _CSUM, 0)
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
+CLONE_NEWPID = 0x20000000
 _MS_BIND, _MS_REC, _MS_PRIVATE, _MNT_DETACH = 4096, 16384, 1 << 18, 2
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -111,6 +112,12 @@ def cover_folder(path: str) -> None:
     """Show an empty folder in its place, in this mount namespace alone. Raises OSError."""
     _check(_libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None))
     _check(_libc.mount(b"skylift", path.encode(), b"tmpfs", 0, b"size=1m,mode=755"))
+
+
+def cover_processes() -> None:
+    """Show this process namespace's processes alone in /proc, in this mount namespace. Raises OSError."""
+    _check(_libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None))
+    _check(_libc.mount(b"proc", b"/proc", b"proc", 0, None))
 
 
 class Timer:
