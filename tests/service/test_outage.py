@@ -24,7 +24,7 @@ from skylift.service.outage.state import (
     is_public,
     label,
 )
-from skylift.service.outage.words import sentence
+from skylift.service.outage.words import is_stale, sentence
 
 BEGAN = parse_instant("2022-02-26T03:10:00Z")
 SURE = InstantUs(BEGAN + 600_000_000)
@@ -77,6 +77,17 @@ def test_the_sentence_that_a_monitor_must_be_able_to_say() -> None:
     over = after(better, room.closed(better, WHO, InstantUs(BEGAN + 1_800_000_000)))
     assert sentence(over).endswith("fell to 18 % (15-21) of ordinary levels at 03:10 UTC on 2022-02-26 and "
                                    "recovered at 03:40 UTC on 2022-02-26.")  # fmt: skip
+
+
+def test_what_nobody_measures_any_more_is_not_said_to_be_down_still() -> None:
+    outage = opened()
+    day_us = 86_400_000_000
+    assert [is_stale(outage, SURE + days * day_us) for days in (0, 2, 3)] == [False, False, True]
+    assert not is_stale(after(outage, room.closed(outage, WHO, NOW)), SURE + 3 * day_us)
+    assert sentence(outage, stale=True).endswith(
+        "and was still down when last measured, at 03:20 UTC on 2022-02-26."
+    )
+    assert sentence(outage, "uk", stale=True).endswith("за останнім вимірюванням о 03:20 UTC 2022-02-26.")
 
 
 def test_what_is_made_up_says_so_in_every_language() -> None:

@@ -16,6 +16,7 @@ from skylift.adapters.outage_store import KeptEvent, Known, OutageStore, Put
 from skylift.base.errors import Refused, Unavailable
 from skylift.base.instants import format_instant
 from skylift.ports.probes import Measured, Probes
+from skylift.service.outage.events import EntityKind
 from skylift.study.outages import event_id
 from skylift.watch.agreement import agreement
 from skylift.watch.baseline import LiveBaseline, PinnedLive, Seasonal, periods_fit
@@ -182,6 +183,7 @@ class Monitor:
         events = self._store.events()
         agreed = self._agreement(known, series, events)
         last = {id: self._last(id, len(series[id])) for id in known}
+        crowds = self._store.crowds(EntityKind.TERMINALS.value)
         found = []
         for event, counts in zip(events, agreed, strict=True):
             one, of = known[event.signal], series[event.signal][event.place]
@@ -195,7 +197,9 @@ class Monitor:
                     "low": round(min(low, fraction), 4),
                     "high": round(max(high, fraction), 4),
                 }
-            found.append(self._as_dict(event, one, of, counts) | {"now": now})
+            found.append(
+                self._as_dict(event, one, of, counts) | {"targets": crowds.get(event.id, 0), "now": now}
+            )
         return found
 
     def _as_dict(

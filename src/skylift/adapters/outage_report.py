@@ -89,6 +89,8 @@ def told(found: Detection, outage: Outage, about: About) -> Told:
         began_at=InstantUs(grid.at_us(outage.opened_row)),
         confirmed_at=InstantUs(grid.at_us(outage.confirmed_row)),
         ended_at=None if closed is None else InstantUs(grid.at_us(closed)),
+        # The recording ends here: what came after it nobody knows.
+        measured_at=InstantUs(grid.at_us(grid.bins)),
         level=level,
         worst=level,
         synthetic=about.synthetic,
@@ -134,7 +136,8 @@ def _sentences(found: Detection, deepest: Sequence[Outage], about: About) -> lis
     parts = []
     for language, heading in LANGUAGES.items():
         lines = [
-            f"- {_plain(sentence(told(found, one, about), language))}" for one in deepest[:MOST_SENTENCES]
+            f"- {_plain(sentence(told(found, one, about), language, stale=one.closed_row is None))}"
+            for one in deepest[:MOST_SENTENCES]
         ]
         left = len(deepest) - len(lines)
         if left:

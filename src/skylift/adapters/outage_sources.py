@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from skylift.adapters.outage_ioda import IodaProbes
 from skylift.adapters.outage_probe import Probing, read_blocks, read_networks
 from skylift.adapters.outage_recorded import RecordedProbes
 from skylift.adapters.outage_statuses import StatusFile, StatusProbes, terminals, words
+from skylift.adapters.outage_terminals import GROUPS, FleetProbes
 from skylift.adapters.ping import LazyPinger
 from skylift.base.errors import Refused
 from skylift.ports.probes import Probes, Signal
@@ -22,12 +23,15 @@ from skylift.service.outage.state import LEAST_TERMINALS
 from skylift.watch.recording import Declared
 from skylift.watch.routes import FULL_FEED
 
+# The service's answer to a path below /api/v1/.
+Ask = Callable[[str], Mapping[str, Any]]
+
 
 class Table:
     """One [[source]]: its keys are taken one by one, and what is left over is a mistake."""
 
-    def __init__(self, row: dict[str, Any], name: str, folder: Path) -> None:
-        self._row, self.name, self.folder = dict(row), name, folder
+    def __init__(self, row: dict[str, Any], name: str, folder: Path, ask: Ask | None = None) -> None:
+        self._row, self.name, self.folder, self.ask = dict(row), name, folder, ask
 
     def take(self, key: str, kind: type, otherwise: Any = None) -> Any:
         """The value of a key. Raises Refused where it is missing (no `otherwise`), or of another type."""
@@ -172,6 +176,18 @@ def _mobile_sites(table: Table) -> Probes:
     return StatusProbes(table.signal("mobile-sites", None, 1.0), statuses, 1, hold)
 
 
+def _fleet(table: Table) -> Probes:
+    by = table.take("by", str, GROUPS[0])
+    if by not in GROUPS:
+        raise table.refused(f"by is one of {', '.join(GROUPS)}")
+    signal = table.signal("own-terminals", 600, 1.0)
+    if not 300 <= signal.step_us // 1_000_000 <= 86_400:
+        raise table.refused("step_s is from 300 to a day")
+    if table.ask is None:
+        raise table.refused("own terminals are counted by the running service, which is not named here")
+    return FleetProbes(signal, table.ask, by, table.take("country", str, ""))
+
+
 def _terminals(table: Table) -> Probes:
     least = table.take("least", int, LEAST_TERMINALS)
     return terminals(
@@ -186,11 +202,15 @@ KINDS: dict[str, Callable[[Table], Probes]] = {
     "probe": _probe,
     "mobile-sites": _mobile_sites,
     "terminals": _terminals,
+    "fleet": _fleet,
 }
 
 
-def read_sources(path: Path) -> list[Probes]:
-    """The sources of a file. Raises Refused with the source and the key that is wrong."""
+def read_sources(path: Path, ask: Ask | None = None) -> list[Probes]:
+    """The sources of a file. Raises Refused with the source and the key that is wrong.
+
+    ask  how the running service is asked, which counts its own terminals
+    """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as failure:
@@ -201,7 +221,7 @@ def read_sources(path: Path) -> list[Probes]:
         raise Refused("outages.sources", path.name, "it holds no [[source]], or something else", "add one")
     found = []
     for number, row in enumerate(rows, 1):
-        table = Table(row, str(row.pop("name", f"source {number}")), path.parent)
+        table = Table(row, str(row.pop("name", f"source {number}")), path.parent, ask)
         kind = table.take("kind", str)
         if kind not in KINDS:
             raise table.refused(f"its kind is one of {', '.join(KINDS)}")

@@ -337,6 +337,17 @@ class OutageStore:
         """By signal, opening and place."""
         return [KeptEvent(*row) for row in self._rows("select * from event order by signal, opened, place")]
 
+    def crowds(self, kind: str) -> dict[str, int]:
+        """Of each outage of such an entity: the fewest asked in a bin of it, as far as it is kept."""
+        rows = self._rows(
+            "select event.id, min(sample.targets) from event join series using (signal, place) "
+            "join sample on sample.signal = event.signal and sample.bin >= event.opened "
+            "and sample.bin < coalesce(event.closed, 9e18) and sample.place = event.place "
+            "where series.kind = ? group by event.id",
+            (kind,),
+        )
+        return {id: int(fewest) for id, fewest in rows if fewest is not None}
+
     def mark_sent(self, id: str, sent: str) -> None:
         with self.transaction():
             self._db.execute("update event set sent = ? where id = ?", (sent, id))

@@ -53,7 +53,10 @@ def monitor(
     from skylift.adapters.outage_store import OutageStore
     from skylift.cli.office import client_of
 
-    followed = [] if sources is None else read_sources(sources)
+    def ask(path: str) -> dict[str, Any]:
+        return client_of(server, token).ask("GET", path)
+
+    followed = [] if sources is None else read_sources(sources, ask)
     kept = OutageStore(store)
     work = Monitor(kept, baseline)
     client = client_of(server, token) if send else None
@@ -109,8 +112,9 @@ def _send(work: Monitor, kept: OutageStore, client: Any, agree: int) -> int:
     count = 0
     for event in work.events():
         now = event["now"]["fraction"] if isinstance(event["now"], dict) else 1.0
-        # The journal is no recording: a level now is told when it has moved by a tenth.
-        state = f"{event['min_fraction']} {now:.1f} {event['closed_at'] or ''}"
+        # The journal is no recording: a level now is told when it has moved by a tenth, and once a day.
+        day = str(event["now"]["measured_at"])[:10] if isinstance(event["now"], dict) else ""
+        state = f"{event['min_fraction']} {now:.1f} {event['closed_at'] or day}"
         if told[str(event["id"])] == state:
             continue
         signals_open, judged = (int(str(event[name])) for name in ("signals_open", "signals_judged"))

@@ -63,7 +63,7 @@ def send_event(
     client: Any, event: dict[str, Any], synthetic: bool, how: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Record one outage, once, and close it where it is over; a monitor's events say how it is now."""
-    how = {"signals": [event["signal"]]} if how is None else how
+    how = {"signals": [event["signal"]], "targets": event.get("targets", 0)} if how is None else how
     known = client.ask("GET", f"outages?q={event['id']}&limit=1")["items"]
     if known:
         stored, new = known[0], False
@@ -122,10 +122,11 @@ def events(
     """Outages on record, in plain words, the latest first."""
     from urllib.parse import urlencode
 
+    from skylift.adapters.clock import WallClock
     from skylift.base.errors import Refused
     from skylift.cli.office import client_of
     from skylift.service.outage.state import ROOM
-    from skylift.service.outage.words import LANGUAGES, sentence
+    from skylift.service.outage.words import LANGUAGES, is_stale, sentence
 
     if language not in LANGUAGES:
         raise Refused("outages.language", f"--language {language[:20]!r}", "en or uk", "take one of them")
@@ -140,6 +141,7 @@ def events(
         if not cursor:
             break
     found = [ROOM.from_plain(row) for row in rows]
+    now = WallClock().now()
     found.sort(key=lambda outage: -(outage.began_at or 0))
     if as_json:
         said = [
@@ -147,7 +149,7 @@ def events(
                 "id": one.id,
                 "state": one.state.value,
                 "confirmed": bool(one.confirmed_by),
-                "text": sentence(one, language),
+                "text": sentence(one, language, is_stale(one, now)),
             }
             for one in found
         ]
@@ -155,7 +157,7 @@ def events(
         return
     for one in found:
         mark = "" if one.confirmed_by else " [not confirmed]"
-        typer.echo(f"{one.id}  {sentence(one, language)}{mark}")
+        typer.echo(f"{one.id}  {sentence(one, language, is_stale(one, now))}{mark}")
     if not found:
         typer.echo("none", err=True)
 

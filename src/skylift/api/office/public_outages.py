@@ -41,7 +41,8 @@ _WORDS = {
         "title": "Outages", "none": "No outage is known that the public is told of.", "open": "Still down",
         "over": "Over", "critical": "critical", "major": "major", "warning": "warning", "began": "Began",
         "ended": "Ended", "cause": "Cause", "sources": "Sources", "synthetic": "Synthetic data: made up.",
-        "level": "Lowest level", "now": "Level now", "other": "Українською", "feeds": "Feeds",
+        "level": "Lowest level", "now": "Level now", "last": "Last measured",
+        "stale": "Not measured any more", "other": "Українською", "feeds": "Feeds",
         "says": (
             "Countries, regions and networks whose connectivity is below ordinary. Measured levels are shown "
             "half an hour after they are recorded; what a level cannot tell is not guessed."
@@ -54,7 +55,8 @@ _WORDS = {
         "open": "Досі триває", "over": "Завершено", "critical": "критичний", "major": "значний",
         "warning": "помітний", "began": "Початок", "ended": "Кінець", "cause": "Причина",
         "sources": "Джерела", "synthetic": "Вигадані дані.", "level": "Найнижчий рівень",
-        "now": "Рівень зараз", "other": "In English", "feeds": "Стрічки",
+        "now": "Рівень зараз", "last": "Останнє вимірювання",
+        "stale": "Більше не вимірюється", "other": "In English", "feeds": "Стрічки",
         "says": (
             "Країни, регіони та мережі, зв'язність яких нижча за звичайну. Виміряні рівні показуються за "
             "пів години після запису; чого рівень не каже, того не вгадуємо."
@@ -197,6 +199,8 @@ def _article(told: Told, language: str) -> str:
     ]
     if is_over:
         facts.append((words["ended"], _time(outage.ended_at)))
+    elif told.stale:
+        facts.append((words["last"], _time(outage.measured_at)))
     else:
         facts.append((words["now"], f"{_meter(outage.level.fraction)} {escape(percent(outage.level))}"))
     facts.append((words["cause"], _CAUSES[outage.cause][ukrainian]))
@@ -210,11 +214,12 @@ def _article(told: Told, language: str) -> str:
     listed = "".join(f"<li>{escape(name)}: {value}</li>" for name, value in facts)
     synthetic = f"<p><strong>{words['synthetic']}</strong></p>" if outage.synthetic else ""
     kind = _KINDS.get(outage.entity.kind, ("", ""))[ukrainian]
-    state = words["over"] if is_over else words["open"]
+    text = escape(sentence(outage, language, told.stale))
+    state = words["over"] if is_over else words["stale" if told.stale else "open"]
     confirmed = words["confirmed"] if outage.confirmed_by else words["unconfirmed"]
     return (
         f'<section><h2><a href="{HOME}/{escape(outage.id)}">{escape(_name(outage, ukrainian))}</a>'
-        f' · {kind} · {state}</h2>{synthetic}<p class="told">{escape(sentence(outage, language))}</p>'
+        f' · {kind} · {state}</h2>{synthetic}<p class="told">{text}</p>'
         f"<ul>{listed}</ul><p>{escape(confirmed)}</p></section>"
     )
 

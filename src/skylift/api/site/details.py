@@ -26,7 +26,7 @@ from skylift.service.account.roles import Subject
 from skylift.service.approval.state import Approval, ApprovalState
 from skylift.service.outage.public import told_at
 from skylift.service.outage.state import Outage
-from skylift.service.outage.words import sentence
+from skylift.service.outage.words import is_stale, sentence
 from skylift.service.permission.decision import allowed_spans
 from skylift.service.region.events import CHAIN, Paper
 from skylift.service.region.state import Region
@@ -323,7 +323,10 @@ async def _outage(visit: Visit, stored: Stored[Outage]) -> dict[str, Any]:
     outage, at = stored.thing, visit.desk.clock.now()
     return {
         "bars": bars(outage),
-        "texts": [(code, language, sentence(outage, code)) for code, language in LANGUAGES.items()],
+        "texts": [
+            (code, language, sentence(outage, code, is_stale(outage, at)))
+            for code, language in LANGUAGES.items()
+        ],
         "is_public": bool(told_at([(outage, at)], at)),
     }
 

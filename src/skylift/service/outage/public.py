@@ -13,7 +13,7 @@ from skylift.base.feed import LONGEST, Entry, Feed, marked
 from skylift.base.instants import InstantUs
 from skylift.service.outage.events import Level
 from skylift.service.outage.state import Outage, OutageState, is_public
-from skylift.service.outage.words import sentence
+from skylift.service.outage.words import is_stale, sentence
 
 # Worst first, as the detector has them: the lowest fraction of ordinary that was reached is below the number.
 BANDS = ((0.2, "critical"), (0.5, "major"), (0.8, "warning"))
@@ -23,11 +23,15 @@ _CELL = re.compile(r"(?<![0-9a-f])8[0-9a-f]{14}(?![0-9a-f])", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One outage that the public may see, since when it may, and when it was last changed."""
+    """One outage that the public may see, since when it may, and when it was last changed.
+
+    stale  it is open, and nobody has measured it for long
+    """
 
     outage: Outage
     since: InstantUs
     updated_at: InstantUs
+    stale: bool = False
 
 
 def band(level: Level) -> str:
@@ -45,7 +49,7 @@ def told_at(recorded: Sequence[tuple[Outage, InstantUs]], at: InstantUs) -> list
         since = outage.told_from
         if since is None or not is_public(outage, at) or _names_a_cell(outage):
             continue
-        found.append(Told(outage, since, max(since, changed_at)))
+        found.append(Told(outage, since, max(since, changed_at), is_stale(outage, at)))
     return sorted(found, key=lambda told: (-(told.outage.began_at or 0), told.outage.id))
 
 
@@ -56,7 +60,7 @@ def entries(feed: Feed, told: Sequence[Told]) -> list[Entry]:
 
 def _entry(feed: Feed, told: Told) -> Entry:
     outage = told.outage
-    text = sentence(outage, feed.language)
+    text = sentence(outage, feed.language, told.stale)
     title = text.partition(". ")[0].rstrip(".")
     sources = "".join(f"\n{claim.publisher}: {claim.url}" for claim in outage.claims)
     tags = [outage.entity.kind.value, _state(outage), band(outage.worst)]

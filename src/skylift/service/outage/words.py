@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from skylift.base.instants import format_instant
+from skylift.base.units import US_PER_DAY
 from skylift.service.outage.events import Cause, EntityKind, Level
 from skylift.service.outage.state import Outage, OutageState
 
 LANGUAGES = ("en", "uk")
+# A monitor that follows an outage tells its level at least once a day: after two nobody knows any more.
+STALE_US = 2 * US_PER_DAY
 _BASELINE = {"ordinary": ("ordinary", "звичайного"), "pre-war": ("pre-war", "довоєнного")}
 _CAUSE = {
     Cause.CYBER_ATTACK: ("Sources attribute it to a cyber-attack", "За даними джерел, причина - кібератака"),
@@ -17,18 +20,27 @@ _CAUSE = {
 }
 
 
-def sentence(outage: Outage, language: str = "en") -> str:
+def is_stale(outage: Outage, at: int) -> bool:
+    """Whether it is open on record, but has not been measured for so long that it may be over."""
+    open_ = outage.state is OutageState.OPEN and outage.measured_at is not None
+    return open_ and at - (outage.measured_at or 0) > STALE_US
+
+
+def sentence(outage: Outage, language: str = "en", stale: bool = False) -> str:
     """Connectivity of AS64500 fell to 18 % (15-21) of ordinary levels at 03:10 UTC and is still down.
 
     While it lasts the level now is told as well, where it is another one; causes only as they are recorded.
+    stale  nobody has measured it for long: then only how it was when somebody last did
     """
     ukrainian = language == "uk"
     entity = outage.entity
     name = (entity.title_uk if ukrainian else "") or entity.title or entity.code
     if entity.kind in (EntityKind.AS, EntityKind.AS_WITH_CONE) and entity.code not in name:
         name = f"{name} ({entity.code})"
+    if entity.kind is EntityKind.TERMINALS:
+        name = f"Наші термінали ({name})" if ukrainian else f"our own terminals ({name})"
     day, clock = _moment(outage.began_at)
-    parts = [_fell(outage, name, (day, clock), ukrainian), _since(outage, ukrainian)]
+    parts = [_fell(outage, name, (day, clock), ukrainian), _since(outage, ukrainian, stale)]
     text = f"{parts[0]} {parts[1]}."
     cause = _CAUSE.get(outage.cause)
     if cause is not None:
@@ -48,10 +60,15 @@ def _fell(outage: Outage, name: str, moment: tuple[str, str], ukrainian: bool) -
     return f"Connectivity of {name} fell to {level} of {words[0]} levels at {clock} UTC on {day}"
 
 
-def _since(outage: Outage, ukrainian: bool) -> str:
+def _since(outage: Outage, ukrainian: bool, stale: bool) -> str:
     if outage.state is OutageState.CLOSED or outage.ended_at is not None:
         day, clock = _moment(outage.ended_at)
         return f"і відновилася о {clock} UTC {day}" if ukrainian else f"and recovered at {clock} UTC on {day}"
+    if stale:
+        day, clock = _moment(outage.measured_at)
+        if ukrainian:
+            return f"і ще не відновилася за останнім вимірюванням о {clock} UTC {day}"
+        return f"and was still down when last measured, at {clock} UTC on {day}"
     if percent(outage.level) != percent(outage.worst):
         now = percent(outage.level)
         return f"і зараз становить {now}" if ukrainian else f"and is at {now} now"
