@@ -23,6 +23,7 @@ from skylift.adapters.packet_wireguard import KeyKeeper
 from skylift.adapters.tun import Timer
 from skylift.base.randomness import random_stream
 from skylift.wire.packet.course import Course
+from skylift.wire.packet.frame import Frame
 from skylift.wire.packet.hops import Hop, forward, turned_back
 from skylift.wire.packet.pipe import Counters, Lateness, Pipe
 from skylift.wire.packet.report import STARVED_FRACTION, Kept
@@ -33,6 +34,9 @@ UP, DOWN = 0, 1
 LARGEST = 65_536 + 4_096
 # Frames that are read from one side before the other has its turn.
 _AT_ONCE = 64
+# Longer frames stay where they were read, and shorter ones are copied from there.
+_LARGE = 16_384
+_SPARE_BUFFERS = 64
 _NEVER_NS = 1 << 62
 
 
@@ -68,7 +72,7 @@ class Loop:
         self._ways = [_Way(self._link.courses, hops, wanted, "packets")]
         self._timer = Timer()
         self._lateness = Lateness()
-        self._buffer = bytearray(LARGEST)
+        self._spare = [bytearray(LARGEST)]
         self.began_ns = time.monotonic_ns()
         # Since when each side may have had frames that were not read yet.
         self._read_ns = [self.began_ns, self.began_ns]
@@ -178,23 +182,24 @@ class Loop:
         for due_ns, frame in pipe.take(now_ns):
             self._write(descriptor, frame)
             late.note(time.monotonic_ns() - due_ns)
+            if isinstance(frame, memoryview):
+                self._give_back(frame.obj)
             if self._uplinks is not None:
                 self._uplinks.arrived(number, side == UP, now_ns)
 
     def _read(self, side: int) -> None:
-        descriptor, buffer, way = self._tuns[side], self._buffer, self._ways[SKY]
+        descriptor, way = self._tuns[side], self._ways[SKY]
         if self._uplinks is not None:
             way = self._ways[self._uplinks.up if side == UP else self._uplinks.down]
-        pipe, hops, room = way.pipes[side], way.hops[side], [buffer]
+        pipe, hops = way.pipes[side], way.hops[side]
         for _ in range(_AT_ONCE):
             try:
-                length = os.readv(descriptor, room)
+                frame = self._next_frame(descriptor)
             except OSError:
                 # Nothing is left, or the interface is going away with its namespace.
                 self._read_ns[side] = time.monotonic_ns()
                 return
             now_ns = time.monotonic_ns()
-            frame = buffer[:length]
             if self._capture is not None:
                 self._capture.note(frame, now_ns - self.began_ns + self._wanted.followed.at_us * 1_000)
             passed, ended_at = forward(frame, hops)
@@ -206,6 +211,21 @@ class Loop:
                 way.pipes[1 - side].insert(answer[1], answer[0], now_ns)
         # There may be more, and it may wait for us since the last time that there was nothing.
         self._lateness.note(now_ns - self._read_ns[side])
+
+    def _next_frame(self, descriptor: int) -> bytearray | memoryview:
+        """Read one. Raises BlockingIOError where there is none."""
+        buffer = self._spare[-1]
+        length = os.readv(descriptor, (buffer,))
+        if length <= _LARGE:
+            return buffer[:length]
+        self._spare.pop()
+        if not self._spare:
+            self._spare.append(bytearray(LARGEST))
+        return memoryview(buffer)[:length]
+
+    def _give_back(self, buffer: object) -> None:
+        if isinstance(buffer, bytearray) and len(self._spare) < _SPARE_BUFFERS:
+            self._spare.append(buffer)
 
     def _end_early(self) -> None:
         """Answer packets whose TTL ends before the PoP, where the tunnel hides them."""
@@ -242,7 +262,7 @@ class Loop:
             self._keys.append({"at_us": at_us, "what": what})
         self._watch_ns = min(self._watch_ns, self._keeper.next_ns())
 
-    def _write(self, descriptor: int, frame: bytes | bytearray) -> None:
+    def _write(self, descriptor: int, frame: Frame) -> None:
         try:
             os.write(descriptor, frame)
         except OSError:

@@ -11,7 +11,8 @@ import struct
 from dataclasses import dataclass
 
 HEADER = struct.Struct("<BBHHHH")
-Frame = bytes | bytearray
+# What the engine reads it into, it may change in place.
+Frame = bytes | bytearray | memoryview
 NEEDS_CSUM = 1
 GSO_NONE, GSO_TCP4, GSO_UDP, GSO_TCP6, GSO_UDP_L4, GSO_ECN = 0, 1, 3, 4, 5, 0x80
 _TCP, _UDP = 6, 17

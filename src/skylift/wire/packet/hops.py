@@ -26,14 +26,14 @@ class Hop:
 
 
 def forward(frame: Frame, hops: Sequence[Hop]) -> tuple[Frame, Hop | None]:
-    """The frame after all hops (a bytearray itself), or unchanged with the hop at which its TTL ended."""
+    """The frame after all hops (itself, where it can be changed), or unchanged with the hop at which its TTL ended."""
     at, count = HEADER.size, len(hops)
     fourth = frame[at] >> 4 == 4
     place = at + (8 if fourth else 7)
     left = frame[place]
     if left <= count:
         return frame, hops[max(0, left - 1)]
-    changed = frame if isinstance(frame, bytearray) else bytearray(frame)
+    changed = bytearray(frame) if isinstance(frame, bytes) else frame
     changed[place] = left - count
     if fourth:
         # RFC 1624: the sum falls by what the TTL fell, in the high byte of its word.
