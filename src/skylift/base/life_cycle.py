@@ -28,8 +28,9 @@ class LifeCycle(Generic[S]):
 
     def after(self, subject_id: str, state: S, event: type[Event]) -> S:
         """The state after `event`. Raises Refused, naming what can be done instead."""
-        if (state, event) in self.steps:
-            return self.steps[state, event]
+        found = self.steps.get((state, event))
+        if found is not None:
+            return found
         possible = [verb(kind) for at, kind in self.steps if at is state]
         raise Refused(
             f"{self.thing}.wrong-state",

@@ -9,10 +9,11 @@ from sqlalchemy import bindparam, insert, select
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
 from skylift.adapters.sql.engine import WRITES
-from skylift.adapters.sql.ready import Ready, say
+from skylift.adapters.sql.ready import Ready, among, say
 from skylift.adapters.sql.schema import META
 from skylift.adapters.sql.store import SqlStore, open_store
-from tests.adapters.sql.kits import ROOMS
+from skylift.twin.handle import begin
+from tests.adapters.sql.kits import KITS, ROOMS, made
 
 PUT = Ready(insert(META))
 GET = Ready(select(META.c.value).where(META.c.name == bindparam("of_name")).limit(1))
@@ -67,3 +68,23 @@ def test_a_connection_that_is_gone_is_used_no_more(postgresql_url: str) -> None:
     with store.engine.connect() as connection:
         assert GET.all(connection, {"of_name": "-"}) == []
     store.close()
+
+
+def test_a_list_of_any_length_is_one_value(store: SqlStore) -> None:
+    of_names = Ready(select(META.c.name).where(among(META.c.name, "names")).order_by(META.c.name))
+    each = [f"n{number:04d} \"'\\ школа" for number in range(3000)]
+    with store.engine.execution_options(**{WRITES: True}).connect() as connection:
+        connection.begin()
+        PUT.run_each(connection, [{"name": name, "value": ""} for name in each])
+        assert of_names.all(connection, {"names": []}) == []
+        assert of_names.all(connection, {"names": ["n0000", *each[7:8]]}) == [(each[7],)]
+        assert [name for (name,) in of_names.all(connection, {"names": [*each[::-1], "-"]})] == each
+
+
+def test_a_name_with_a_zero_in_it_is_nobodys(store: SqlStore) -> None:
+    with store.transaction() as transaction:
+        begin(KITS, transaction, "kit_1", [made("kit_1", serial="S-1")])
+    with store.reading() as reader:
+        assert list(reader.get_all(KITS, ["kit_1\0", "kit_1\0x"])) == []
+        assert list(reader.find_all(KITS, "serial", ["S-1", "S-1\0", "\0S-1"])) == ["S-1"]
+        assert reader.replies(["\0"]) == {}

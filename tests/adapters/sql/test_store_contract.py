@@ -430,10 +430,11 @@ def test_sqlite_looks_up_the_keys_of_a_batch_by_its_index(tmp_path: Path) -> Non
         (_REPLIES, {"keys": ["a", "b"]}),
     )
     with store.engine.connect() as connection:
+        connection.begin()
         for statement, given in statements:
-            plain = statement.params(**given).compile(store.engine, compile_kwargs={"literal_binds": True})
-            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {plain}").all()
-            for step in (row[3] for row in rows):
+            steps = [row[3] for row in statement.explained(connection, given)]
+            # The list itself, and that it is gone through.
+            for step in (step for step in steps if "json_each" not in step and "LIST SUBQUERY" not in step):
                 assert re.search(r"\((?:kind=\? AND (?:name=\? AND value|id|name)|key)=\?", step), step
     store.close()
 

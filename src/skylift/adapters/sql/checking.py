@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Connection, Text, bindparam, func, select, tu
 from skylift.adapters.sql.chain import canonical, row_hash
 from skylift.adapters.sql.journal import COLUMNS, Written, rows_after, to_event
 from skylift.adapters.sql.reading import searched
-from skylift.adapters.sql.ready import Ready
+from skylift.adapters.sql.ready import Ready, among
 from skylift.adapters.sql.schema import JOURNAL, JOURNAL_HEAD, THING_KEYS, THINGS
 from skylift.base.errors import SkyliftError
 from skylift.base.events import EventTypes
@@ -35,11 +35,13 @@ _OF_SUBJECTS = Ready(
     .limit(ROWS_AT_ONCE)
 )
 _STATE = tuple(THINGS.c[name] for name in ("version", "status", "region", "owner", "words", "body"))
-_STATES_OF = select(THINGS.c.id, *_STATE).where(
-    THINGS.c.kind == bindparam("of_kind"), THINGS.c.id.in_(bindparam("ids", expanding=True))
+_STATES_OF = Ready(
+    select(THINGS.c.id, *_STATE).where(THINGS.c.kind == bindparam("of_kind"), among(THINGS.c.id, "ids"))
 )
-_KEYS_OF = select(THING_KEYS.c.id, THING_KEYS.c.name, THING_KEYS.c.value).where(
-    THING_KEYS.c.kind == bindparam("of_kind"), THING_KEYS.c.id.in_(bindparam("ids", expanding=True))
+_KEYS_OF = Ready(
+    select(THING_KEYS.c.id, THING_KEYS.c.name, THING_KEYS.c.value).where(
+        THING_KEYS.c.kind == bindparam("of_kind"), among(THING_KEYS.c.id, "ids")
+    )
 )
 
 
@@ -203,9 +205,9 @@ def _states(
         ids[kind].append(id)
     for kind, some in ids.items():
         keys: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for id, name, value in connection.execute(_KEYS_OF, {"of_kind": kind, "ids": some}):
+        for id, name, value in _KEYS_OF.all(connection, {"of_kind": kind, "ids": some}):
             keys[id].append((name, value))
-        for id, *columns in connection.execute(_STATES_OF, {"of_kind": kind, "ids": some}):
+        for id, *columns in _STATES_OF.all(connection, {"of_kind": kind, "ids": some}):
             found[kind, id] = (*columns, tuple(sorted(keys[id])))
     return found
 

@@ -11,14 +11,15 @@ from sqlalchemy import Connection, Table, bindparam, delete, func, insert, selec
 from sqlalchemy.dialects import postgresql, sqlite
 
 from skylift.adapters.sql.faults import told
-from skylift.adapters.sql.ready import Ready
+from skylift.adapters.sql.ready import Ready, among
 from skylift.adapters.sql.schema import APP_DAYS, PROGRESS, USAGE, USAGE_CYCLES, USAGE_DAYS
 from skylift.ports.counts import AppDay, Progress, UsageDay, UsageReport, Used
 from skylift.ports.store import Conflict
 
-_SEEN = select(USAGE).where(
-    USAGE.c.terminal == bindparam("of_terminal"),
-    USAGE.c.sequence.in_(bindparam("numbers", expanding=True)),
+_SEEN = Ready(
+    select(USAGE.c.sequence, USAGE.c.at_us, USAGE.c.down_bytes, USAGE.c.up_bytes).where(
+        USAGE.c.terminal == bindparam("of_terminal"), among(USAGE.c.sequence, "numbers")
+    )
 )
 _CHANGED = select(func.coalesce(func.max(USAGE_CYCLES.c.changed), 0))
 _USED = (USAGE_CYCLES.c.account, USAGE_CYCLES.c.cycle, USAGE_CYCLES.c.used_bytes, USAGE_CYCLES.c.changed)
@@ -167,11 +168,11 @@ class CountsSqlWriter(CountsSqlReader):
             if given.setdefault(report.sequence, report) != report:
                 raise _differs(report.sequence)
         with self._whole():
-            rows = self._connection.execute(_SEEN, {"of_terminal": terminal, "numbers": list(given)}).all()
-        for row in rows:
-            again = given.pop(row.sequence)
-            if (again.at, again.down_bytes, again.up_bytes) != (row.at_us, row.down_bytes, row.up_bytes):
-                raise _differs(row.sequence)
+            rows = _SEEN.all(self._connection, {"of_terminal": terminal, "numbers": list(given)})
+        for sequence, *before in rows:
+            again = given.pop(sequence)
+            if [again.at, again.down_bytes, again.up_bytes] != before:
+                raise _differs(sequence)
         return list(given.values())
 
     def _run(self, statements: dict[str, Any], rows: list[dict[str, Any]]) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, bindparam, select
 
 from skylift.adapters.sql.faults import corrupt
@@ -77,6 +77,6 @@ def to_event(types: EventTypes, row: AnyRow | Written) -> Event:
         "cause_id": row.cause_id,
     }
     try:
-        return types.read(row.name, columns, json.loads(row.payload))
+        return types.read(row.name, columns, msgspec.json.decode(row.payload))
     except (ValueError, TypeError):  # msgspec's errors are ValueErrors
         raise corrupt() from None

@@ -9,23 +9,68 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Dialect
+import msgspec
+from sqlalchemy import ARRAY, ColumnElement, Connection, Dialect, bindparam
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType
 
 Given = Mapping[str, Any]
 R = TypeVar("R")
 
 
+class Among(FunctionElement[Any]):
+    """Whether a column is one of many values, given as one value: the statement's text stays the same."""
+
+    # Not Boolean: SQLAlchemy would compare it with 1, and SQLite's indexes would not serve it.
+    type = NullType()
+    inherit_cache = True
+
+
+def among(column: ColumnElement[Any], name: str) -> Among:
+    """Whether it is one of the list that is given by this name, of any length."""
+    return Among(column, bindparam(name, type_=ARRAY(column.type)))
+
+
+@compiles(Among, "sqlite")
+def _by_json(element: Among, compiler: SQLCompiler, **more: Any) -> str:
+    column, values = (compiler.process(each, **more) for each in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"
+
+
+@compiles(Among, "postgresql")
+def _by_array(element: Among, compiler: SQLCompiler, **more: Any) -> str:
+    column, values = (compiler.process(each, **more) for each in element.clauses)
+    return f"{column} = ANY({values})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A statement for one database.
+
+    names  in their order, where the driver takes values so; None where by name
+    known  values that the statement brings itself
+    lists  those that are handed over as JSON
+    """
+
+    text: str
+    names: tuple[str, ...] | None
+    known: dict[str, Any]
+    lists: tuple[str, ...]
+
+
 class Ready:
-    """A statement with plain named values, of which none is a list. Rows are tuples."""
+    """A statement with plain named values, and lists where it says `among`. Rows are tuples."""
 
     def __init__(self, statement: ClauseElement) -> None:
         self._statement = statement
-        self._of: dict[str, tuple[str, tuple[str, ...] | None, dict[str, Any]]] = {}
+        self._of: dict[str, _Made] = {}
 
     def first(self, connection: Connection, given: Given) -> tuple[Any, ...] | None:
         """Its first row."""
@@ -37,6 +82,11 @@ class Ready:
         text, values = self._told(connection.dialect, given)
         return _asked(connection, text, values, _rows)
 
+    def explained(self, connection: Connection, given: Given) -> list[tuple[Any, ...]]:
+        """How SQLite would answer it, step by step."""
+        text, values = self._told(connection.dialect, given)
+        return _asked(connection, f"EXPLAIN QUERY PLAN {text}", values, _rows)
+
     def run(self, connection: Connection, given: Given) -> int:
         """How many rows it changed."""
         text, values = self._told(connection.dialect, given)
@@ -44,29 +94,32 @@ class Ready:
 
     def run_each(self, connection: Connection, rows: Sequence[Given]) -> None:
         """Once for each of these; they have the same names."""
-        text, names, known = self._made(connection.dialect)
-        each: list[Any] = list(rows) if not known else [{**known, **row} for row in rows]
-        if names is not None:
-            each = [tuple([row[name] for name in names]) for row in each]
+        made = self._made(connection.dialect)
+        each: list[Any] = list(rows) if not made.known else [{**made.known, **row} for row in rows]
+        if made.names is not None:
+            each = [tuple([row[name] for name in made.names]) for row in each]
         if len(each) == 1:
-            _asked(connection, text, each[0], _nothing)
+            _asked(connection, made.text, each[0], _nothing)
         elif each:
-            _asked_each(connection, text, each)
+            _asked_each(connection, made.text, each)
 
     def _told(self, dialect: Dialect, given: Given) -> tuple[str, Any]:
-        text, names, known = self._made(dialect)
-        every = {**known, **given} if known else given
-        return text, every if names is None else tuple([every[name] for name in names])
+        made = self._made(dialect)
+        every = {**made.known, **given} if made.known else given
+        if made.lists:
+            every = {**every, **{name: msgspec.json.encode(every[name]).decode() for name in made.lists}}
+        return made.text, every if made.names is None else tuple([every[name] for name in made.names])
 
-    def _made(self, dialect: Dialect) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:
-        """Its text, the names in their order where the driver takes them so, and values it brings itself."""
+    def _made(self, dialect: Dialect) -> _Made:
         found = self._of.get(dialect.name)
         if found is None:
             compiled = self._statement.compile(dialect=dialect)
             assert isinstance(compiled, SQLCompiler)
             known = {name: value for name, value in compiled.params.items() if value is not None}
             names = tuple(compiled.positiontup or ()) if compiled.positional else None
-            found = self._of[dialect.name] = (str(compiled), names, known)
+            lists = [name for name, value in compiled.binds.items() if isinstance(value.type, ARRAY)]
+            text, of_json = str(compiled), dialect.name == "sqlite"
+            found = self._of[dialect.name] = _Made(text, names, known, tuple(lists) if of_json else ())
         return found
 
 

@@ -22,7 +22,7 @@ from skylift.adapters.sql.chain import canonical, row_hash
 from skylift.adapters.sql.counting import CountsSqlWriter
 from skylift.adapters.sql.faults import CORRUPT, LOST, THING, told, translated
 from skylift.adapters.sql.reading import AT_ONCE, SqlReader, searched
-from skylift.adapters.sql.ready import Ready, say
+from skylift.adapters.sql.ready import Ready, among, say
 from skylift.adapters.sql.schema import JOURNAL, JOURNAL_HEAD, META, PERSONAL, REPLIES, THING_KEYS, THINGS
 from skylift.base.errors import Refused, Unavailable
 from skylift.base.events import Event, to_payload
@@ -46,13 +46,13 @@ _OF_THINGS = (
     )
     .where(THINGS.c.kind == bindparam("of_kind"))
 )
-_STANDING = _OF_THINGS.where(THINGS.c.id.in_(bindparam("ids", expanding=True)))
+_STANDING = Ready(_OF_THINGS.where(among(THINGS.c.id, "ids")))
 _STANDING_ONE = Ready(_OF_THINGS.where(THINGS.c.id == bindparam("of_id")))
 # One name at a time: for pairs of name and value SQLite would walk over all keys of the kind.
 _OF_NAME = select(THING_KEYS.c.value, THING_KEYS.c.id).where(
     THING_KEYS.c.kind == bindparam("of_kind"), THING_KEYS.c.name == bindparam("of_name")
 )
-_TAKEN = _OF_NAME.where(THING_KEYS.c.value.in_(bindparam("values", expanding=True)))
+_TAKEN = Ready(_OF_NAME.where(among(THING_KEYS.c.value, "values")))
 _TAKEN_ONE = Ready(_OF_NAME.where(THING_KEYS.c.value == bindparam("of_value")))
 _HEAD = Ready(select(JOURNAL_HEAD.c.sequence, JOURNAL_HEAD.c.hash).with_for_update())
 _SET_HEAD = Ready(update(JOURNAL_HEAD).values(sequence=bindparam("to_sequence"), hash=bindparam("to_hash")))
@@ -296,13 +296,13 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
     def _standing(self, kind: str, ids: Collection[str]) -> Iterable[Sequence[Any]]:
         if len(ids) == 1:
             return _STANDING_ONE.all(self._connection, {"of_kind": kind, "of_id": next(iter(ids))})
-        return self._connection.execute(_STANDING, {"of_kind": kind, "ids": list(ids)})
+        return _STANDING.all(self._connection, {"of_kind": kind, "ids": list(ids)})
 
     def _taken(self, kind: str, name: str, values: Sequence[str]) -> Iterable[Sequence[Any]]:
         given = {"of_kind": kind, "of_name": name}
         if len(values) == 1:
             return _TAKEN_ONE.all(self._connection, {**given, "of_value": values[0]})
-        return self._connection.execute(_TAKEN, {**given, "values": values})
+        return _TAKEN.all(self._connection, {**given, "values": values})
 
     def _change(self, batch: _Batch, room: Room[T], stored: Stored[T], events: Sequence[Event]) -> Stored[T]:
         facets = room.facets(stored.thing)

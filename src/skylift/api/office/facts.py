@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -92,6 +92,8 @@ class Facts:
             kinds = ((_KIND_OF.get(type(row.event)), row.event.subject_id) for row in rows)
             self._renew({(kind, id) for kind, id in kinds if kind is not None})
             self._sequence = rows[-1].sequence
+            if len(rows) < ROWS_AT_ONCE:
+                return
 
     def _count(self) -> None:
         """What was used: of a month that has begun all, else what has changed since."""
@@ -106,8 +108,10 @@ class Facts:
                 self._known.take_used(used)
                 self._used_changed = used[-1].changed
 
-    def _renew(self, changed: Iterable[tuple[str, str]]) -> None:
+    def _renew(self, changed: Collection[tuple[str, str]]) -> None:
         anew = lists = False
+        if not changed:
+            return
         with self._store.reading() as reader:
             for kind, id in sorted(changed, key=lambda one: _ORDER[one[0]][0]):
                 stored = reader.get(_ORDER[kind][1], id)
