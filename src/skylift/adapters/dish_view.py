@@ -27,12 +27,11 @@ def slot_view(
     """One terminal's slot, as its dish sees it. site: where it stands in `sites`, if not in the same row."""
     why = WhyDown(int(links.why_down[row]))
     length_us = world.slots.length_us
-    if why != WhyDown.UP:
-        return SlotView(links.at_us, length_us, why)
-    satellite = int(links.satellite[row])
-    positions = (sky.position_start_m, sky.position_mid_m, sky.position_end_m)
     site = row if site is None else site
-    there = sites.position_ecef_m[:, site]
+    blocked = _behind_mask(sites, site, sky, int(links.at_us // length_us))
+    if why != WhyDown.UP:
+        return SlotView(links.at_us, length_us, why, blocked=blocked)
+    satellite = int(links.satellite[row])
     return SlotView(
         links.at_us,
         length_us,
@@ -43,11 +42,40 @@ def slot_view(
         up_bps=float(links.up_bps[row]),
         loss_fraction=float(links.loss_fraction[row]),
         satellite=int(world.catalogue.norad[satellite]),
-        track=tuple(look_angles(sites, site, position[:, satellite] - there) for position in positions),
+        track=_way(sites, site, sky, satellite),
         handover=bool(links.handover[row]),
         gateway=str(world.ground.gateways[int(links.gateway[row])].id),
         pop=str(world.ground.pops[int(links.pop[row])].id),
+        blocked=blocked,
     )
+
+
+def _way(sites: Sites, site: int, sky: Sky, satellite: int) -> tuple[tuple[float, float], ...]:
+    """Of a satellite at a slot's start, middle and end."""
+    there = sites.position_ecef_m[:, site]
+    positions = (sky.position_start_m, sky.position_mid_m, sky.position_end_m)
+    return tuple(look_angles(sites, site, position[:, satellite] - there) for position in positions)
+
+
+def _behind_mask(sites: Sites, site: int, sky: Sky, number: int) -> tuple[tuple[float, float], ...]:
+    """What the dish meets of its horizon mask in slot `number`: the hidden part of one satellite's way.
+
+    The satellites within its field of view are looked at in turn, so that what is found hidden grows as the
+    hidden share of its sky. () where there is no mask, or this satellite is in the clear.
+    """
+    mask_rad = sites.mask_elevation_rad[site]
+    if (mask_rad <= -math.pi / 2).all():
+        return ()
+    towards = sky.position_mid_m - sites.position_ecef_m[:, site : site + 1]
+    towards = towards / np.linalg.norm(towards, axis=0)
+    high = sites.up[:, site] @ towards >= math.sin(sites.min_elevation_rad[site])
+    in_field = sites.boresight[:, site] @ towards >= sites.cos_field_of_view[site]
+    there = np.flatnonzero(high & in_field)
+    if not len(there):
+        return ()
+    way = _way(sites, site, sky, int(there[number % len(there)]))
+    degree = (int(math.degrees(azimuth)) % 360 for azimuth, _ in way)
+    return tuple(angles for angles, k in zip(way, degree, strict=True) if angles[1] < mask_rad[k])
 
 
 def look_angles(sites: Sites, row: int, towards: Floats) -> tuple[float, float]:

@@ -187,7 +187,7 @@ def _terminals(scenario: Scenario, parts: Parts, ground: GroundSegment) -> tuple
         Terminal(
             TerminalId(name),
             place,
-            _named(parts.antennas, plan.antenna, "antenna", plan.line, "antenna"),
+            _antenna(parts, plan),
             _nearest(place, places_m)
             if plan.pop is None
             else _named(pops, plan.pop, "PoP", plan.line, "pop"),
@@ -195,6 +195,13 @@ def _terminals(scenario: Scenario, parts: Parts, ground: GroundSegment) -> tuple
         )
         for name, place, plan in placed
     )
+
+
+def _antenna(parts: Parts, plan: TerminalPlan | FleetPlan) -> AntennaModel:
+    """The plan's model, with what stands before this very dish."""
+    model = _named(parts.antennas, plan.antenna, "antenna", plan.line, "antenna")
+    own = plan.horizon_mask if isinstance(plan, TerminalPlan) else ()
+    return replace(model, horizon_mask=own) if own else model
 
 
 def _nearest(place: Place, places_m: npt.NDArray[np.float64]) -> int:

@@ -10,6 +10,7 @@ from skylift.base.geodesy import Place
 from skylift.base.instants import parse_instant
 from skylift.base.strict import StrictTable, read_toml
 from skylift.base.units import US_PER_S
+from skylift.sky.coverage.antennas import horizon_mask
 from skylift.twin.policy import POLICIES
 from skylift.twin.scenario_capacity import NEED_KEYS, CapacityScenario, read_capacity, read_need
 from skylift.twin.scenario_outages import ConnectivityPlan, SitePlan, read_connectivity, read_sites
@@ -51,6 +52,7 @@ class TerminalPlan:
     pop: str | None
     need: Need
     line: StrictTable = field(repr=False)
+    horizon_mask: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,10 @@ def with_made_up(scenario: Scenario, count: int) -> Scenario:
 
 MADE_UP = "made-up"
 REGION_KEYS = ("id", "country", "outline_file", "except_area", "except_file")
-TERMINAL_KEYS = ("id", "latitude_deg", "longitude_deg", "altitude_m", "region", "antenna", "pop", *NEED_KEYS)
+TERMINAL_KEYS = (
+    "id", "latitude_deg", "longitude_deg", "altitude_m", "region", "antenna", "pop", "horizon_mask",
+    *NEED_KEYS,
+)  # fmt: skip
 FLEET_KEYS = ("id", "count", "region", "antenna", "pop", *NEED_KEYS)
 FAILURE_KEYS = ("from", "until", "gateways", "satellites", "lasers_of")
 LASER_KEYS = ("per_satellite", "clearance_m", "max_range_m", "cross_plane_max_latitude_deg", "acquisition_s")
@@ -309,6 +314,7 @@ def _terminal(table: StrictTable) -> TerminalPlan:
         _maybe(table, "pop"),
         read_need(table),
         table,
+        horizon_mask(table),
     )
 
 

@@ -33,16 +33,6 @@ def _model(name: str, table: StrictTable) -> AntennaModel:
             "a boresight leans toward the pole or to an azimuth, not both",
             "remove one of the two keys",
         )
-    corners = table.tables("horizon_mask", known=("azimuth_deg", "elevation_deg"))
-    mask = tuple(
-        (
-            corner.number("azimuth_deg", minimum=0, maximum=360),
-            corner.number("elevation_deg", minimum=-90, maximum=90),
-        )
-        for corner in corners
-    )
-    if any(a[0] >= b[0] for a, b in pairwise(mask)):
-        raise table.refused("horizon_mask", "the azimuths of a horizon mask ascend", "sort its corners")
     return AntennaModel(
         name=name,
         source=table.text("source"),
@@ -51,6 +41,20 @@ def _model(name: str, table: StrictTable) -> AntennaModel:
         boresight_azimuth_deg=table.number("boresight_azimuth_deg", 0.0, minimum=0, maximum=360),
         field_of_view_deg=table.number("field_of_view_deg", 90.0, minimum=0, maximum=90),
         arc_separation_deg=table.number("arc_separation_deg", 0.0, minimum=0, maximum=90),
-        horizon_mask=mask,
+        horizon_mask=horizon_mask(table),
         tilt_toward_pole=toward_pole,
     )
+
+
+def horizon_mask(table: StrictTable) -> tuple[tuple[float, float], ...]:
+    """The corners (azimuth, elevation), degrees, of what stands before a site; () for nothing."""
+    mask = tuple(
+        (
+            corner.number("azimuth_deg", minimum=0, maximum=360),
+            corner.number("elevation_deg", minimum=-90, maximum=90),
+        )
+        for corner in table.tables("horizon_mask", known=("azimuth_deg", "elevation_deg"))
+    )
+    if any(a[0] >= b[0] for a, b in pairwise(mask)):
+        raise table.refused("horizon_mask", "the azimuths of a horizon mask ascend", "sort its corners")
+    return mask

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from skylift.base.geodesy import Place
-from skylift.base.link import WhyDown
 from skylift.wire.dish.conditions import Conditions, Kind
 from skylift.wire.dish.history import US_PER_S, History
 from skylift.wire.dish.obstruction import BLOCKED, CLEAR, ObstructionMap
@@ -231,17 +230,17 @@ class Dish:
             self.config.reboot_hour,
             self.config.three_day_deferral,
         )
+        if off is None and view is not None:
+            self._trace(view)
         if trouble is not None or view is None:
-            if view is not None and view.why_down == WhyDown.OBSTRUCTED:
-                self._trace(view, BLOCKED)
             return 1.0, -1.0, 0.0, 0.0, power
-        self._trace(view, CLEAR)
         return view.drop_fraction, view.rtt_ms(at_us), _rate(view.down_bps), _rate(view.up_bps), power
 
-    def _trace(self, view: SlotView, value: float) -> None:
+    def _trace(self, view: SlotView) -> None:
         if view.at_us > self._traced_us:
             self._traced_us = view.at_us
-            self.map.trace(view.track, value)
+            self.map.trace(view.blocked, BLOCKED)
+            self.map.trace(view.track, CLEAR)
 
     def _asleep(self, at_us: int) -> bool:
         if not self.config.sleeps:

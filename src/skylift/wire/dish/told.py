@@ -33,6 +33,7 @@ class ToldSlot:
 
     track      azimuth and elevation of the serving satellite at the slot's start, middle and end; its start
                alone in slots before the dish was there
+    blocked    of a satellite behind what stands before the dish
     boresight  azimuth and elevation of the dish's axis; null likewise, as antenna and cell
     """
 
@@ -53,6 +54,7 @@ class ToldSlot:
     boresight: tuple[float, float] | None = None
     antenna: str | None = None
     cell: str | None = None
+    blocked: tuple[tuple[float, float], ...] = ()
 
 
 def told_of(seen: DishSeen, reasons: Sequence[str]) -> ToldSlot:
@@ -76,6 +78,7 @@ def told_of(seen: DishSeen, reasons: Sequence[str]) -> ToldSlot:
         boresight=_rounded(seen.boresight),
         antenna=seen.antenna,
         cell=seen.cell,
+        blocked=tuple(_rounded(angles) for angles in view.blocked),
     )
 
 
@@ -96,6 +99,7 @@ def view_of(told: ToldSlot) -> SlotView:
         gateway=told.gateway or "",
         pop=told.pop or "",
         reasons=told.reasons,
+        blocked=told.blocked,
     )
 
 

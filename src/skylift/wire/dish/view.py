@@ -51,6 +51,7 @@ class SlotView:
     loss_fraction        share of packets lost; nan likewise
     satellite            serving one; -1 while down
     track                (azimuth, elevation) of it at start, middle and end, radians; () while down
+    blocked              (azimuth, elevation) of a satellite behind what stands before the dish; () for none
     handover             another satellite than in the slot before
     gateway, pop         names; "" while down
     reasons              codes of why the office bars it, as service.permission.reasons has them; () where not
@@ -70,6 +71,7 @@ class SlotView:
     gateway: str = ""
     pop: str = ""
     reasons: tuple[str, ...] = ()
+    blocked: tuple[tuple[float, float], ...] = ()
 
     @property
     def up(self) -> bool:
