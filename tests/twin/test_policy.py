@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skylift.base.randomness import random_stream
 from skylift.twin.choose_kernel import candidate_cost_us
-from skylift.twin.policy import POLICIES, Candidates
+from skylift.twin.policy import CHANGE_FRACTION, OBSERVED_CHANGES, POLICIES, Candidates
 
 
 @st.composite
@@ -42,6 +44,21 @@ def plain(name: str, c: Candidates, m: int) -> int:
     return min(pairs, key=lambda k: (-c.elevation_rad[k], k), default=-1)
 
 
+def observed(c: Candidates, m: int) -> int:
+    """The highest of what it does not have, within a detour of those; too far, or not its turn: sticky."""
+    leaves = random_stream(0, f"policy/starlink-observed/{c.at_us}").random(len(c.previous))[m]
+    pairs = [k for k in range(c.offset[m], c.offset[m + 1]) if math.isfinite(c.cost_us[k])]
+    others = [k for k in pairs if c.satellite[k] != c.previous[m]]
+    if leaves >= CHANGE_FRACTION or not others:
+        return plain("sticky", c, m)
+    least_other = min(c.cost_us[k] for k in others)
+    best = min(
+        (k for k in others if c.cost_us[k] <= least_other + 5_000.0), key=lambda k: (-c.elevation_rad[k], k)
+    )
+    near = c.cost_us[best] <= min(c.cost_us[k] for k in pairs) + 10_000.0
+    return best if near else plain("sticky", c, m)
+
+
 @pytest.mark.parametrize("name", ["sticky", "lowest-delay", "highest-elevation"])
 @settings(max_examples=150)
 @given(candidates())
@@ -49,8 +66,35 @@ def test_policies(name: str, c: Candidates) -> None:
     assert POLICIES[name](c).tolist() == [plain(name, c, m) for m in range(len(c.previous))]
 
 
+@settings(max_examples=150)
+@given(candidates(), st.integers(0, 20))
+def test_as_starlink_is_observed(c: Candidates, slot: int) -> None:
+    c = replace(c, at_us=slot * 15_000_000)
+    assert POLICIES["starlink-observed"](c).tolist() == [observed(c, m) for m in range(len(c.previous))]
+
+
+def test_where_others_are_as_near_the_satellite_changes_as_often_as_it_was_observed_to() -> None:
+    """Six satellites always in view of 30 terminals, none lower or farther than others, over 200 slots."""
+    previous, changed = np.full(30, -1, dtype=np.int32), 0
+    for slot in range(200):
+        c = Candidates(
+            offset=np.arange(31, dtype=np.int64) * 6,
+            satellite=np.tile(np.arange(6, dtype=np.int32), 30),
+            elevation_rad=np.full(180, 1.0, dtype=np.float32),
+            cost_us=np.full(180, 100.0),
+            previous=previous,
+            at_us=slot * 15_000_000,
+        )
+        now = c.satellite[POLICIES["starlink-observed"](c)]
+        changed += int((now != previous).sum()) if slot else 0
+        previous = now
+    # Five standard deviations of a share of 5,970 draws.
+    assert changed / (199 * 30) == pytest.approx(CHANGE_FRACTION, abs=0.025)
+    assert OBSERVED_CHANGES[0] < CHANGE_FRACTION < OBSERVED_CHANGES[1]
+
+
 def test_every_policy_is_tested() -> None:
-    assert set(POLICIES) == {"sticky", "lowest-delay", "highest-elevation"}
+    assert set(POLICIES) == {"sticky", "lowest-delay", "highest-elevation", "starlink-observed"}
 
 
 def test_cost_is_the_range_and_what_follows() -> None:

@@ -49,6 +49,7 @@ class Sources:
 
     with_capacity  rates are asked for: a scenario without [capacity] gets the defaults
     made_up        so many terminals at random places of the first served region, instead of the scenario's
+    policy         of which satellite a terminal takes, instead of the scenario's
     """
 
     scenario: Path | None = None
@@ -59,6 +60,7 @@ class Sources:
     earth_orientation: Path | None = None
     with_capacity: bool = False
     made_up: int = 0
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ def load_world(sources: Sources, default_start_us: int | None = None) -> Loaded:
         reader.notes.append(f"the scenario has no [capacity]: rates are those of {CapacityScenario().system}")
     if sources.made_up:
         scenario = with_made_up(scenario, sources.made_up)
+    scenario = scenario if sources.policy is None else replace(scenario, policy=sources.policy)
     reader.note_packaged("antennas", "antennas/antennas.toml")
     catalogue, neighbour = _catalogue(scenario, sources, reader)
     regions = {region.id: _region(region, reader) for region in scenario.regions}

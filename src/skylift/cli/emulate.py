@@ -69,6 +69,7 @@ def emulate(
     from skylift.adapters.packet_net_run import NetWanted, run_net
     from skylift.adapters.scenario_files import Sources
     from skylift.base.instants import parse_instant
+    from skylift.wire.packet.texture import POLICIES
     from skylift.wire.packet.texture import preset as check_preset
 
     ids = _ids(terminals, count)
@@ -94,7 +95,8 @@ def emulate(
         if namespaces is not None:
             write_atomically(namespaces, json.dumps(said["terminals"], indent=1) + "\n")
 
-    said = run_net(NetWanted(Sources(scenario, catalogue, made_up=count), ids, orders), ready)
+    sources = Sources(scenario, catalogue, made_up=count, policy=POLICIES.get(preset))
+    said = run_net(NetWanted(sources, ids, orders), ready)
     write_report(said, report)
     raise typer.Exit(next((one["status"] for one in said["terminals"] if one["status"]), 0))
 

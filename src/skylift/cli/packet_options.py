@@ -105,6 +105,7 @@ def followed(terminal: str, words: LinkWords) -> Followed:
     from skylift.adapters.packet_server import ServerLink, clock_of
     from skylift.adapters.scenario_files import Sources
     from skylift.base.instants import parse_instant
+    from skylift.wire.packet.texture import POLICIES
     from skylift.wire.packet.texture import preset as check_preset
 
     check_preset(words.preset)
@@ -123,7 +124,7 @@ def followed(terminal: str, words: LinkWords) -> Followed:
         at_server = Followed(service, terminal, at_us, overrides, words.seed, words.preset, anchor_ns)
         return replace(at_server, trace=words.trace, trace_places=words.trace_places)
     at_us = WallClock().now() if words.at is None else parse_instant(words.at, "--at")
-    sources = Sources(words.scenario, words.catalogue)
+    sources = Sources(words.scenario, words.catalogue, policy=POLICIES.get(words.preset))
     by_scenario = Followed(sources, terminal, at_us, overrides, words.seed, words.preset)
     return replace(by_scenario, trace=words.trace, trace_places=words.trace_places)
 

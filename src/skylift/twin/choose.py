@@ -108,6 +108,7 @@ class Chooser:
             elevation_rad=users.elevation_rad,
             cost_us=self._cost_us(sky, routes),
             previous=memory.satellite,
+            at_us=sky.at_us,
         )
         pair = POLICIES[self.world.policy](candidates)
         pair[asks.barred != WhyDown.UP] = -1

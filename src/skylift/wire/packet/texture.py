@@ -74,6 +74,10 @@ PRESETS: dict[str, tuple[Texture, Texture]] = {
 }
 
 
+# Which satellite is taken under a preset (`twin/policy.py`); "ideal" leaves it to the scenario.
+POLICIES = {"starlink-2022": "starlink-observed", "starlink-2025": "starlink-observed"}
+
+
 def preset(name: str) -> tuple[Texture, Texture]:
     """(up, down). Raises Refused, naming the presets, for any other."""
     if name not in PRESETS:
