@@ -1,7 +1,7 @@
 """Routes as a source of the outage monitor: MRT files of route collectors, and messages of RIS Live.
 
-RIS Live's stream is followed as a file that grows: one JSON message a line, as its HTTP interface gives them
-(`curl -N 'https://ris-live.ripe.net/v1/stream/?format=json' >> ris.jsonl`).
+RIS Live's messages are read from files that grow, one a line, which ris_live.py writes or anybody else. What
+was missed of them makes the tables doubtful: after two minutes in all nothing is counted until new ones come.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from skylift.adapters.ris_live import BEGAN, TICK, RisLive
 from skylift.base.errors import Refused, Unavailable
 from skylift.base.units import US_PER_S
 from skylift.ports.probes import Gathered, Left, Measured, Sample, Signal
@@ -27,6 +28,8 @@ from skylift.watch.routes import Routes, customer_cone
 # The beginnings of gzip and bzip2 files, which collectors use.
 _GZIP, _BZIP2 = b"\x1f\x8b", b"BZh"
 _MOST_LEFT = 1_000
+# Of two minutes of updates a table of a thousand peers misses little; of more nobody knows how much.
+MOST_MISSED_US = 120 * US_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,9 @@ class Watched:
 class BgpProbes:
     """Tables and updates in the order of time; each file is read once, a growing one from where it ended.
 
-    tables, updates, ris_live  patterns of files; tables of a new bin replace what was known
+    tables, updates, ris_live  patterns of files; tables of a new bin replace what was known, and what came
+                               after they were written is read once more
+    live                       writes files of ris_live while the monitor runs
     least_peers                fewer full tables than this say nothing
     """
 
@@ -54,11 +59,17 @@ class BgpProbes:
     family: int = 4
     least_peers: int = 3
     full_feed: dict[int, int] | None = None
+    live: RisLive | None = None
     _routes: Routes | None = None
     _read: set[str] = field(default_factory=set)
-    _offset: int = 0
+    _offsets: dict[str, int] = field(default_factory=dict)
     _bin: int | None = None
     _table_bin: int = -1
+    # When the tables were written, the newest stamp since, and how much between them was missed.
+    _table_us: int = 0
+    _heard_us: int = 0
+    _missed_us: int = 0
+    _prefixes: set[str] = field(default_factory=set)
     _pending: list[Sample] = field(default_factory=list)
 
     def gather(self, since_us: int, until_us: int) -> Gathered:
@@ -77,6 +88,11 @@ class BgpProbes:
             self._read.add(str(path))
         for said in self._new_messages(left):
             self._pending += self._take(said)
+        if self.live is not None:
+            # Without a table nobody knows which withdrawals matter: those would be missed for good.
+            self._prefixes |= {str(one) for one in self._routes.prefixes()}
+            if self._routes.peers:
+                self.live.start()
         self._pending = [one for one in self._pending if one.at_us >= since_us]
         complete_us = 0 if self._bin is None else self._bin * self.signal.step_us
         return Gathered([one for one in self._pending if one.at_us < until_us], complete_us, left)
@@ -85,9 +101,13 @@ class BgpProbes:
         assert self._routes is not None
         if self._is_table(path):
             # Several collectors write their tables at the same time: they stand beside one another.
-            bin = _begins_s(path) * US_PER_S // self.signal.step_us
+            begins_us = _begins_s(path) * US_PER_S
+            bin = begins_us // self.signal.step_us
             if bin != self._table_bin:
                 self._routes.begin_table()
+                self._table_us = begins_us
+                self._read_again(begins_us)
+            self._table_us = min(self._table_us, begins_us)
             self._table_bin = bin
         with _opened(path) as file, _readable(path):
             for told in read_mrt(file.read):
@@ -96,9 +116,20 @@ class BgpProbes:
                 else:
                     self._pending += self._take(told)
 
-    def _take(self, told: Told) -> Iterator[Sample]:
-        """A bin is counted when the first message after it comes: how it stands at its end."""
-        bin = told.at_us // self.signal.step_us
+    def _read_again(self, since_us: int) -> None:
+        """New tables are older than what came since they were written: that is put on top of them."""
+        self._offsets.clear()
+        self._missed_us, self._heard_us = 0, since_us
+        read = [path for path in self._read if not self._is_table(Path(path)) and Path(path).exists()]
+        self._read -= {path for path in read if _begins_s(Path(path)) * US_PER_S >= since_us}
+
+    def _take(self, told: Told | int) -> Iterator[Sample]:
+        """A bin is counted when the first message after it comes: how it stands at its end.
+
+        told  or how far the stream has come: an instant
+        """
+        at_us = told if isinstance(told, int) else told.at_us
+        bin = at_us // self.signal.step_us
         if self._bin is None:
             self._bin = bin
         assert self._routes is not None
@@ -106,11 +137,35 @@ class BgpProbes:
         while self._bin < bin:
             yield from self._count(self._bin * self.signal.step_us)
             self._bin += 1
-        self._routes.take(told)
+        if isinstance(told, int):
+            self._heard_us = max(self._heard_us, told)
+        elif told.in_table or told.at_us >= self._table_us:
+            self._heard_us = max(self._heard_us, told.at_us)
+            self._routes.take(told)
+
+    def _began(self, at_us: int) -> None:
+        """The stream was joined here: what came between is missed, and whole bins of it are not counted."""
+        missed_us = at_us - self._heard_us
+        if missed_us > 0 and at_us >= self._table_us:
+            self._missed_us += missed_us
+            self._heard_us = at_us
+            if missed_us > MOST_MISSED_US and self._bin is not None:
+                self._bin = max(self._bin, at_us // self.signal.step_us)
+
+    def wanted(self, data: dict[str, Any]) -> bool:
+        """Whether a message of RIS Live can change what is counted: of all the stream nearly none does."""
+        if data.get("type") == "RIS_PEER_STATE":
+            return True
+        told = [prefix for some in data.get("announcements") or () for prefix in some.get("prefixes") or ()]
+        path = data.get("path") or [0]
+        if any(_hop(path[-1]) in one.origins for one in self.watched):
+            self._prefixes.update(told)
+            return True
+        return not self._prefixes.isdisjoint((*told, *(data.get("withdrawals") or ())))
 
     def _count(self, at_us: int) -> Iterator[Sample]:
         assert self._routes is not None
-        if self._routes.full_feeds(self.family) < self.least_peers:
+        if self._missed_us > MOST_MISSED_US or self._routes.full_feeds(self.family) < self.least_peers:
             return
         for one in self.watched:
             seen = self._routes.seen(one.origins, self.family, one.through)
@@ -128,25 +183,46 @@ class BgpProbes:
     def _is_table(self, path: Path) -> bool:
         return any(str(path) in glob.glob(pattern) for pattern in self.tables)
 
-    def _new_messages(self, left: list[Left]) -> Iterator[Told]:
+    def _new_messages(self, left: list[Left]) -> Iterator[Told | int]:
         if not self.ris_live:
             return
-        try:
-            with open(self.ris_live, "rb") as file:
-                file.seek(self._offset)
-                for line in file:
-                    # The last line may still be on its way.
-                    if not line.endswith(b"\n"):
-                        break
-                    self._offset += len(line)
-                    try:
+        files = sorted(glob.glob(self.ris_live))
+        if not files and self.live is None:
+            raise Unavailable("outages.bgp", "RIS Live's messages", "no file is there", "check the name")
+        for name in files:
+            try:
+                yield from self._messages_of(name, left)
+            except OSError as failure:
+                raise Unavailable(
+                    "outages.bgp", "RIS Live's messages", failure.strerror or "unreadable", "check the file"
+                ) from None
+
+    def _messages_of(self, name: str, left: list[Left]) -> Iterator[Told | int]:
+        with open(name, "rb") as file:
+            file.seek(self._offsets.get(name, 0))
+            for line in file:
+                # The last line may still be on its way.
+                if not line.endswith(b"\n"):
+                    break
+                self._offsets[name] = self._offsets.get(name, 0) + len(line)
+                try:
+                    mark, at_us = _mark_of(line)
+                    if mark == BEGAN:
+                        self._began(at_us)
+                    elif mark == TICK:
+                        yield at_us
+                    else:
                         yield from read_ris_live(line)
-                    except ValueError as bad:
-                        _leave(left, 0, f"a message of RIS Live: {bad}")
-        except OSError as failure:
-            raise Unavailable(
-                "outages.bgp", "RIS Live's messages", failure.strerror or "unreadable", "check the file"
-            ) from None
+                except ValueError as bad:
+                    _leave(left, 0, f"a message of RIS Live: {bad}")
+
+
+def _mark_of(line: bytes) -> tuple[str, int]:
+    """A note of ours among the messages, and its instant; ("", 0) for what is none."""
+    if not line.startswith(b'{"type": "skylift_'):
+        return "", 0
+    document = json.loads(line)
+    return str(document["type"]), round(float(document["data"]["timestamp"]) * US_PER_S)
 
 
 def read_ris_live(line: bytes | str) -> list[Told]:

@@ -16,6 +16,7 @@ from skylift.adapters.outage_recorded import RecordedProbes
 from skylift.adapters.outage_statuses import StatusFile, StatusProbes, terminals, words
 from skylift.adapters.outage_terminals import GROUPS, FleetProbes
 from skylift.adapters.ping import LazyPinger
+from skylift.adapters.ris_live import RisLive
 from skylift.base.errors import Refused
 from skylift.ports.probes import Probes, Signal
 from skylift.service.outage.events import EntityKind
@@ -116,9 +117,14 @@ def _bgp(table: Table) -> Probes:
         key: tuple(str(table.folder / one) for one in table.texts(key, [])) for key in ("tables", "updates")
     }
     live = table.take("ris_live", str, "")
+    url, host = table.take("ris_live_url", str, ""), table.take("ris_live_host", str, "")
     if not live and not any(files.values()):
         raise table.refused("it has tables, updates or ris_live")
-    return BgpProbes(
+    if url and not (live and files["tables"] and url.startswith(("https://", "http://"))):
+        raise table.refused(
+            "ris_live_url is an address; ris_live is then a folder, and tables say where it begins"
+        )
+    probes = BgpProbes(
         table.signal("bgp-transit" if transit else "bgp-visible", 300),
         watched_of(networks, relations, transit),
         files["tables"],
@@ -128,6 +134,10 @@ def _bgp(table: Table) -> Probes:
         table.take("least_peers", int, 3),
         {**FULL_FEED, family: full_feed},
     )
+    if url:
+        probes.live = RisLive(table.folder / live, host, probes.wanted, url)
+        probes.ris_live = probes.live.pattern
+    return probes
 
 
 def _ioda(table: Table) -> Probes:

@@ -5,6 +5,7 @@ Pure: bytes in, routes out. Only what tells who is reachable by whom is read: pr
 
 from __future__ import annotations
 
+import ipaddress
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,6 +31,11 @@ class Prefix:
     family: int
     length: int
     network: bytes
+
+    def __str__(self) -> str:
+        """As routing tables write it: 192.0.2.0/24, 2001:db8::/32."""
+        size = 4 if self.family == 4 else 16
+        return f"{ipaddress.ip_address(self.network.ljust(size, bytes(1)))}/{self.length}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,10 @@ class Routes:
         if peer.before is not None and len(peer.routes) >= BACK_AT * peer.before:
             peer.before = None
 
+    def prefixes(self) -> set[Prefix]:
+        """All that any peer has a route of interest to."""
+        return {prefix for peer in self.peers.values() for prefix in peer.routes}
+
     def begin_table(self) -> None:
         """A whole table follows: it replaces what is known of all peers."""
         self.peers.clear()
