@@ -114,10 +114,9 @@ def create_app(state: LiveState, desk: Desk | None = None, open_sky: bool = True
     app.state.demo = desk is not None and desk.store.is_demo
     if desk is not None:
         _add_office(app, desk, state, open_sky)
-    app.add_middleware(Guard, loopback_only=open_sky)
+    _put_around(app, lambda inner: Guard(inner, loopback_only=open_sky))
     if app.state.demo:
-        # Around everything, what answers for a broken handler included: nothing leaves without it.
-        app.build_middleware_stack = _marked(app.build_middleware_stack)  # type: ignore[method-assign]
+        _put_around(app, Mark)
     _add_health(app, state, desk)
     _add_links(app, state)
     _add_documents(app, state)
@@ -126,8 +125,10 @@ def create_app(state: LiveState, desk: Desk | None = None, open_sky: bool = True
     return app
 
 
-def _marked(build: Callable[[], ASGIApp]) -> Callable[[], ASGIApp]:
-    return lambda: Mark(build())
+def _put_around(app: FastAPI, layer: Callable[[ASGIApp], ASGIApp]) -> None:
+    """Around everything, what answers for a broken handler included: nothing leaves without it."""
+    build = app.build_middleware_stack
+    app.build_middleware_stack = lambda: layer(build())  # type: ignore[method-assign]
 
 
 def office_doors(desk: Desk) -> list[Door]:
@@ -157,7 +158,8 @@ def _add_office(app: FastAPI, desk: Desk, state: LiveState, open_sky: bool) -> N
         doors += demo.doors(app.state.stage)
     app.add_middleware(Gate, desk=desk, doors=doors, open_sky=open_sky)
     agents = {**enrolment.handlers(desk.intake), **commanding.handlers(desk.intake)}
-    app.add_middleware(AgentGate, desk=desk, handlers=agents)
+    # By the hundred a second: they pass by what all others go through.
+    _put_around(app, lambda inner: AgentGate(inner, desk, agents))
     app.description = f"{_ABOUT_API}{_ABOUT_OFFICE}"
     of_sky = app.openapi
 

@@ -8,12 +8,13 @@ the rest out.
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Sequence
+from functools import lru_cache
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from skylift.api.errors import problem
+from skylift.api.listening import loopback_address
 from skylift.base.errors import Refused
 
 SECURITY_HEADERS = {
@@ -37,18 +38,7 @@ _ALWAYS = {name: value for name, value in _RAW.items() if name not in _OWN}
 _UNLESS_SAID = (*((name, _RAW[name]) for name in sorted(_OWN)), (b"cache-control", b"no-store"))
 
 
-def loopback_address(host: str) -> str | None:
-    """The numeric loopback address that `host` names, or None where it is not loopback."""
-    if host.lower() == "localhost":
-        # Not looked up: what a resolver says "localhost" is, need not be loopback.
-        return "127.0.0.1"
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    return str(address) if address.is_loopback else None
-
-
+@lru_cache(maxsize=64)
 def is_loopback_host_header(value: str) -> bool:
     """Whether a Host header, port included, names this machine's loopback."""
     name, separator, port = value.rpartition(":")
@@ -90,15 +80,15 @@ class Guard:
                 message = {**message, "headers": kept}
             await send(message)
 
-        refused = _refusal(Headers(scope=scope)) if self._loopback_only else None
+        refused = _refusal(scope["headers"]) if self._loopback_only else None
         if refused is None:
             await self._app(scope, receive, labelled)
         else:
             await problem(refused, 421 if refused.code == "host.foreign" else 403)(scope, receive, labelled)
 
 
-def _refusal(headers: Headers) -> Refused | None:
-    hosts = headers.getlist("host")
+def _refusal(headers: Sequence[tuple[bytes, bytes]]) -> Refused | None:
+    hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
     if len(hosts) != 1 or not is_loopback_host_header(hosts[0]):
         return Refused(
             "host.foreign",
@@ -106,7 +96,7 @@ def _refusal(headers: Headers) -> Refused | None:
             "without a login the service answers to loopback names only",
             "open it as http://127.0.0.1 or http://localhost with its port",
         )
-    origin = headers.get("origin")
+    origin = next((value.decode("latin-1") for name, value in headers if name == b"origin"), None)
     if origin is not None and not is_loopback_host_header(origin.partition("://")[2]):
         return Refused(
             "origin.foreign",

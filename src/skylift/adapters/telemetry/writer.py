@@ -6,7 +6,6 @@ import asyncio
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -45,7 +44,10 @@ class TelemetryWriter:
         self._store = store
         self._loop = loop
         self._between = between
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._gathered: list[_Waiting] = []
+        self._handing = threading.Lock()
+        self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
+        self._waiting = 0
         self._closed = False
         self._busy = False
         self._thread = threading.Thread(target=self._run, name="telemetry-writer", daemon=True)
@@ -53,22 +55,35 @@ class TelemetryWriter:
 
     def submit(self, posted: Posted) -> asyncio.Future[Taken]:
         """Called in the event loop. Raises Unavailable where too many wait."""
-        if self._closed or self._queue.qsize() >= MOST_WAITING:
+        if self._closed or self._waiting >= MOST_WAITING:
             raise Unavailable(
                 "telemetry.busy",
                 "telemetry",
                 "more batches are waiting than can be written",
                 "keep them, and send them again in a moment",
             )
+        self._waiting += 1
         future: asyncio.Future[Taken] = self._loop.create_future()
-        self._queue.put(_Waiting(posted, future))
+        with self._handing:
+            self._gathered.append(_Waiting(posted, future))
+            is_first = len(self._gathered) == 1
+        if is_first:
+            # The thread is woken once for all of a moment: each time costs as much as reading a batch. While
+            # many post, a commit costs the same for one as for twenty.
+            self._loop.call_later(GATHER_S if self._busy else 0.0, self._hand_over)
         return future
 
     def close(self) -> None:
         """Write what waits, then stop."""
         self._closed = True
+        self._hand_over()
         self._queue.put(None)
         self._thread.join()
+
+    def _hand_over(self) -> None:
+        with self._handing:
+            group, self._gathered = self._gathered, []
+            self._queue.put(group)
 
     def _run(self) -> None:
         while True:
@@ -84,22 +99,16 @@ class TelemetryWriter:
                 log.exception("telemetry's upkeep broke")
 
     def _next(self) -> tuple[list[_Waiting], bool]:
-        """All that wait. While many post, others of the next moment are waited for: a commit costs the same
-        for one as for twenty.
-        """
+        """What was handed over, and more of it while that is little; is it the end?"""
         group: list[_Waiting] = []
-        until_s = time.monotonic() + IDLE_S
-        while len(group) < MOST_TOGETHER:
-            try:
-                left_s = until_s - time.monotonic()
-                one = self._queue.get(timeout=left_s) if left_s > 0 else self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if one is None:
-                return group, True
-            if not group:
-                until_s = time.monotonic() + (GATHER_S if self._busy else 0.0)
-            group.append(one)
+        try:
+            while len(group) < MOST_TOGETHER:
+                some = self._queue.get_nowait() if group else self._queue.get(timeout=IDLE_S)
+                if some is None:
+                    return group, True
+                group += some
+        except queue.Empty:
+            pass
         self._busy = len(group) > 1
         return group, False
 
@@ -109,17 +118,17 @@ class TelemetryWriter:
         except BaseException as error:
             done = error
         try:
-            self._loop.call_soon_threadsafe(_answer, group, done)
+            self._loop.call_soon_threadsafe(self._answer, group, done)
         except RuntimeError:
             # The loop has ended: nobody waits any more, and what was written stands.
             return
 
-
-def _answer(group: list[_Waiting], done: Sequence[Taken] | BaseException) -> None:
-    for place, one in enumerate(group):
-        if one.future.done():
-            continue
-        if isinstance(done, BaseException):
-            one.future.set_exception(done)
-        else:
-            one.future.set_result(done[place])
+    def _answer(self, group: list[_Waiting], done: Sequence[Taken] | BaseException) -> None:
+        self._waiting -= len(group)
+        for place, one in enumerate(group):
+            if one.future.done():
+                continue
+            if isinstance(done, BaseException):
+                one.future.set_exception(done)
+            else:
+                one.future.set_result(done[place])

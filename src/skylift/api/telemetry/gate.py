@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from skylift.api.demo.guard import refuse_real
 from skylift.api.errors import problem
 from skylift.api.office.desk import Desk
-from skylift.api.office.door import Door
 from skylift.api.office.problems import TooLarge, said
 from skylift.base.errors import Refused, SkyliftError, Unavailable
 from skylift.wire.telemetry.rows import MOST_BYTES
 
 # (headers by lower-case name, body) -> status and JSON
 Handler = Callable[[Mapping[str, str], bytes], Awaitable[tuple[int, bytes]]]
+
+
+class _Asked(NamedTuple):
+    path: str
+    method: str = "POST"
 
 
 class AgentGate:
@@ -59,15 +63,11 @@ class AgentGate:
         client = scope.get("client")
         self._desk.count(client[0] if client else "")
         if self._desk.store.is_demo:
-            refuse_real(Door("POST", scope["path"], _nobody, "", "", {}))
+            refuse_real(_Asked(scope["path"]))
         if scope.get("query_string"):
             raise Refused("parameter.unknown", "a parameter", "this path takes none", "leave it out")
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         return await handler(headers, await _body(headers, receive))
-
-
-async def _nobody(call: object) -> Response:
-    raise NotImplementedError
 
 
 async def _body(headers: Mapping[str, str], receive: Receive) -> bytes:

@@ -30,7 +30,7 @@ class OnlineShown:
     by: str
     step_s: int
     least: int
-    items: list[tuple[int, str, int, int]]
+    items: list[list[int | str]]
 
 
 def groups_of(known: Known, by: str) -> dict[str, tuple[str, ...]]:
@@ -80,5 +80,5 @@ async def online(call: Call, intake: Intake) -> Response:
     found = await asyncio.to_thread(
         intake.store.online, groups, (from_us, until_us), step_us, LEAST_TERMINALS
     )
-    items = [(one.at_us, one.group, one.online, one.expected) for one in found]
+    items: list[list[int | str]] = [[one.at_us, one.group, one.online, one.expected] for one in found]
     return answer(OnlineShown(by, int(said), LEAST_TERMINALS, items))
