@@ -96,6 +96,12 @@ def test_a_region_from_the_command_line(server: str) -> None:
     assert call["people"] == 40
     assert "2022-02-26T12:00" in run("request", "show", call["id"])
     assert "needs" in run("terminal", "verbs")
+    told = {one["field"]: one for one in run("request", "verbs", "create", "--json")}
+    assert told["channel"]["is"] == "form | api | email | public-post | csv | phone"
+    assert (told["channel"]["needed"], told["asked_at"]["is"]) == (True, "instant")
+    lacking = run("request", "create", "channel=phone", fails=Refused)
+    assert "site_kind" in lacking.rule
+    assert "skylift request verbs create" in lacking.way_out
     assert "it knows list, show" in str(run("region", "fly", fails=Refused))
     assert "there is none" in str(run("region", "show", "rgn_absent", fails=Refused))
     run("logout")
@@ -207,6 +213,10 @@ def test_stock_lists_and_scans_from_the_command_line(server: str, tmp_path: Path
     assert "STD-V2" in run("stock")
     assert run("stock", "--at", "2022-02-25T00:00:00Z", "--depot", "KYV-1", "--json")["items"] == []
     region = run("region", "create", "country=UA", "title=Ukraine", f"cells={CELLS}", "--json")["id"]
+    run(
+        "authority", "create", "code=UA-MDT", "title=A ministry", "kind=ministry", "countries=UA",
+        "vouches_for=terminals", "source=thedigital.gov.ua",
+    )  # fmt: skip
     listed = tmp_path / "list.csv"
     listed.write_text("serial,owner_kind,shown,reference\nSN-0001,company,yes,7/26\n")
     words = ("allow-list", "import", str(listed), "rules=ua-2026", f"region={region}", "document=list 1/26")

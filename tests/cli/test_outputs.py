@@ -150,7 +150,7 @@ def test_a_region_file_of_another_kind_says_which_it_must_be(option: str, tmp_pa
 def test_no_id_of_the_office_is_cut(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from skylift.cli.office import table
+    from skylift.cli.office_tables import table
 
     monkeypatch.setenv("COLUMNS", "60")
     one = "trm_01hzx4q7m8k2v9p3r5t6w7y8za"
@@ -159,3 +159,38 @@ def test_no_id_of_the_office_is_cut(
         line.strip("│┃ \n").split("│")[0].strip() for line in capsys.readouterr().out.splitlines()
     )
     assert one in shown
+
+
+def test_lists_of_the_office_hold_what_fits_and_pipes_hold_all(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from skylift.cli.office_tables import show_list
+
+    one = "req_01hzx4q7m8k2v9p3r5t6w7y8za"
+    call = {"id": one, "state": "received", "channel": "phone", "site_kind": "hospital", "version": 3}
+    items = [{**call, "asked_at": 1_645_876_955_708_233, "note": "n" * 30, "status": "received"}]
+    monkeypatch.setenv("COLUMNS", "80")
+    show_list("request", items)
+    narrow = capsys.readouterr()
+    assert all(len(line) <= 80 for line in narrow.out.splitlines())
+    assert {one, "hospital", "received"} <= set(narrow.out.split())
+    assert "left out" in narrow.err
+    assert "note" in narrow.err
+    monkeypatch.delenv("COLUMNS")
+    show_list("request", items)
+    piped = capsys.readouterr()
+    assert len(piped.out.splitlines()) == 5, "no row is broken where no terminal is"
+    assert {one, "2022-02-26T12:02:35Z", "n" * 30} <= set(piped.out.split())
+    assert not piped.err
+
+
+def test_a_value_of_the_office_is_read_by_people() -> None:
+    from skylift.cli.office_tables import plain
+
+    at = 1_645_876_955_708_233
+    assert plain("asked_at", at) == plain("needed_by", at) == "2022-02-26T12:02:35Z"
+    assert plain("looked_at", 3) == "3"
+    assert plain("down_bytes", at) == str(at)
+    paper = {"spectrum": {"authority": "UA-NCEC", "document": "", "valid_until": at}}
+    assert plain("papers", paper) == "spectrum: authority UA-NCEC, valid_until 2022-02-26T12:02:35Z"
+    assert plain("parts", [{"what": "Deadline", "points": 12.51, "most": 15.0}]) == "Deadline: 12.5 of 15"

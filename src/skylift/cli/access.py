@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def me(server: SERVER = HERE, token: TOKEN = "", as_json: AS_JSON = False) -> None:
     """Who you are, and which roles you have where."""
-    from skylift.cli.office import show
+    from skylift.cli.office_tables import show
 
     show(client_of(server, token).ask("GET", "me"), as_json)
 
@@ -89,7 +89,7 @@ def enrol(
     password: _PASSWORD = "", server: SERVER = HERE, token: TOKEN = "", as_json: AS_JSON = False
 ) -> None:
     """Get a secret for an authenticator app; it counts once `skylift totp confirm CODE` was said."""
-    from skylift.cli.office import show
+    from skylift.cli.office_tables import show
 
     show(client_of(server, token).ask("POST", "totp", {"password": _asked(password)}), as_json)
 
@@ -124,7 +124,7 @@ def _asked(password: str) -> str:
 
 def _listed(sessions_wanted: bool, server: str, token: str, as_json: bool) -> None:
     from skylift.base.instants import format_instant
-    from skylift.cli.office import table
+    from skylift.cli.office_tables import table
 
     def is_session(one: dict[str, Any]) -> bool:
         # Under a simulated clock a login lasts like a program's token.

@@ -32,7 +32,7 @@ def days(
     as_json: AS_JSON = False,
 ) -> None:
     """Installs and active use by country and day (UTC); world is the sum."""
-    from skylift.cli.office import table
+    from skylift.cli.office_tables import table
 
     found = _asked("", server, token, {"country": country, "from": first, "until": last})
     if as_json:
@@ -53,7 +53,7 @@ def summary(
     as_json: AS_JSON = False,
 ) -> None:
     """A country's record, share of the world's installs, and growth; what others published of it."""
-    from skylift.cli.office import table
+    from skylift.cli.office_tables import table
 
     given = {"country": country, "from": first, "until": last, "week": week, "against": against}
     found = _asked("/summary", server, token, given)
@@ -82,7 +82,8 @@ def import_figures(
     import hashlib
 
     from skylift.adapters.app_figures import read_figures
-    from skylift.cli.office import client_of, table
+    from skylift.cli.office import client_of
+    from skylift.cli.office_tables import table
 
     rows = read_figures(file.read_bytes())
     wrong = [row for row in rows if row.wrong]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skylift.base.labels import plural
+from skylift.cli.office_tables import plain, show, show_list, table
 from skylift.cli.office_things import needed
 
 if TYPE_CHECKING:
@@ -57,8 +58,6 @@ READS = {
 # What is looked at before it is done.
 LOOKS = frozenset({("allow-list", "look"), ("shipment", "check-scans")})
 
-TIMES = frozenset({"at", "next_at", "cycle_ends"})
-
 # `skylift plan` plans gateways and terminals.
 NAMES = {"plan": "service-plan"}
 
@@ -85,10 +84,11 @@ def register(app: typer.Typer) -> None:
 
 _HELP = """List, show and change {kinds} through the running service.
 
-`skylift {name} verbs` says what can be done and what each verb must be told; `skylift {name} list` and
-`skylift {name} show ID` read{reads}. All else is a verb: `skylift {name} VERB [ID] FIELD=VALUE ...`.
-Several values of one field are separated by commas; a value may be JSON. `skylift {name} import FILE`, where
-there is one, shows what a table (CSV, XLSX) would do, and does it with --apply.
+`skylift {name} verbs` says what can be done, `skylift {name} verbs VERB` what that verb is told; `skylift
+{name} list` and `skylift {name} show ID` read{reads}. All else is a verb:
+`skylift {name} VERB [ID] FIELD=VALUE ...`. Several values of one field are separated by commas; a value may
+be JSON. `skylift {name} import FILE`, where there is one, shows what a table (CSV, XLSX) would do, and does
+it with --apply.
 """
 
 
@@ -197,7 +197,7 @@ def _command(kind: str) -> Callable[..., None]:
         as_json: AS_JSON = False,
     ) -> None:
         if what == "verbs":
-            _show_verbs(kind, as_json)
+            _show_verbs(kind, words or [], as_json)
             return
         client = client_of(server, token)
         if kind == "terminal" and what in REPORTED:
@@ -321,24 +321,13 @@ def _value(verb: Verb, name: str, text: str) -> Any:
     return int(text) if text.lstrip("-").isdigit() else number
 
 
-def _show_verbs(kind: str, as_json: bool) -> None:
-    from dataclasses import MISSING, fields
+def _show_verbs(kind: str, words: list[str], as_json: bool) -> None:
+    from skylift.cli.office_verbs import show_verb, show_verbs
 
-    from skylift.twin.office.table import TABLE
-
-    rows = [
-        {
-            "verb": verb.action,
-            "needs": [f.name for f in fields(verb.arguments) if f.default is MISSING],
-            "may_have": [f.name for f in fields(verb.arguments) if f.default is not MISSING],
-            "does": verb.says,
-        }
-        for verb in TABLE.of_kind(kind)
-    ]
-    if as_json:
-        typer.echo(json.dumps(rows))
+    if words:
+        show_verb(_verb(kind, words[0]), as_json)
     else:
-        table(rows, ("verb", "needs", "may_have", "does"))
+        show_verbs(kind, as_json)
 
 
 def _print_csv(client: Client, kind: str, given: dict[str, str]) -> None:
@@ -354,27 +343,9 @@ def _show_list(client: Client, kind: str, given: dict[str, str], as_json: bool) 
     if as_json:
         typer.echo(json.dumps(page))
         return
-    first = ("id", "status", "version")
-    plain = [
-        {
-            name: value
-            for name, value in _as_times(_in_a_row(kind, item)).items()
-            if not isinstance(value, list | dict) and value not in (None, "")
-        }
-        for item in page["items"]
-    ]
-    others = dict.fromkeys(name for item in plain for name in item if name not in (*first, "state"))
-    table(plain, (*first, *list(others)[:5]))
+    show_list(kind, page["items"])
     if page["next"]:
         sys.stderr.write(f"there are more: cursor={page['next']}\n")
-
-
-def _in_a_row(kind: str, item: dict[str, Any]) -> dict[str, Any]:
-    """What of a thing stands in a list; of an authority what it is called by."""
-    if kind != "authority":
-        return item
-    told = {**item, **item["terms"]}
-    return {name: told[name] for name in ("id", "status", "version", "code", "kind", "title")}
 
 
 def _show_read(client: Client, path: str, given: dict[str, str], as_json: bool) -> None:
@@ -385,56 +356,7 @@ def _show_read(client: Client, path: str, given: dict[str, str], as_json: bool) 
         typer.echo(json.dumps(found))
         return
     lists = {name: rows for name, rows in found.items() if isinstance(rows, list)}
-    show(_as_times({name: value for name, value in found.items() if name not in lists}), as_json)
+    show({name: value for name, value in found.items() if name not in lists}, as_json)
     for rows in lists.values():
         if rows:
-            table([_as_times(row) for row in rows], tuple(rows[0]))
-
-
-def _as_times(row: dict[str, Any]) -> dict[str, Any]:
-    """Microseconds as people read them."""
-    from skylift.base.instants import format_instant
-
-    def is_time(name: str, value: Any) -> bool:
-        return (name in TIMES or name.endswith("_at")) and isinstance(value, int) and value > 0
-
-    return {name: format_instant(value) if is_time(name, value) else value for name, value in row.items()}
-
-
-def show(document: dict[str, Any], as_json: bool) -> None:
-    """Print a document: for people as fields, or as it is."""
-    if as_json:
-        typer.echo(json.dumps(document))
-        return
-    rows = [{"field": name, "value": value} for name, value in _as_times(document).items()]
-    table(rows, ("field", "value"))
-    if "needed" in document and len(document.get("people", ())) < document["needed"]:
-        sys.stderr.write(
-            "another person has to agree: "
-            f"skylift approval agree {document['id']} change={document['change']}\n"
-            f"then repeat this with --approval {document['id']}\n"
-        )
-
-
-def table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    """Print rows, for people."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*columns)
-    for column, name in zip(table.columns, columns, strict=True):
-        # An id that is cut is of no use: it goes on in the next line, and the first one stays whole.
-        column.overflow = "fold"
-        column.no_wrap = name in ("id", "of")
-    for row in rows:
-        table.add_row(*(Text(_cell(row.get(name))) for name in columns))
-    Console().print(table)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list) and all(isinstance(part, str) for part in value):
-        return ", ".join(value)
-    return json.dumps(value) if isinstance(value, list | dict) else str(value)
+            table([{name: plain(name, value) for name, value in row.items()} for row in rows], tuple(rows[0]))

@@ -27,7 +27,7 @@ def may_serve(
     as_json: AS_JSON = False,
 ) -> None:
     """May this terminal be served in this cell? If not: every reason, who decides, what would change it."""
-    from skylift.cli.office import table
+    from skylift.cli.office_tables import table
 
     body = {"terminal": terminal, "cell": cell, **({"at": at} if at else {})}
     found = client_of(server, token).ask("POST", "may-serve", body)
@@ -50,7 +50,7 @@ def clock(
     as_json: AS_JSON = False,
 ) -> None:
     """What time the service has; a simulated clock can be moved by an operator."""
-    from skylift.cli.office import show
+    from skylift.cli.office_tables import show
 
     client = client_of(server, token)
     if advance or pause is not None:

@@ -25,7 +25,8 @@ def stock(
     as_json: AS_JSON = False,
 ) -> None:
     """Who has how many of what: depots, accounts, consignments on their way, what is missing."""
-    from skylift.cli.office import client_of, table
+    from skylift.cli.office import client_of
+    from skylift.cli.office_tables import table
 
     query = {"depot": depot, "product": product, "at": at, "serials": "true" if serials else ""}
     found = client_of(server, token).ask("GET", f"stock?{urlencode({k: v for k, v in query.items() if v})}")

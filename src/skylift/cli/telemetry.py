@@ -25,7 +25,8 @@ def health(
     """Which dishes are down, since when and why: their own trouble, their area's, or this service's ear."""
     from urllib.parse import urlencode
 
-    from skylift.cli.office import client_of, table
+    from skylift.cli.office import client_of
+    from skylift.cli.office_tables import table
 
     query = f"?{urlencode({'region': region})}" if region else ""
     found = client_of(server, token).ask("GET", f"fleet/health{query}")

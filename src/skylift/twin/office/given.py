@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 _FIELD = re.compile(r"[a-z][a-z_]{0,39}", re.ASCII)
 _GIVEN = re.compile(r"'.*'", re.DOTALL)
+_LACKING = re.compile(r"missing required field `([a-z_]+)`$")
 _PATH = re.compile(r"at `\$((?:\.[a-z_]+|\[\.\.\.\])+)`")
 
 
@@ -42,6 +43,8 @@ def convert(kind: type[T], given: Mapping[str, Any], way_out: str) -> T:
         words = _words(kind, path[1]) if path and said.startswith("Invalid enum") else ()
         if path and words:
             raise Strange(f"{path[1].lstrip('.')} is none of a few words", f"say {_listed(words)}") from None
+        if lacking := _LACKING.search(said):
+            raise Strange(f"field '{lacking[1]}' is missing", way_out) from None
         # What was given in place of something else is not repeated.
         raise Strange(_GIVEN.sub("that was given", said), way_out) from None
     for name, known in _strange(given, found, ""):

@@ -161,7 +161,9 @@ class Office:
                 f"it takes: {', '.join(sorted(known)) or 'nothing'}",
             )
         try:
-            return convert(verb.arguments, given, "see the API's documentation")
+            return convert(
+                verb.arguments, given, f"`skylift {verb.kind} verbs {verb.action}` says what it takes"
+            )
         except Strange as found:
             raise Refused(
                 f"{verb.kind}.argument", f"a field of {verb.name}", found.rule, found.way_out
