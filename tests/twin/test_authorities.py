@@ -201,3 +201,19 @@ def test_a_list_counts_by_the_word_of_its_authority_alone(bureau: Bureau) -> Non
     assert refusal.value.code == "authority.may-not"
     bureau.do(bureau.operator, "authority.restore", "aut_ua-mdt")
     assert bureau.do(bureau.operator, "allow-list.create", new_id="alw_1", **listed).authority == "UA-MDT"
+
+
+def test_whoever_vouched_before_there_was_a_place_has_to_speak_for_it(bureau: Bureau) -> None:
+    bureau.open_region()
+    moldova = NEW | {"countries": ["MD"], "vouches_for": ["askers"]}
+    bureau.do(bureau.operator, "authority.create", code="MD-1", new_id="aut_md", **moldova)
+    bureau.do(bureau.operator, "request.create", channel="phone", site_kind="hospital", new_id="req_1")
+    bureau.do(bureau.operator, "request.acknowledge", "req_1")
+    bureau.do(bureau.operator, "request.verify", "req_1", authority="MD-1", how="called back")
+    placed = bureau.do(bureau.operator, "request.place", "req_1", cell=bureau.cell)
+    assert placed.region == "rgn_ua", "a cell alone says in which region it is"
+    refusal = refused(bureau, "request.accept", "req_1", terminals=1)
+    assert (refusal.code, refusal.rule) == ("authority.may-not", "it does not speak for UA")
+    assert refusal.way_out.startswith("verify the asker anew")
+    bureau.do(bureau.operator, "request.verify", "req_1", authority="MINISTRY", how="called back")
+    assert bureau.do(bureau.operator, "request.accept", "req_1", terminals=1).granted == 1

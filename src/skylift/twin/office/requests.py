@@ -14,8 +14,9 @@ from skylift.service.request import decide
 from skylift.service.request.events import Channel, RefusalReason, SiteKind
 from skylift.service.request.state import ROOM, Request
 from skylift.twin.handle import load
+from skylift.twin.office.placing import region_of
 from skylift.twin.office.verbs import Actor, Moment, Nothing, Verb
-from skylift.twin.office.vouching import of_request, vouched
+from skylift.twin.office.vouching import known_word, of_request, vouched
 
 PERSONAL = ("asker", "contact", "site", "words", "link", "author", "latitude_deg", "longitude_deg")
 
@@ -102,10 +103,22 @@ def _received(request: Request, moment: Moment, given: Receive) -> Sequence[Even
         given.people,
         given.terminals_wanted,
         given.cell,
-        given.region,
+        given.region or region_of(moment.reader, given.cell),
         given.needed_by,
     )
     return (decide.drafted if given.draft else decide.received)(request, moment.who, call)
+
+
+def _accepted(request: Request, moment: Moment, given: Accept) -> Sequence[Event]:
+    """Whoever vouched before it was known for where it is has to speak for that place as well."""
+    events = decide.accepted(request, moment.who, given.terminals)
+    places = of_request(request, moment.reader)
+    try:
+        known_word(moment, request.verified_by, Matter.ASKERS, places)
+    except Refused as refusal:
+        way_out = f"verify the asker anew: {refusal.way_out}"
+        raise Refused(refusal.code, refusal.thing, refusal.rule, way_out) from None
+    return events
 
 
 def _merged(request: Request, moment: Moment, given: MergeInto) -> Sequence[Event]:
@@ -145,7 +158,7 @@ VERBS = (
         "request.place",
         ROOM,
         PlaceIt,
-        lambda r, m, a: decide.placed(r, m.who, a.cell, a.region),
+        lambda r, m, a: decide.placed(r, m.who, a.cell, a.region or region_of(m.reader, a.cell)),
         "Say for where it is.",
     ),
     Verb(
@@ -169,7 +182,7 @@ VERBS = (
         "request.accept",
         ROOM,
         Accept,
-        lambda r, m, a: decide.accepted(r, m.who, a.terminals),
+        _accepted,
         "Promise terminals.",
     ),
     Verb(

@@ -52,6 +52,11 @@ def whose_word(moment: Moment, authority: str, matter: Matter, places: Places) -
     """The authority of this code, where the actor may name it and its word opens this. Raises Refused."""
     code = code_of(authority)
     refuse_others(moment, code)
+    return known_word(moment, code, matter, places)
+
+
+def known_word(moment: Moment, code: str, matter: Matter, places: Places) -> Authority:
+    """The same whoever asks: whether the word counts, and not whether the actor may give it."""
     named = (code, _find(moment.reader, code))
     return vouching(named, lambda: known_to(moment.reader), matter, places, moment.at)
 
@@ -94,7 +99,7 @@ def _find(reader: Reader, code: str) -> Authority | None:
 
 
 def of_request(request: Request, reader: Reader) -> Places:
-    """Its region; before one is named, the region that holds its cell."""
+    """Its region; before one is named, the first that holds its cell."""
     if request.region:
         return _of_region(reader, request.region)
     if not request.cell:
