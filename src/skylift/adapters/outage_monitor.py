@@ -15,6 +15,7 @@ import numpy as np
 from skylift.adapters.outage_store import KeptEvent, Known, OutageStore, Put
 from skylift.base.errors import Refused, Unavailable
 from skylift.base.instants import format_instant
+from skylift.base.units import US_PER_DAY
 from skylift.ports.probes import Measured, Probes
 from skylift.service.outage.events import EntityKind
 from skylift.study.outages import event_id
@@ -99,6 +100,8 @@ class Monitor:
             )
             if progress is not None:
                 progress(end - first, last - first)
+        if first * known.signal.step_us // US_PER_DAY < last * known.signal.step_us // US_PER_DAY:
+            self._store.tidy(replace(known, judged=last - 1))
         judged_at, _ = self._last(known.id, len(series))
         return replace(total, never_judged=int((judged_at < 0).sum()))
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from skylift.base.errors import Refused, Unavailable
+from skylift.base.units import US_PER_DAY, US_PER_S
 from skylift.ports.probes import Gathered, Left, Measured, Sample, Signal
 from skylift.watch.samples import Arrays, Floats
 
@@ -34,6 +35,9 @@ create table if not exists series (
 create table if not exists sample (
   signal integer not null, bin integer not null, place integer not null, value real not null, targets real,
   primary key (signal, bin, place)) without rowid;
+create table if not exists rolled (
+  signal integer not null, hour integer not null, place integer not null, count integer not null,
+  mean real not null, least real not null, primary key (signal, hour, place)) without rowid;
 create table if not exists kept (signal integer primary key, arrays blob not null);
 create table if not exists learnt (
   signal integer not null, bin integer not null, levels blob not null, primary key (signal, bin)
@@ -44,6 +48,9 @@ create table if not exists event (
   sent text not null default '');
 """
 _VERSION = "1"
+_HOUR_US = 3_600 * US_PER_S
+# What was judged is kept as it came for five weeks, then hour by hour for somewhat over a year.
+KEPT_DAYS, ROLLED_DAYS = 35, 400
 # Rows that one import names; more are counted.
 _MOST_LEFT = 10_000
 
@@ -79,6 +86,18 @@ class Known:
     origin: int | None
     judged: int | None
     complete: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """One entity's samples of an hour: how many, their mean and the least of them."""
+
+    at_us: int
+    signal: str
+    of: Measured
+    count: int
+    mean: float
+    least: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +337,42 @@ class OutageStore:
     def learnt(self, signal: int) -> Iterator[tuple[int, Floats]]:
         for bin, levels in self._rows("select bin, levels from learnt where signal = ?", (signal,)):
             yield int(bin), np.frombuffer(levels)
+
+    # --- what is long over
+
+    def tidy(self, known: Known) -> int:
+        """Make hours of judged samples that are old, forget hours that are very old; how many samples went.
+
+        Whole days alone, so that an hour is made once. What no detector has judged stays.
+        """
+        if known.judged is None:
+            return 0
+        step_us, judged_us = known.signal.step_us, (known.judged + 1) * known.signal.step_us
+        day_us = (judged_us // US_PER_DAY - KEPT_DAYS) * US_PER_DAY
+        older = (known.id, -(-day_us // step_us))
+        with self.transaction():
+            self._db.execute(
+                "insert or ignore into rolled select signal, bin * ? / ?, place, count(*), avg(value), "
+                "min(value) from sample where signal = ? and bin < ? group by 1, 2, 3",
+                (step_us, _HOUR_US, *older),
+            )
+            gone = self._db.execute("delete from sample where signal = ? and bin < ?", older).rowcount
+            oldest = (judged_us // US_PER_DAY - ROLLED_DAYS) * US_PER_DAY // _HOUR_US
+            self._db.execute("delete from rolled where signal = ? and hour < ?", (known.id, oldest))
+        return int(gone)
+
+    def hours(self) -> Iterator[Hour]:
+        """Every hour that is known, by signal, time and entity: rolled up, or of samples as they came."""
+        for known in self.signals():
+            series, name = self.series(known.id), known.signal.name
+            rows = self._rows(
+                "select hour, place, count, mean, least from rolled where signal = ? union all "
+                "select bin * ? / ?, place, count(*), avg(value), min(value) from sample where signal = ? "
+                "group by 1, 2 order by 1, 2",
+                (known.id, known.signal.step_us, _HOUR_US, known.id),
+            )
+            for hour, place, count, mean, least in rows:
+                yield Hour(hour * _HOUR_US, name, series[place], count, mean, least)
 
     # --- events
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Each has `register(outages)`.
 QUESTIONS = (
+    "outages_export",
     "outages_import",
     "outages_monitor",
     "outages_need",
