@@ -33,12 +33,10 @@ PLAIN_BYTES, ENCRYPTED_BYTES, SINGLE_BYTES = 2_000_000_000, 100_000_000, 200_000
 _SLOT_NS = 15_000_000_000
 _SLOTS = 100
 # It would say that it was ended.
-_SERVER = ("/bin/sh", "-c", "exec iperf3 -s 2>&1")
+SERVER = ("/bin/sh", "-c", "exec iperf3 -s 2>&1")
 
 
-def link(
-    rate_bps: float = math.inf, delay_ms: float = 0.0, loss: float = 0.0, rtt_ms: float | None = None
-) -> Replay:
+def link(rate_bps: float = math.inf, delay_ms: float = 0.0, loss: float = 0.0) -> Replay:
     """A link that stays as it is. delay_ms is one way, each direction."""
     slots = []
     for k in range(_SLOTS):
@@ -64,7 +62,7 @@ def iperf(over: Replay, words: str, **wanted: Any) -> tuple[dict[str, Any], Outc
             f"for k in $(seq 100); do iperf3 -J -c {POP4} {words} > {told}; "
             f"grep -q '\"error\"' {told} || break; sleep 0.05; done"
         )
-        outcome = behind(over, command, _SERVER, **wanted)
+        outcome = behind(over, command, SERVER, **wanted)
         said: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
     if "error" in said:
         raise RuntimeError(f"iperf3: {said['error']}")

@@ -1,11 +1,13 @@
 """`python -m bench.telemetry_load`: a fleet posts to a real `skylift run`, and every row is counted.
 
     --full           150,000 terminals, 500 requests/s for 10 minutes: on SQLite; then on PostgreSQL, where
-                     the server and PostgreSQL are killed and started again
+                     the server and PostgreSQL are killed and started again; half an hour in all
     --store, --kill, --terminals, --rate, --seconds   one run of another size
 
-Requests leave by the clock, whether or not earlier ones were answered; the time to an answer counts from when
-a request was due. What gets no answer is sent again until it has one. Exit code 1 where a bound is missed.
+Requests are signed before a run, and leave by the clock, whether or not earlier ones were answered; the time
+to an answer counts from when a request was due. What gets no answer is sent again until it has one.
+build/telemetry_load.json says how far it is, and in the end what was found. Exit code 1 where a bound is
+missed, 130 where it was interrupted; neither leaves a process or a file.
 """
 
 from __future__ import annotations
@@ -13,43 +15,32 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import re
 import shutil
 import signal
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 
-from bench.telemetry_fleet import ROWS_A_BATCH, Member, enrol_all, members_of, request_of
+from bench.telemetry_fleet import Member, enrol_all, members_of
+from bench.telemetry_sender import Prepared, Sender, Tally, prepare
+from bench.telemetry_services import Postgres, Service, children_of, cpu_s
 
 SEED = 5
-CONNECTIONS = 64
-RETRY_S, LONGEST_RETRY_S = 0.5, 8.0
 P99_MS, STATE_MS = 500.0, 150.0
+SAY_EVERY_S = 10.0
+KEYS_WITHIN_S = 300.0
 COUNTS = (
     "SELECT COUNT(*) FROM telemetry_rows",
     ("SELECT COUNT(*) FROM (SELECT DISTINCT terminal, sequence FROM telemetry_rows) AS each"),
 )
-
-
-@dataclass(slots=True)
-class Tally:
-    """What the sender saw. answers: seconds from when each was due to its answer."""
-
-    answers: list[float] = field(default_factory=list)
-    acknowledged: int = 0
-    again: int = 0
-    statuses: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -91,229 +82,34 @@ class Outcome:
         return found
 
 
-class Connection(asyncio.Protocol):
-    """One keep-alive connection with at most one request on its way."""
+class Report:
+    """build/telemetry_load.json, and a line to whoever waits."""
 
-    def __init__(self) -> None:
-        self.transport: asyncio.Transport | None = None
-        self._buffer = b""
-        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+    def __init__(self, runs: Sequence[argparse.Namespace]) -> None:
+        self._path = Path("build") / "telemetry_load.json"
+        self._path.parent.mkdir(exist_ok=True)
+        self._runs = runs
+        self._said_s = 0.0
+        self.found: list[dict[str, Any]] = []
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+    def write(self, underway: dict[str, Any] | None = None) -> None:
+        text = json.dumps([*self.found, *([underway] if underway else [])], indent=1) + "\n"
+        part = self._path.with_suffix(".part")
+        part.write_text(text)
+        part.replace(self._path)
 
-    def connection_lost(self, error: Exception | None) -> None:
-        self.transport = None
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(ConnectionError())
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head, separator, body = self._buffer.partition(b"\r\n\r\n")
-        if not separator or self._answer is None or self._answer.done():
+    def step(self, what: str, share: float = 1.0, left_s: float | None = None, **known: Any) -> None:
+        """At most one line in ten seconds, and one at the end of each step."""
+        now_s = time.monotonic()
+        if share < 1.0 and now_s < self._said_s + SAY_EVERY_S:
             return
-        length = re.search(rb"content-length: (\d+)", head)
-        if length is not None and len(body) >= int(length[1]):
-            self._buffer = b""
-            self._answer.set_result((int(head[9:12]), body))
-
-    async def ask(self, request: bytes) -> tuple[int, bytes]:
-        if self.transport is None:
-            raise ConnectionError
-        self._answer = asyncio.get_running_loop().create_future()
-        self.transport.write(request)
-        return await asyncio.wait_for(self._answer, 30.0)
-
-
-class Sender:
-    """Posts by the clock over a few connections."""
-
-    def __init__(self, port: int, fleet: list[Member], rate: float) -> None:
-        self._port = port
-        self._fleet = fleet
-        self._rate = rate
-        self._idle: deque[Connection] = deque()
-        self._free = asyncio.Semaphore(CONNECTIONS)
-        self.tally = Tally()
-
-    async def run(self, seconds: float) -> None:
-        began = time.monotonic()
-        tasks: set[asyncio.Task[None]] = set()
-        for number in range(int(seconds * self._rate)):
-            due = began + number / self._rate
-            wait = due - time.monotonic()
-            if wait > 0:
-                await asyncio.sleep(wait)
-            round_number, place = divmod(number, len(self._fleet))
-            request = request_of(self._fleet[place], round_number, int(time.time() * 1e6))
-            first = round_number * ROWS_A_BATCH + 1
-            task = asyncio.create_task(self._one(request, first, due))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        await asyncio.gather(*tasks)
-
-    async def _one(self, request: bytes, first: int, due: float) -> None:
-        wanted = b'{"acknowledged":[[%d,%d]]' % (first, first + ROWS_A_BATCH - 1)
-        wait_s = RETRY_S
-        while True:
-            try:
-                async with self._free:
-                    status, body = await self._ask(request)
-            except (OSError, TimeoutError, ConnectionError):
-                status, body = 0, b""
-            self.tally.statuses[str(status)] = self.tally.statuses.get(str(status), 0) + 1
-            if status == 200 and body.startswith(wanted):
-                self.tally.answers.append(time.monotonic() - due)
-                self.tally.acknowledged += ROWS_A_BATCH
-                return
-            if status in (400, 401, 403, 422):
-                raise SystemExit(f"refused: {status} {body[:300]!r}")
-            self.tally.again += 1
-            # As agents do: whoever waits for a server that is away must not keep it from coming back.
-            await asyncio.sleep(wait_s)
-            wait_s = min(2 * wait_s, LONGEST_RETRY_S)
-
-    async def _ask(self, request: bytes) -> tuple[int, bytes]:
-        connection = self._idle.popleft() if self._idle else None
-        if connection is None or connection.transport is None:
-            loop = asyncio.get_running_loop()
-            _, connection = await loop.create_connection(Connection, "127.0.0.1", self._port)
-        answer = await connection.ask(request)
-        self._idle.append(connection)
-        return answer
-
-
-class Postgres:
-    """A server of the measurement's own, that keeps to the disk as one in service does."""
-
-    def __init__(self, folder: Path) -> None:
-        from tests.stores import find_binaries, unprivileged
-
-        binaries, user = find_binaries(), unprivileged()
-        if binaries is None or user is None:
-            raise SystemExit("needs PostgreSQL 15 or later, and a user to run it as")
-        self._binaries, (self._as_user, uid, gid) = binaries, user
-        self._folder = folder
-        folder.mkdir()
-        os.chown(folder, uid, gid)
-        self._run(
-            "initdb", "-D", f"{folder}/data", "-U", "skylift", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"
-        )
-        self.start()
-        self._run(
-            "psql",
-            "-qX",
-            "-U",
-            "skylift",
-            "-h",
-            str(folder),
-            "-d",
-            "postgres",
-            "-c",
-            "CREATE DATABASE skylift",
-        )
-
-    @property
-    def url(self) -> str:
-        return f"postgresql://skylift@/skylift?host={self._folder}"
-
-    @property
-    def pid(self) -> int:
-        return int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
-
-    def start(self) -> None:
-        options = f"-c listen_addresses='' -k {self._folder} -c max_connections=40 -c shared_buffers=256MB"
-        self._run(
-            "pg_ctl", "-D", f"{self._folder}/data", "-l", f"{self._folder}/log", "-w", "-o", options, "start"
-        )
-
-    def stop(self, mode: str) -> None:
-        self._run("pg_ctl", "-D", f"{self._folder}/data", "-w", "-m", mode, "stop")
-
-    def _run(self, program: str, *arguments: str) -> None:
-        command = [*self._as_user, str(self._binaries / program), *arguments]
-        done = subprocess.run(command, cwd=self._folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"{program}: {done.stderr or done.stdout}")
-
-
-class Service:
-    """`skylift run`, in a process of its own."""
-
-    def __init__(self, folder: Path, port: int, store_url: str | None) -> None:
-        self._folder, self.port, self._store_url = folder, port, store_url
-        self.setup_code = ""
-        self.cpu_s = self.sky_cpu_s = 0.0
-        self.process: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        command = [str(Path(sys.executable).with_name("skylift")), "run", "--port", str(self.port),
-                   "--data-dir", str(self._folder)]  # fmt: skip
-        if self._store_url:
-            command += ["--store-url", self._store_url]
-        log = (self._folder / "log").open("a")
-        self.process = subprocess.Popen(command, stdout=log, stderr=log, text=True)
-        for _ in range(600):
-            time.sleep(0.1)
-            try:
-                if httpx.get(f"http://127.0.0.1:{self.port}/healthz").status_code == 200:
-                    break
-            except httpx.HTTPError:
-                if self.process.poll() is not None:
-                    raise SystemExit((self._folder / "log").read_text()[-2000:]) from None
-        found = re.search(r"setup\?code=(\S+)", (self._folder / "log").read_text())
-        self.setup_code = found[1] if found else self.setup_code
-
-    def count(self) -> None:
-        """Note the processor time of its processes so far, before they end."""
-        assert self.process is not None
-        own, children = cpu_s(self.process.pid), sum(cpu_s(pid) for pid in children_of(self.process.pid))
-        self.cpu_s += own
-        self.sky_cpu_s += children
-
-    def rss_mb(self) -> float:
-        assert self.process is not None
-        text = Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(r"VmRSS:\s+(\d+)", text)
-        return int(found[1]) / 1024 if found else 0.0
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.count()
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self) -> None:
-        assert self.process is not None
-        self.count()
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
-
-
-def cpu_s(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def children_of(pid: int) -> list[int]:
-    """Processes below it, at any depth."""
-    parents: dict[int, int] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-    found, left = [], [pid]
-    while left:
-        above = left.pop()
-        below = [child for child, parent in parents.items() if parent == above]
-        found += below
-        left += below
-    return found
+        self._said_s = now_s
+        store = self._runs[min(len(self.found), len(self._runs) - 1)].store
+        eta = "" if left_s is None else f", {int(left_s // 60)} min {int(left_s % 60)} s of this step left"
+        said = ", ".join(f"{name} {value}" for name, value in known.items())
+        line = f"run {len(self.found) + 1} of {len(self._runs)} ({store}): {what} {share:.0%}{eta}"
+        print(f"{time.strftime('%H:%M:%S')} {line}{'; ' if said else ''}{said}", file=sys.stderr, flush=True)
+        self.write({"status": "running", "store": store, "step": what, "share": round(share, 4), **known})
 
 
 def token_of(service: Service) -> str:
@@ -362,67 +158,88 @@ async def kills(service: Service, postgres: Postgres | None, seconds: float) -> 
         await asyncio.to_thread(postgres.start)
 
 
-async def load(
-    service: Service, sender: Sender, postgres: Postgres | None, killed: bool, seconds: float
-) -> None:
-    killing = asyncio.create_task(kills(service, postgres, seconds)) if killed else None
-    await sender.run(seconds)
+async def load(sender: Sender, service: Service, postgres: Postgres | None, kill_s: float) -> None:
+    """kill_s: for how long requests become due where something is killed meanwhile; else 0."""
+    killing = asyncio.create_task(kills(service, postgres, kill_s)) if kill_s else None
+    await sender.run()
     if killing is not None:
         await killing
 
 
-def run(options: argparse.Namespace, folder: Path) -> Outcome:
+def run(options: argparse.Namespace, folder: Path, prepared: Prepared, report: Report) -> Outcome:
     fleet = list(members_of(SEED, options.terminals))
+    folder.mkdir()
+    folder.chmod(0o755)
     postgres = Postgres(folder / "pg") if options.store == "postgresql" else None
     data = folder / "data"
     data.mkdir()
     url = postgres.url if postgres else f"sqlite:///{data / 'skylift.sqlite'}"
+    service = Service(data, options.port, postgres.url if postgres else None)
     try:
         if postgres:
             from skylift.adapters.sql.migrating import upgrade
 
             upgrade(url)
-        began = time.monotonic()
+        began_s = time.monotonic()
         enrol_all(url, fleet, int(time.time() * 1e6))
-        print(f"{len(fleet)} terminals enrolled in {time.monotonic() - began:.0f} s", file=sys.stderr)
-        service = Service(data, options.port, postgres.url if postgres else None)
+        report.step("terminals enrolled", seconds=round(time.monotonic() - began_s))
         service.start()
-        try:
-            return _measured(options, fleet, service, postgres, data)
-        finally:
-            if service.process is not None and service.process.poll() is None:
-                service.process.kill()
-                service.process.wait()
+        _await_keys(service, len(fleet), report)
+        time.sleep(options.settle)
+        return _measured(options, (service, postgres, data), prepared, report)
     finally:
+        service.end()
         if postgres:
             postgres.stop("immediate")
 
 
+def _await_keys(service: Service, wanted: int, report: Report) -> None:
+    until_s = time.monotonic() + KEYS_WITHIN_S
+    while (known := service.keys()) < wanted:
+        if time.monotonic() > until_s:
+            raise SystemExit(f"it knows {known} of {wanted} keys: {service.log()[-2000:]}")
+        report.step("keys read", known / wanted)
+        time.sleep(1.0)
+    report.step("keys read")
+
+
 def _measured(
-    options: argparse.Namespace, fleet: list[Member], service: Service, postgres: Postgres | None, data: Path
+    options: argparse.Namespace,
+    running: tuple[Service, Postgres | None, Path],
+    prepared: Prepared,
+    report: Report,
 ) -> Outcome:
+    service, postgres, data = running
     token = token_of(service)
-    # Let the first slots be computed, and the keys be read.
-    time.sleep(options.settle)
     pids = [postgres.pid, *children_of(postgres.pid)] if postgres else []
     before = {pid: cpu_s(pid) for pid in pids}
-    service.cpu_s = -cpu_s(service.process.pid if service.process else 0)
-    service.sky_cpu_s = -sum(cpu_s(pid) for pid in children_of(service.process.pid if service.process else 0))
+    assert service.process is not None
+    service.cpu_s = -cpu_s(service.process.pid)
+    service.sky_cpu_s = -sum(cpu_s(pid) for pid in children_of(service.process.pid))
+
+    def say(tally: Tally) -> None:
+        share = len(tally.answers) / len(prepared)
+        newest = sorted(tally.answers[-5000:])
+        p99_ms = round(newest[int(0.99 * len(newest))] * 1000) if newest else 0
+        left_s = (1.0 - share) * options.seconds
+        report.step("answered", share, left_s, p99_ms=p99_ms, sent_again=tally.again, statuses=tally.statuses)
+
     own = time.process_time()
-    sender = Sender(options.port, fleet, options.rate)
-    asyncio.run(load(service, sender, postgres, options.kill, options.seconds))
+    sender = Sender(options.port, prepared, options.rate, say)
+    asyncio.run(load(sender, service, postgres, options.seconds if options.kill else 0.0))
     own = time.process_time() - own
     service.count()
     tally = sender.tally
+    say(tally)
     requests = len(tally.answers)
     in_order = sorted(tally.answers)
     if postgres:
         pids = [postgres.pid, *children_of(postgres.pid)]
     database_s = sum(cpu_s(pid) - before.get(pid, 0.0) for pid in pids)
-    count = min(len(fleet), int(options.seconds * options.rate))
-    times, size_mb = state_times(service, token, count)
+    times, size_mb = state_times(service, token, min(options.terminals, requests))
     rss = service.rss_mb()
     cpu, sky = service.cpu_s, service.sky_cpu_s
+    report.step("stopping and counting")
     service.stop()
     rows, distinct = stored(data, postgres.url if postgres else None)
 
@@ -430,14 +247,14 @@ def _measured(
         return round(in_order[min(requests - 1, int(share * requests))] * 1000, 1)
 
     return Outcome(
-        options.store, options.kill, len(fleet), options.rate, options.seconds, requests, at(0.5), at(0.99),
-        at(1.0), tally.again, tally.statuses, tally.acknowledged, rows, distinct,
+        options.store, options.kill, options.terminals, options.rate, options.seconds, requests, at(0.5),
+        at(0.99), at(1.0), tally.again, tally.statuses, tally.acknowledged, rows, distinct,
         round(cpu / requests * 1000, 3), round(database_s / requests * 1000, 3), round(sky, 1),
         round(own / requests * 1000, 3), round(rss, 1), times, round(size_mb, 1),
     )  # fmt: skip
 
 
-def main() -> int:
+def _options() -> list[argparse.Namespace]:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -447,29 +264,48 @@ def main() -> int:
     parser.add_argument("--terminals", type=int, default=3_000)
     parser.add_argument("--rate", type=float, default=100.0)
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--settle", type=float, default=10.0)
+    parser.add_argument("--settle", type=float, default=10.0, help="seconds between the start and the load")
     parser.add_argument("--port", type=int, default=8599)
     options = parser.parse_args()
-    runs = [options]
-    if options.full:
-        options.terminals, options.rate, options.seconds, options.settle = 150_000, 500.0, 600.0, 30.0
-        options.store, options.kill = "sqlite", False
-        runs.append(argparse.Namespace(**{**vars(options), "store": "postgresql", "kill": True}))
-    missed = []
-    found: list[dict[str, Any]] = []
-    for one in runs:
-        folder = Path(tempfile.mkdtemp(prefix="skylift-load-"))
-        folder.chmod(0o755)
-        try:
-            outcome = run(one, folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        found.append({**asdict(outcome), "missed": outcome.missed()})
-        missed += outcome.missed()
-        print(json.dumps(found[-1], indent=1))
-    out = Path("build") / "telemetry_load.json"
-    out.parent.mkdir(exist_ok=True)
-    out.write_text(json.dumps(found, indent=1) + "\n")
+    if not options.full:
+        return [options]
+    options.terminals, options.rate, options.seconds, options.settle = 150_000, 500.0, 600.0, 30.0
+    options.store, options.kill = "sqlite", False
+    return [options, argparse.Namespace(**{**vars(options), "store": "postgresql", "kill": True})]
+
+
+def _interrupted(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    runs = _options()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupted)
+    report = Report(runs)
+    folder = Path(tempfile.mkdtemp(prefix="skylift-load-"))
+    folder.chmod(0o755)
+    missed: list[str] = []
+    try:
+        shape = SEED, runs[0].terminals, int(runs[0].rate * runs[0].seconds)
+        prepared = prepare(
+            folder / "requests", shape, runs[0].rate, lambda share: report.step("requests signed", share)
+        )
+        for one in runs:
+            outcome = run(one, folder / one.store, prepared, report)
+            shutil.rmtree(folder / one.store)
+            missed += outcome.missed()
+            report.found.append({**asdict(outcome), "missed": outcome.missed()})
+            report.write()
+            print(json.dumps(report.found[-1], indent=1), flush=True)
+    except KeyboardInterrupt:
+        report.write({"status": "interrupted"})
+        return 130
+    except BaseException as error:
+        report.write({"status": "failed", "why": str(error)[:2000]})
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     return 1 if missed else 0
 
 

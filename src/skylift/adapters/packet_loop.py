@@ -33,7 +33,7 @@ UP, DOWN = 0, 1
 # A frame of 64 kB of payload and its headers.
 LARGEST = 65_536 + 4_096
 # Frames that are read from one side before the other has its turn.
-_AT_ONCE = 64
+_AT_ONCE = 16
 # Longer frames stay where they were read, and shorter ones are copied from there.
 _LARGE = 16_384
 _SPARE_BUFFERS = 64
@@ -74,8 +74,6 @@ class Loop:
         self._lateness = Lateness()
         self._spare = [bytearray(LARGEST)]
         self.began_ns = time.monotonic_ns()
-        # Since when each side may have had frames that were not read yet.
-        self._read_ns = [self.began_ns, self.began_ns]
         self._uplinks: Uplinks | None = None
         if wanted.fibre is not None:
             courses = [wanted.fibre.course(self.began_ns) for _ in (UP, DOWN)]
@@ -197,7 +195,6 @@ class Loop:
                 frame = self._next_frame(descriptor)
             except OSError:
                 # Nothing is left, or the interface is going away with its namespace.
-                self._read_ns[side] = time.monotonic_ns()
                 return
             now_ns = time.monotonic_ns()
             if self._capture is not None:
@@ -209,8 +206,6 @@ class Loop:
             answer = turned_back(frame, ended_at, side == UP, way.courses, now_ns)
             if answer is not None:
                 way.pipes[1 - side].insert(answer[1], answer[0], now_ns)
-        # There may be more, and it may wait for us since the last time that there was nothing.
-        self._lateness.note(now_ns - self._read_ns[side])
 
     def _next_frame(self, descriptor: int) -> bytearray | memoryview:
         """Read one. Raises BlockingIOError where there is none."""

@@ -69,6 +69,8 @@ class Course:
             offers.popleft()
             self._left_bytes = OFFER_BYTES
         if not offers:
+            if stretch.rate_bps == math.inf:
+                return begin_ns
             return begin_ns + int(wire_bytes * 8 * NS_PER_S / stretch.rate_bps)
         while wire_bytes > self._left_bytes and len(offers) > 1:
             wire_bytes -= self._left_bytes

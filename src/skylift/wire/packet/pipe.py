@@ -157,7 +157,8 @@ class Pipe:
 
     def _to_line(self, sized: _Sized, due_ns: int) -> None:
         # A path that grows shorter lets nothing overtake.
-        self._last_due_ns = max(due_ns, self._last_due_ns)
+        if due_ns > self._last_due_ns:
+            self._last_due_ns = due_ns
         self._line.append((self._last_due_ns, sized))
 
 
@@ -191,6 +192,7 @@ def _runs(survives: list[bool]) -> list[tuple[int, int]]:
 
 # Microseconds, all that have two digits: 0, 1 .. 99, 100, 110 .. 990, 1,000, 1,100 and so on.
 _EDGES_US = [*range(100), *(digits * 10**power for power in range(1, 7) for digits in range(10, 100))]
+_EDGES_NS = [edge_us * 1_000 for edge_us in _EDGES_US]
 _BEYOND_US = 1e8
 
 
@@ -201,7 +203,7 @@ class Lateness:
     bins: list[int] = field(default_factory=lambda: [0] * (len(_EDGES_US) + 1))
 
     def note(self, late_ns: int) -> None:
-        self.bins[bisect_left(_EDGES_US, late_ns / 1_000)] += 1
+        self.bins[bisect_left(_EDGES_NS, late_ns)] += 1
 
     def percentile_us(self, percent: float) -> float:
         """Upper edge of the bin that holds the percentile, microseconds; 0 where nothing left."""
