@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
+from unittest.mock import patch
+from zlib import crc32
 
 import h3
 import numpy as np
@@ -28,8 +30,9 @@ from skylift.sky.orbit.shells import Shell
 from skylift.sky.orbit.walker import generate
 from skylift.sky.radio.systems import RadioSystem, radio_system
 from skylift.sky.routing.ground import Gateway
-from skylift.sky.schedule.problem import ScheduleRules
+from skylift.sky.schedule.problem import Schedule, ScheduleRules
 from skylift.sky.schedule.supply import Offer, Radio
+from skylift.study import less
 from skylift.study.bearing import SATURATING_BPS_PER_KM2, bearing
 from skylift.study.capacity import (
     CLASS_NAMES,
@@ -479,6 +482,50 @@ def test_halving_any_resource_never_raises_what_is_served(data: st.DataObject) -
         assert float(most_served(drawn.study, half).served_bps.sum()) <= whole * (1.0 + 1e-9)
 
 
+def by_chance(study: CapacityStudy, seed: int) -> Callable[..., Schedule]:
+    """A scheduler as bad as can be: a part of what is possible, and of the cells, drawn for each offer."""
+    nothing = study.schedule(scaled(study.offer(AT_US), study.case.rules, Scale(antennas=0.0)))
+
+    def schedule(offer: Offer, rules: ScheduleRules, wanted_bps: npt.NDArray[np.float64]) -> Schedule:
+        given = (
+            offer.satellites.beams,
+            offer.gateways.antennas,
+            offer.gateways.feeders_bps(),
+            rules.nco,
+            seed,
+        )
+        drawn = np.random.default_rng(crc32(b"".join(np.asarray(one).tobytes() for one in given)))
+        asked_bps = wanted_bps.sum(axis=1)
+        part = drawn.uniform(0.5, 1.0) * most_possible_bps(offer, asked_bps, rules) / asked_bps.sum()
+        reached = drawn.random((len(asked_bps), 1)) < drawn.choice([1.0, 0.9])
+        return replace(nothing, served_bps=part * wanted_bps * reached)
+
+    return schedule
+
+
+@settings(max_examples=15)
+@given(st.data(), st.integers(0, 1000), st.sampled_from([1, 2, 3]))
+def test_nor_would_it_whatever_the_scheduler_did(data: st.DataObject, seed: int, nco: int) -> None:
+    """Half of one thing, or one gateway less, where what is made of each is drawn by lot."""
+    drawn = Draw(data)
+    study, wanted = drawn.study, 1e4 * drawn.case.demand.wanted_bps
+    study.schedule = by_chance(study, seed)  # type: ignore[method-assign]
+
+    def best(offer: Offer, nco: int = nco) -> Schedule:
+        study.case = replace(study.case, rules=replace(study.case.rules, nco=nco))
+        # As if time did not matter: all that could serve more is tried.
+        with patch.multiple(less, _CELLS_TRIED=10**6, _MOST_TRIED=10**4):
+            return most_served(study, offer, wanted)
+
+    served = float(best(drawn.offer).served_bps.sum()) * (1.0 + 1e-9)
+    for scale in HALVES[:3]:
+        assert float(best(scaled(drawn.offer, drawn.case.rules, scale)).served_bps.sum()) <= served
+    for one in (0, 1):
+        assert score_bps(best(_only(drawn.offer, [one])), wanted.sum(axis=1)) <= served
+    if nco > 1:
+        assert float(best(drawn.offer, 1).served_bps.sum()) <= served
+
+
 def _only(offer: Offer, working: Sequence[int]) -> Offer:
     antennas = np.zeros_like(offer.gateways.antennas)
     antennas[list(working)] = offer.gateways.antennas[list(working)]
@@ -552,7 +599,7 @@ def test_no_schedule_serves_more_than_the_bound(data: st.DataObject) -> None:
     for scale in (Scale(), *HALVES):
         offer = scaled(drawn.offer, drawn.case.rules, scale)
         served = float(drawn.study.schedule(offer).served_bps.sum())
-        assert served <= most_possible_bps(offer, drawn.asked_bps()) * (1.0 + 1e-9)
+        assert served <= most_possible_bps(offer, drawn.asked_bps(), drawn.case.rules) * (1.0 + 1e-9)
 
 
 @settings(max_examples=15)
@@ -570,5 +617,7 @@ def test_the_bound_is_reached_by_one_satellite_over_one_cell() -> None:
     study = CapacityStudy(case)
     offer = study.offer(AT_US)
     asked = case.demand.wanted_bps.sum(axis=1)
-    assert study.schedule(offer).served_bps.sum() == pytest.approx(most_possible_bps(offer, asked))
-    assert most_possible_bps(offer, np.zeros(1)) == 0.0
+    assert study.schedule(offer).served_bps.sum() == pytest.approx(
+        most_possible_bps(offer, asked, case.rules)
+    )
+    assert most_possible_bps(offer, np.zeros(1), case.rules) == 0.0

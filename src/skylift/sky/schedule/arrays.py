@@ -14,6 +14,7 @@ import numpy.typing as npt
 from skylift.sky.schedule.problem import Floats, Ints, Satellites, Schedule, Slot, UserPairs
 from skylift.sky.schedule.units import Asked
 
+# Satellite, polarisation, channel, cell, beam (R, 5); shares (R,); full rates (R,).
 Rows = tuple[Ints, Floats, Floats]
 Indices = npt.NDArray[np.int64]
 

@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from skylift.base.errors import Refused
-from skylift.sky.schedule.arrays import Arrays
+from skylift.sky.schedule.arrays import Arrays, Rows
 from skylift.sky.schedule.balance_kernel import PARTS, divide, join, mark_previous, satellite_levels
 from skylift.sky.schedule.cones_kernel import crowding, neighbours
 from skylift.sky.schedule.exchange_kernel import empty_rows, exchange, highest_users, refresh
 from skylift.sky.schedule.feeders_kernel import assign_feeders, feeders_of_satellites, gateways_of_satellites
 from skylift.sky.schedule.lanes_kernel import enter_rows, place_parts, top_up
 from skylift.sky.schedule.levels_kernel import STEPS, by_class, cells_of_satellites, demand_curves
+from skylift.sky.schedule.memory import Memory
 from skylift.sky.schedule.oust_kernel import STEEP
 from skylift.sky.schedule.problem import CLASSES, Floats, Ints, Schedule, Slot, Words
 from skylift.sky.schedule.units import SHORT, Asked, Units
@@ -69,8 +70,6 @@ _REACH_M = 150_000.0
 _WIDEST_REACH_M = 4_000_000.0
 
 
-# Satellite, polarisation, channel, cell, beam (R, 5); shares (R,); full rates (R,).
-Rows = tuple[Ints, Floats, Floats]
 Counter = npt.NDArray[np.int64]
 
 
@@ -91,9 +90,10 @@ class _Balanced:
 class BeamScheduler:
     """Schedules slot after slot for the same cells: their neighbourhoods are found once."""
 
-    def __init__(self, cell_position_ecef_m: Floats, remakes: int = 0) -> None:
-        """remakes: how often small crowded slots are tried in another way; 100 of 100 cells take 10 ms."""
-        self._remakes = remakes
+    def __init__(self, cell_position_ecef_m: Floats, remakes: int = 0, memory: Memory | None = None) -> None:
+        """remakes: how often small crowded slots are tried in another way; 100 of 100 cells take 10 ms.
+        memory: of schedules without a slot before; None: each is made anew."""
+        self._remakes, self._memory = remakes, memory
         self._position_m = np.ascontiguousarray(cell_position_ecef_m, dtype=np.float64)
         self._order = _along_a_curve(self._position_m)
         self._near = self._neighbours(_REACH_M)
@@ -113,13 +113,10 @@ class BeamScheduler:
         if previous is not None:
             _same_things(slot, previous)
         asked, gateway_of = _ask(slot, previous)
-        if slot.satellites.arrays_each().max(initial=1) > 1:
-            each = Arrays.apart(slot, asked)
-            most = int(slot.satellites.arrays_each().max())
-            found = self._rows(each.slot, each.asked, each.previous(previous), most)
-            rows, shares, full_rate = each.together(found)
+        if self._memory is None or previous is not None:
+            rows, shares, full_rate = self._together(slot, asked, previous)
         else:
-            rows, shares, full_rate = self._rows(slot, asked, previous)
+            rows, shares, full_rate = self._memory.rows(slot, asked, lambda: self._together(slot, asked))
         order = np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0], rows[:, 3]))
         satellite, polarisation, channel, cell, beam = (np.ascontiguousarray(x) for x in rows[order].T)
         shares, rate = shares[order], shares[order] * full_rate[order]
@@ -128,6 +125,14 @@ class BeamScheduler:
             satellite, polarisation, beam, channel, cell, gateway_of[satellite], shares, rate, gateway_of,
             served, level,
         )  # fmt: skip
+
+    def _together(self, slot: Slot, asked: Asked, previous: Schedule | None = None) -> Rows:
+        """Rows of satellites, whose arrays are scheduled each by itself."""
+        most = int(slot.satellites.arrays_each().max(initial=1))
+        if most == 1:
+            return self._rows(slot, asked, previous)
+        each = Arrays.apart(slot, asked)
+        return each.together(self._rows(each.slot, each.asked, each.previous(previous), most))
 
     def _rows(self, slot: Slot, asked: Asked, previous: Schedule | None, arrays: int = 1) -> Rows:
         """By lanes where channels are plenty, by units where they are short; the better in a small slot.
