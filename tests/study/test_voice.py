@@ -12,6 +12,21 @@ def test_all_at_default_the_rating_is_the_recommendations_own() -> None:
     assert rating(0.0) == pytest.approx(93.2, abs=0.05)
 
 
+# R of an implementation of G.107 (06/2015) by others (github.com/manucorporat/e-model, in Go), all at the
+# defaults but T = Ta, Tr = 2T, and Bpl 25.1; the first stands in its README.
+BY_OTHERS = [
+    (0, 0, 1, 93.206208), (20, 1, 1, 88.891497), (50, 3, 2, 81.041875), (100, 0, 1, 90.663730),
+    (150, 0, 1, 89.539132), (200, 1, 1, 82.164871), (400, 0, 1, 62.246827), (800, 3, 2, 32.107892),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("delay_ms", "loss_percent", "burst_ratio", "r"), BY_OTHERS)
+def test_the_rating_is_that_of_an_implementation_by_others(
+    delay_ms: float, loss_percent: float, burst_ratio: float, r: float
+) -> None:
+    assert rating(delay_ms, loss_percent, burst_ratio) == pytest.approx(r, abs=1e-6)
+
+
 @pytest.mark.parametrize(("r", "mos"), [(90, 4.34), (80, 4.03), (70, 3.60), (60, 3.10), (50, 2.58)])
 def test_opinions_are_those_of_annex_b(r: float, mos: float) -> None:
     """G.107, annex B, table B.1."""

@@ -137,6 +137,13 @@ def _say(document: dict[str, Any]) -> None:
             f"{_number(slot['loss_up'], 100.0)}, {_number(slot['loss_down'], 100.0)}",
         )
     console.print(table)
+    steps = document.get("steps") or {"steps": 0}
+    if steps["steps"]:
+        console.print(
+            f"{steps['steps']} steps of the round trip, none farther than {steps['farthest_ms'] / 1e3:.2f} s "
+            f"from the edge of a slot (p {steps['p']:g} if slots had nothing to do with it)",
+            highlight=False,
+        )
 
 
 def _number(value: float | None, scale: float = 1.0) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skylift.study.steps import on_edges, steps_ms
 from skylift.study.voice import G711, opinion, rating
 
 Floats = npt.NDArray[np.float64]
@@ -35,14 +36,14 @@ class Rule:
     up_bps: float
 
 
-# "Media Quality and Network Connectivity Performance in Skype for Business Online" (Microsoft, named for
-# Teams as well), client to Microsoft's edge: round trip < 100 ms, loss < 1 % and jitter < 30 ms in any 15 s,
-# loss < 10 % in any 200 ms. Rates: "Prepare your organization's network for Microsoft Teams", of video in
-# groups: 1 Mbit/s down and 500 kbit/s up.
+# What Microsoft asks between a client and its edge: round trip < 100 ms, loss < 1 % and jitter < 30 ms in any
+# 15 s, loss < 10 % in any 200 ms ("Media Quality and Network Connectivity Performance in Skype for Business
+# Online", 2018; again in "Prepare your organization's network for Microsoft Teams"). Rates: group video calling
+# in "Network recommendations" of Azure Communication Services, 1 Mbit/s down and 500 kbit/s up.
 GOOD = Rule(100.0, 30.0, 0.01, 0.1, 1.0e6, 0.5e6)
-# Beyond this the same vendor's Call Quality Dashboard calls a stream poor ("Stream Classification": round
-# trip over 500 ms, loss over 10 %, jitter over 30 ms); the rates are those of its least video, 150 kbit/s up
-# and 200 kbit/s down.
+# Beyond this the same vendor's Call Quality Dashboard calls an audio stream poor: round trip over 500 ms, loss
+# rate over 0.1, jitter over 30 ms ("Stream Classification in Call Quality Dashboard"). The rates are the least
+# for video in meetings, 150 kbit/s up and 200 down, in later editions of the network page (not read again).
 BEARABLE = Rule(500.0, 30.0, 0.1, math.inf, 0.2e6, 0.15e6)
 ANSWERS = {
     "yes": "yes, a video call can be held from here",
@@ -190,6 +191,7 @@ def of_train(
         "voice": min(spoken.values(), key=lambda one: float(one["r"])) | {"codec": G711.name},
         "voice_by_direction": spoken,
         "video_call": verdict(slots, best["down_bps"], best["up_bps"]),
+        "steps": on_edges([at for at, _ in steps_ms(train.sent_ms, train.rtt_ms)], starts_ms, length_ms),
         "slots": slots,
     }
 
