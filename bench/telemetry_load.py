@@ -29,7 +29,7 @@ from typing import Any, NoReturn
 
 import httpx
 
-from bench.telemetry_fleet import Member, enrol_all, members_of
+from bench.telemetry_fleet import enrol_all, members_of
 from bench.telemetry_sender import Prepared, Sender, Tally, prepare
 from bench.telemetry_services import Postgres, Service, children_of, cpu_s
 
