@@ -1,4 +1,4 @@
-"""Posts of a fleet, signed before a run and sent by the clock: the sender takes little time from the server."""
+"""Posts of a fleet, signed before a run and sent by the clock: the sender takes little from the server."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Connection(asyncio.Protocol):
 
 
 class Sender:
-    """Requests leave when they are due, whatever became of earlier ones, and again until they are answered."""
+    """Requests leave when they are due, whatever became of earlier ones, and again until answered."""
 
     def __init__(self, port: int, prepared: Prepared, rate: float, say: Callable[[Tally], None]) -> None:
         self._port = port
