@@ -51,7 +51,7 @@ def test_the_made_up_night_by_hand(night: tuple[Path, Any]) -> None:
     assert all("(Вигадані дані.)" in text for text in done["sentences"]["uk"])
     # Of AS44600 nobody knows how many users it has: its sites are cut off, of people nothing is said.
     assert [one["id"] for one in done["need"]["sites"]] == ["hospital-demo-1", "waterworks-demo-1"]
-    assert done["need"]["people_cut_off"]["most"] == 0
+    assert done["need"]["people_cut_off"] is None
     assert done["need"]["without_area"] == ["as/AS44600"]
     # With a stated share there are people, and the share stands among the assumptions.
     shared = run("outages", "scenario", "--share", "as/AS44600=0.1", "--json")["need"]

@@ -179,9 +179,12 @@ def document_of(report: NeedReport, nowhere: list[str]) -> dict[str, Any]:
     from skylift.base.instants import format_instant
 
     middle, least, most = report.cut_off
+    # Nobody is not the same as nobody knows.
+    known = bool(report.cells) or not nowhere
+    about = {"about": round(middle), "least": round(least), "most": round(most)}
     return {
         "at": format_instant(report.at_us),
-        "people_cut_off": {"about": round(middle), "least": round(least), "most": round(most)},
+        "people_cut_off": about if known else None,
         "terminals": report.terminals,
         "cells": [
             {

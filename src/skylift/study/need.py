@@ -48,6 +48,7 @@ class NeedRules:
             f"{self.online_fraction:.0%} of people use the internet on an ordinary day",
             f"a site is cut off below {self.below_fraction:.0%} of ordinary, over {self.longer_than_h:g} h",
             f"one terminal is counted on for {self.terminal_bps / 1e6:g} Mbit/s",
+            "an outage counts with its lowest level, where nobody says what is left at the instant",
             "people live where the place list has them: nobody has fled, nobody has come",
         )
 
