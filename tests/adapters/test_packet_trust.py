@@ -1,0 +1,74 @@
+"""A run says itself when it is not to be trusted: frames left late, or the system dropped some."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+# The loop's process gets no more of its processor than the two busy loops beside it leave.
+STARVED = """
+import json, os, subprocess, sys
+from skylift.adapters.packet_link import Followed
+from skylift.adapters.packet_replay import Replay
+from skylift.adapters.packet_run import run
+from skylift.adapters.packet_wanted import Wanted
+from skylift.wire.packet.trace import TracedSlot
+
+piece = (0, 15_000_000_000, 5_000_000, 5_000_000, 1e9, 0.0, True)
+slot = TracedSlot(0, 15_000_000, "", 10.0, 0.0, ((piece,), (piece,)))
+loops = []
+
+def begin_loops():
+    os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+    for _ in range(int(sys.argv[2])):
+        loops.append(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+    if loops:
+        os.nice(19)
+
+if __name__ == "__main__":
+    words = ("/bin/sh", "-c", sys.argv[1].replace("LOOP", str(os.getpid())))
+    report = run(Wanted(Followed(Replay((slot,)), "any", 0), words), begin_loops).report
+    for loop in loops:
+        loop.kill()
+    print(json.dumps(report))
+"""
+FLOOD = (
+    "import socket; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+    'for k in range(12_000): s.sendto(bytes(100), ("198.51.100.1", 9))\n'
+)
+
+
+def reported(command: str, loops: int = 0) -> dict[str, Any]:
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        pytest.skip("/dev/net/tun cannot be opened here")
+    done = subprocess.run(
+        [sys.executable, "-c", STARVED, command, str(loops)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return report
+
+
+def test_beside_two_busy_loops_it_says_that_frames_left_late() -> None:
+    if shutil.which("ping") is None:
+        pytest.skip("ping is not installed")
+    report = reported("ping -c 60 -i 0.01 198.51.100.1 > /dev/null", loops=2)
+    assert report["lateness_us"]["p99"] > 10_000
+    assert report["cpu_starved"]
+    assert not report["trustworthy"]
+
+
+def test_what_the_system_drops_while_nobody_reads_is_counted() -> None:
+    """12,000 datagrams at once into a queue of 10,000."""
+    report = reported(f"kill -STOP LOOP; {sys.executable} -c '{FLOOD}'; kill -CONT LOOP; sleep 0.3")
+    assert 1_000 <= report["tun_dropped"] <= 12_000
+    assert not report["trustworthy"]
