@@ -9,6 +9,7 @@ from skylift.api.office.proposals import Proposed, proposal_of
 from skylift.api.office.score import score_of
 from skylift.api.site.alike import duplicates_of
 from skylift.api.site.cells_picture import picture_of
+from skylift.api.site.command_facts import rollout_extra
 from skylift.api.site.given import discrepancy_words
 from skylift.api.site.history import shown as shown_value
 from skylift.api.site.inside import Answer
@@ -340,4 +341,5 @@ DETAILS: Mapping[str, Extra] = {
     "outage": _outage,
     "approval": _approval,
     "person": _person,
+    "rollout": rollout_extra,
 }

@@ -71,12 +71,20 @@ class Spec:
 _EMPTY = object()
 
 
+class YesNo(enum.Enum):
+    """What may be said, or left out; a box can only be ticked or not."""
+
+    YES = "yes"
+    NO = "no"
+
+
 def specs_of(arguments: type, prefix: str = "", optional: bool = False) -> list[Spec]:
     """The inputs that a dataclass of arguments takes; one that is nested gives its own."""
     hints = get_type_hints(arguments)
     found: list[Spec] = []
     for one in fields(arguments):
         hint, may_lack = without_none(hints[one.name])
+        hint = YesNo if hint is bool and may_lack else hint
         name = f"{prefix}{one.name}"
         if isinstance(hint, type) and is_dataclass(hint):
             found += specs_of(hint, f"{name}.", optional or may_lack)
@@ -139,7 +147,8 @@ CLOSED = frozenset({"region", "plan", "about", "command", "number", "role"})
 
 def _shown(spec: Spec, given: Mapping[str, str] | None) -> str:
     if given is not None and spec.name in given:
-        return given[spec.name]
+        value = given[spec.name]
+        return YesNo.YES.value if spec.hint is YesNo and value == typed(True) else value
     if given is not None and given.get("sent"):
         return ""
     return typed(spec.default)
@@ -229,6 +238,8 @@ def _read(spec: Spec, text: str) -> Any:
         return bool(text)
     if not text:
         return [] if get_origin(spec.hint) is tuple and spec.default == () else None
+    if spec.hint is YesNo:
+        return text != YesNo.NO.value
     if spec.hint is InstantUs:
         return read_time(text)
     if isinstance(spec.hint, type) and issubclass(spec.hint, enum.IntEnum):

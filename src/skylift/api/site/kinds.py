@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skylift.api.site import outage_facts
+from skylift.api.site import authority_facts, command_facts, outage_facts
 from skylift.api.site.values import (
     NONE,
     Badge,
@@ -28,6 +28,8 @@ from skylift.service.account import account, person, plan
 from skylift.service.account.plan import Plan
 from skylift.service.approval import state as approval
 from skylift.service.authority import state as authority
+from skylift.service.command import consent, rollout
+from skylift.service.command import state as command
 from skylift.service.outage import state as outage
 from skylift.service.region import state as region
 from skylift.service.region.events import CellMode
@@ -257,44 +259,6 @@ def _account_facts(a: account.Account, now: int) -> list[tuple[str, Value]]:
     return facts
 
 
-def _matters(a: authority.Authority) -> str:
-    return ", ".join(choice_label(matter).lower() for matter in a.terms.vouches_for)
-
-
-def _territory(a: authority.Authority) -> Value:
-    if a.terms.everywhere:
-        return "everywhere"
-    return several((*a.terms.countries, *(named(region) for region in a.terms.regions)))
-
-
-def authority_badge(a: authority.Authority, now: int) -> Badge:
-    """Whether its word counts now."""
-    if a.state is authority.AuthorityState.KNOWN and not a.in_force(now):
-        ended = a.terms.valid_until is not None and now >= a.terms.valid_until
-        return Badge("Has ended" if ended else "Not yet in force", "warn")
-    return Badge(authority.label(a.state), "good" if a.in_force(now) else "bad")
-
-
-def _authority_row(a: authority.Authority, now: int) -> tuple[Value, ...]:
-    return Mono(a.code), _territory(a), _matters(a), time_of(a.terms.valid_until, now)
-
-
-def _authority_facts(a: authority.Authority, now: int) -> list[tuple[str, Value]]:
-    facts: list[tuple[str, Value]] = [
-        ("Code", Mono(a.code)),
-        ("Kind", choice_label(a.terms.kind)),
-        ("Speaks for", _territory(a)),
-        ("May vouch for", _matters(a)),
-        ("Known from", a.terms.source),
-        ("Recorded by", named(a.recorded_by)),
-        ("Valid from", time_of(a.terms.valid_from or None, now)),
-        ("Valid until", time_of(a.terms.valid_until, now)),
-    ]
-    if a.reason:
-        facts.append(("Withdrawn because", a.reason))
-    return facts
-
-
 def grants_of(p: person.Person) -> list[str]:
     """A person's roles in words."""
     return [
@@ -467,10 +431,10 @@ KINDS: Mapping[str, KindPage] = {
         ),
         KindPage(
             authority.ROOM, "authority", "Bodies whose word counts: where, for what, and until when.",
-            ("Code", "Where", "May vouch for", "Until"), lambda t: t.terms.title or t.id, _authority_row,
-            _authority_facts, lambda t: authority.label(t.state),
+            ("Code", "Where", "May vouch for", "Until"), lambda t: t.terms.title or t.id, authority_facts.row,
+            authority_facts.facts, lambda t: authority.label(t.state),
             _states(authority.AuthorityState, authority.label), {"known": "good", "withdrawn": "bad"}, (),
-            authority_badge,
+            authority_facts.badge,
         ),
         KindPage(
             plan.ROOM, "plan", "How fast, how much, and how early in the queue.",
@@ -487,6 +451,25 @@ KINDS: Mapping[str, KindPage] = {
             bulk.ROOM, "bulk change", "One thing done to many terminals at once.",
             (), lambda t: t.id, lambda t, now: (), _bare_facts, lambda t: _plain(t.state),
             _states(type(bulk.ROOM.empty("").state), _plain), {},
+        ),
+        KindPage(
+            command.ROOM, "command", "What is asked of dishes through the agents beside them.",
+            ("Terminal", "Asked", "Answered", "Rollout"), command_facts.command_heading,
+            command_facts.command_row, command_facts.command_facts, lambda t: command.label(t.state),
+            _states(command.CommandState, command.label), command_facts.COMMAND_TONES, ("region", "owner"),
+            command_facts.command_badge,
+        ),
+        KindPage(
+            rollout.ROOM, "rollout", "The same asked of many dishes, stage by stage.",
+            ("Sent to", "Begun by", "Begun", "Why"), command_facts.rollout_heading,
+            command_facts.rollout_row, command_facts.rollout_facts, lambda t: _plain(t.state),
+            _states(rollout.RolloutState, _plain), command_facts.ROLLOUT_TONES,
+        ),
+        KindPage(
+            consent.ROOM, "consent", "Owners' word that their dish may be switched off from afar.",
+            ("Terminal", "Owner", "Written down in"), command_facts.consent_heading,
+            command_facts.consent_row, command_facts.consent_facts, lambda t: _plain(t.state),
+            _states(consent.ConsentState, _plain), command_facts.CONSENT_TONES, ("region", "owner"),
         ),
     )
 }  # fmt: skip

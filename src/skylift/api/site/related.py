@@ -27,8 +27,11 @@ def related_to(visit: Visit, kind: str, thing: Any) -> list[Link]:
             begins = [_begin(visit, "shipment", request=thing.id, region=thing.region)]
             return list(filter(None, begins))
         case "terminal" if thing.serial or thing.kit:
-            lists = (("shipment", "q"),)
-            return _lists(visit, lists, thing.serial or thing.kit)
+            known = {"terminal": thing.id, "region": thing.region}
+            begins = [_begin(visit, "command", **known), _begin(visit, "consent", **known)]
+            printed = _lists(visit, (("shipment", "q"),), thing.serial or thing.kit)
+            asked = _lists(visit, (("command", "q"), ("consent", "q")), thing.id)
+            return [*printed, *asked, *filter(None, begins)]
     return []
 
 

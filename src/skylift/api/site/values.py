@@ -18,7 +18,7 @@ _KIND_BY_PREFIX = {room.prefix: room.kind for room in ROOMS if room.prefix}
 # Kinds that have pages; the others are shown with what they belong to.
 PAGED = (
     "request", "region", "terminal", "shipment", "outage", "account", "statement", "approval", "person",
-    "authority", "plan", "allow-list", "bulk-change",
+    "authority", "plan", "allow-list", "bulk-change", "command", "rollout", "consent",
 )  # fmt: skip
 MINUTE_US, HOUR_US, DAY_US = 60_000_000, 3_600_000_000, 86_400_000_000
 

@@ -127,6 +127,9 @@ NAMES = {
     "plan": "Plans",
     "allow-list": "Allow-lists",
     "bulk-change": "Bulk changes",
+    "command": "Commands",
+    "rollout": "Rollouts",
+    "consent": "Consents",
 }
 TITLES = {
     400: "That cannot be read",

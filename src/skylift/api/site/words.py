@@ -106,6 +106,8 @@ LABELS: Mapping[str, str] = {
     "rollout.create.terminals": "Terminals, in the order in which they are tried",
     "expires_min": "For how many minutes it holds",
     "start_minutes": "Sleep begins at this minute of the day, UTC",
+    "command.create.on": "Whether it sleeps",
+    "rollout.create.on": "Whether they sleep",
     "duration_minutes": "Sleep lasts so many minutes",
     "consent.create.kinds": "To what its owner consents",
     "vouches_for": "What it may vouch for",
@@ -167,6 +169,8 @@ HELP: Mapping[str, str] = {
     "rollout.create.terminals": "Their ids, apart by spaces or lines.",
     "duration_minutes": "Of a sleep schedule alone.",
     "start_minutes": "Of a sleep schedule alone.",
+    "command.create.on": "Of a sleep schedule alone.",
+    "rollout.create.on": "Of a sleep schedule alone.",
     "claims": "One on each line: publisher, https address, time.",
     "entity.code": "UA, AS64500, an H3 index.",
     "level.fraction": "0.18 is 18 % of ordinary.",
@@ -288,6 +292,12 @@ VERBS: Mapping[str, str] = {
 }
 
 CHOICES: Mapping[str, str] = {
+    "CommandKind.gps-inhibit": "Use no GPS",
+    "CommandKind.gps-allow": "Use GPS again",
+    "CommandKind.rf-inhibit": "Radio off",
+    "CommandKind.rf-allow": "Radio on again",
+    "CommandKind.wifi-off": "Wi-Fi off",
+    "CommandKind.obstruction-reset": "Begin its obstruction map anew",
     "not-allowed-there": "Service is not allowed there",
     "asker-not-verified": "The asker could not be verified",
     "no-coverage": "Out of reach of the satellites",
