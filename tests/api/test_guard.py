@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from skylift.api.guard import is_loopback_host_header, loopback_address
-from skylift.api.server import Address, listen
+from skylift.api.guard import is_loopback_host_header
+from skylift.api.listening import Address, listen, loopback_address
 from skylift.base.errors import Refused
 
 

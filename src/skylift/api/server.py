@@ -31,6 +31,7 @@ from skylift.api.office.delivering import Deliveries
 from skylift.api.office.desk import Desk, Public
 from skylift.api.office.keeping import ListKeeper
 from skylift.api.office.logins import make_setup_code
+from skylift.api.office.public_hooks import PublicHooks
 from skylift.api.parser import BoundedHttp
 from skylift.api.state import LiveState
 from skylift.api.telemetry.commanding import Brakes
@@ -202,6 +203,7 @@ async def _serve(
     # The first question should not wait until a hundred thousand terminals have been read.
     reading = asyncio.create_task(_read_ahead(desk))
     telling = asyncio.create_task(Deliveries(desk, desk.sender).run())
+    publishing = asyncio.create_task(PublicHooks(desk, desk.sender).run())
     keeping = asyncio.create_task(ListKeeper(desk).run())
     braking = asyncio.create_task(Brakes(desk).run())
     taking = asyncio.create_task(_take_in(desk))
@@ -253,7 +255,7 @@ async def _serve(
         await asyncio.to_thread(sky.stop)
         await reading
         await recording
-        await _cancelled(telling, keeping, braking, playing, taking)
+        await _cancelled(telling, publishing, keeping, braking, playing, taking)
         await asyncio.to_thread(desk.close)
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from skylift.cli.run_common import address_of, end, prepare_data_dir, say_ready
+from skylift.cli.run_common import address_of, end, loading, prepare_data_dir, say_ready
 from skylift.cli.run_options import (
     ALONE_HOURS,
     ALONE_MOST,
@@ -39,7 +39,8 @@ from skylift.twin.permit import Serve
 
 if TYPE_CHECKING:
     from skylift.adapters.sql.store import SqlStore
-    from skylift.api.server import Telemetry, Tls
+    from skylift.api.listening import Tls
+    from skylift.api.server import Telemetry
 
 DEFAULT_PORT = 8480
 
@@ -79,23 +80,30 @@ def run(
         run_demo(DemoRun(host, port, data_dir, store_url, catalogue, gateways, speed, strange))
         return
     from skylift.adapters.clock import SimulatedClock, make_clock
-    from skylift.adapters.sky_process import SkySettings
-    from skylift.adapters.webhooks import Sender, read_networks
-    from skylift.api.office.desk import Public
-    from skylift.api.server import Address, Service, listen
-    from skylift.api.server import serve as serve_until_stopped
+    from skylift.api.listening import Address, listen
     from skylift.base.instants import parse_instant
     from skylift.base.units import US_PER_DAY, US_PER_S
-    from skylift.twin.office.alone import Limits
 
     simulated = None if clock is None else clock is ClockKind.SIMULATED
     running = make_clock(simulated, None if at is None else parse_instant(at, "--at"), speed)
     running, leap = running.leaping() if isinstance(running, SimulatedClock) else (running, None)
     folder = prepare_data_dir(data_dir)
     tls = _tls(tls_cert, tls_key)
-    sender = Sender(read_networks(webhooks_allow))
-    store, has_login = _open_store(folder, store_url)
-    with closing(store), listen(Address(host, port), tls is not None and has_login) as listening:
+    with ExitStack() as stack:
+        address = Address(host, port)
+        # What can be refused is, before the rest is loaded: that takes two seconds.
+        early = stack.enter_context(listen(address)) if tls is None else None
+        with loading():
+            from skylift.adapters.sky_process import SkySettings
+            from skylift.adapters.webhooks import Sender, read_networks
+            from skylift.api.office.desk import Public
+            from skylift.api.server import Service
+            from skylift.api.server import serve as serve_until_stopped
+            from skylift.twin.office.alone import Limits
+        sender = Sender(read_networks(webhooks_allow))
+        store, has_login = _open_store(folder, store_url)
+        stack.enter_context(closing(store))
+        listening = early or stack.enter_context(listen(address, has_login))
         url, loopback = address_of(listening, "https" if tls else "http")
         typer.echo(f"skylift listens on {url} and computes the first slot ...", err=True)
         if leap is not None:
@@ -123,7 +131,7 @@ def _public(url: str | None) -> str:
 
 
 def _tls(certificate: Path | None, key: Path | None) -> Tls | None:
-    from skylift.api.server import Tls
+    from skylift.api.listening import Tls
     from skylift.base.errors import Refused
 
     if certificate is None and key is None:

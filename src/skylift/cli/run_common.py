@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +14,17 @@ if TYPE_CHECKING:
     import socket
 
     from skylift.adapters.sky_messages import Failed
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """While modules are loaded nothing is looked through for garbage: none of it is, now or later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def end(failed: Failed | None) -> None:
@@ -25,7 +39,7 @@ def end(failed: Failed | None) -> None:
 
 def address_of(listening: socket.socket, scheme: str) -> tuple[str, bool]:
     """The URL that is listened on, and whether it is loopback."""
-    from skylift.api.guard import loopback_address
+    from skylift.api.listening import loopback_address
 
     host, port = listening.getsockname()[:2]
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}", loopback_address(host) is not None

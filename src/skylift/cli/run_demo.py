@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from skylift.cli.run_common import address_of, end, loading, prepare_data_dir, say_ready
+
 if TYPE_CHECKING:
     from skylift.api.demo.stage import Stage, Told
 
@@ -48,18 +50,19 @@ def not_for_demo(context: typer.Context) -> tuple[str, ...]:
 
 def run_demo(wanted: DemoRun) -> None:
     """Play it until it is stopped. Raises Refused where it would come near anything real."""
-    from skylift.adapters.clock import SimulatedClock
-    from skylift.adapters.demo import demo_folder, demo_url, last_instant_us, packaged_story, scenario_of
-    from skylift.adapters.sky_process import SkySettings
-    from skylift.adapters.sql.store import open_store
-    from skylift.api.office.desk import Public
-    from skylift.api.server import Address, Service, listen, serve
-    from skylift.base.units import US_PER_DAY
-    from skylift.cli.run_common import address_of, end, prepare_data_dir, say_ready
-    from skylift.service.rooms import ROOMS
-    from skylift.twin.permit import Serve
-
     _refuse(wanted)
+    with loading():
+        from skylift.adapters.clock import SimulatedClock
+        from skylift.adapters.demo import demo_folder, demo_url, last_instant_us, packaged_story, scenario_of
+        from skylift.adapters.sky_process import SkySettings
+        from skylift.adapters.sql.store import open_store
+        from skylift.api.listening import Address, listen
+        from skylift.api.office.desk import Public
+        from skylift.api.server import Service, serve
+        from skylift.base.units import US_PER_DAY
+        from skylift.service.rooms import ROOMS
+        from skylift.twin.permit import Serve
+
     story = packaged_story()
     kept = prepare_data_dir(wanted.data_dir) if wanted.data_dir is not None else None
     with nullcontext(Path()) if wanted.store_url else demo_folder(kept) as folder:
@@ -94,7 +97,7 @@ def run_demo(wanted: DemoRun) -> None:
 
 
 def _refuse(wanted: DemoRun) -> None:
-    from skylift.api.guard import loopback_address
+    from skylift.api.listening import loopback_address
     from skylift.base.errors import Refused
 
     if wanted.not_for_it:

@@ -13,7 +13,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from skylift.adapters.webhooks import Address, Sender, read_networks
-from skylift.api.guard import loopback_address
+from skylift.api.listening import loopback_address
 from skylift.ports.store import Conflict
 
 _AGENTS = re.compile(r"/(agents?|enrol|enroll|enrolment-codes|dishes|telemetry|usage|uses|heartbeats?)(/|$)")
