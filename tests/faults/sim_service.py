@@ -351,7 +351,9 @@ async def _nothing_else(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"{}"})
 
 
-async def settle(rounds: int = 12) -> None:
-    """Let every task go on until it waits for the writer."""
-    for _ in range(rounds):
+async def settle() -> None:
+    """Let every task go on until it waits for the writer: until nothing is left that could go on."""
+    ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
+    await asyncio.sleep(0)
+    while ready:
         await asyncio.sleep(0)

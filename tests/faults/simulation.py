@@ -288,10 +288,10 @@ class Simulation:
 
     def _check_kept(self, some: list[Acknowledged] | None = None) -> None:
         for one in self.acknowledged if some is None else some:
-            holds(
-                self.ledger.hash_of.get((one.id, one.version)),
-                f"version {one.version} of {one.id} was acknowledged and is lost: {one.command}",
-            )
+            if not self.ledger.hash_of.get((one.id, one.version)):
+                raise BrokenError(
+                    f"version {one.version} of {one.id} was acknowledged and is lost: {one.command}"
+                )
         for number in self.numbered:
             times = self.ledger.numbers.get(number, 0)
             holds(times <= 1, f"the request of {number} people has a key, and was written {times} times")
@@ -313,11 +313,11 @@ class Simulation:
                 decision = permissions.may_serve(terminal, cell, at)
                 expected = self.ledger.may_serve(terminal, cell, at)
                 self.tally.served[decision.allowed] += 1
-                holds(
-                    decision.allowed == expected,
-                    f"{terminal} in {cell}: served {decision.allowed}, by what was decided {expected}; "
-                    f"{[why.code.value for why in decision.reasons]}",
-                )
+                if decision.allowed != expected:
+                    raise BrokenError(
+                        f"{terminal} in {cell}: served {decision.allowed}, by what was decided {expected}; "
+                        f"{[why.code.value for why in decision.reasons]}"
+                    )
 
     def draw_cell(self) -> str:
         return CELLS[self.ledger.rows % len(CELLS)]
