@@ -33,7 +33,7 @@ UP, DOWN = 0, 1
 # A frame of 64 kB of payload and its headers.
 LARGEST = 65_536 + 4_096
 # Frames that are read from one side before the other has its turn.
-_AT_ONCE = 16
+_AT_ONCE = 32
 # Longer frames stay where they were read, and shorter ones are copied from there.
 _LARGE = 16_384
 _SPARE_BUFFERS = 64
@@ -99,6 +99,10 @@ class Loop:
 
     def until_ends(self, stage: subprocess.Popen[bytes]) -> int:
         """Returns the exit status."""
+        status = stage.poll()
+        if status is not None:
+            # Whoever ended us has ended it as well.
+            return status if status >= 0 else 128 - status
         ended = os.pidfd_open(stage.pid)
         poll = select.epoll()
         waiting: dict[int, Callable[[], object]] = {
