@@ -210,7 +210,7 @@ class Deliveries:
                 if look is None:
                     return
                 if look.ends is not None:
-                    await self._end(id, look.ends)
+                    await ended(self._desk, id, look.ends)
                     return
                 scanned, version = await self._tell(id, look), look.version
                 if not look.more and scanned >= look.scanned:
@@ -236,23 +236,19 @@ class Deliveries:
                 return None
             sequence, note = standing(reader, stored.thing)
             look = Look(stored.version, sequence, note)
-            actor = _actor(reader, stored.thing)
-            kept = reader.personal(id)
+            actor = actor_of(reader, stored.thing)
+            url, secrets = address_of(reader, id, self._desk.clock.now())
             if actor is None:
                 return replace(look, ends=Ended.NOBODY)
-            if not kept.get(URL):
+            if not url:
                 return replace(look, ends=Ended.NO_ADDRESS)
-            now = self._desk.clock.now()
-            secrets = tuple(
-                one["secret"] for one in kept.get(SECRETS, ()) if one["until"] is None or now < one["until"]
-            )
             after = max(sequence, scanned) if stored.version == version else sequence
             rows = self._desk.store.journal(after, ROWS_AT_ONCE)
             told = [row for row in rows if self._is_told(reader, stored, actor, row.event)]
         few = told[:MOST_TOLD_AT_ONCE]
         return replace(
             look,
-            url=kept[URL],
+            url=url,
             secrets=secrets,
             rows=tuple(few),
             scanned=few[-1].sequence if len(few) < len(told) else (rows[-1].sequence if rows else after),
@@ -314,25 +310,35 @@ class Deliveries:
         after = replace(note, failures=failures, next_at=next_at, attempts=attempts)
         kept = await self._write(lambda t: _keep(t, id, look.version, row.sequence - 1, after))
         if told.status == 410:
-            await self._end(id, Ended.GONE, row.sequence, 410)
+            await ended(self._desk, id, Ended.GONE, row.sequence, 410)
         elif is_enough(failures):
-            await self._end(id, Ended.GAVE_UP, row.sequence, told.status)
+            await ended(self._desk, id, Ended.GAVE_UP, row.sequence, told.status)
         return kept
 
     async def _write(self, work: Callable[[Transaction], Note | None]) -> Note | None:
         # Past the desk's own way of writing: this tells nobody that there is something new.
         return await asyncio.wrap_future(self._desk.writer.submit(work))
 
-    async def _end(self, id: str, why: Ended, sequence: int = 0, status: int = 0) -> None:
-        def work(transaction: Transaction) -> None:
-            def decide(webhook: Webhook) -> Sequence[Event]:
-                if webhook.state is not WebhookState.ACTIVE:
-                    return ()
-                return webhooks.disabled(webhook, Who(self._desk.clock.now(), BY), why, sequence, status)
 
-            change(webhooks.ROOM, transaction, id, decide)
+async def ended(desk: Desk, id: str, why: Ended, sequence: int = 0, status: int = 0) -> None:
+    """Nobody is told any more, and why."""
 
-        await self._desk.write(work)
+    def work(transaction: Transaction) -> None:
+        def decide(webhook: Webhook) -> Sequence[Event]:
+            if webhook.state is not WebhookState.ACTIVE:
+                return ()
+            return webhooks.disabled(webhook, Who(desk.clock.now(), BY), why, sequence, status)
+
+        change(webhooks.ROOM, transaction, id, decide)
+
+    await desk.write(work)
+
+
+def address_of(reader: Reader, id: str, at: int) -> tuple[str, tuple[str, ...]]:
+    """Where to, "" where that was erased, and the secrets that count now, the newest first."""
+    kept = reader.personal(id)
+    secrets = (one["secret"] for one in kept.get(SECRETS, ()) if one["until"] is None or at < one["until"])
+    return str(kept.get(URL) or ""), tuple(secrets)
 
 
 def _keep(transaction: Transaction, id: str, version: int, sequence: int, note: Note) -> Note | None:
@@ -345,7 +351,7 @@ def _keep(transaction: Transaction, id: str, version: int, sequence: int, note: 
     return note
 
 
-def _actor(reader: Reader, webhook: Webhook) -> Actor | None:
+def actor_of(reader: Reader, webhook: Webhook) -> Actor | None:
     """Whose rights decide what is told, as they are now; None where they may not act."""
     person = reader.get(persons.ROOM, webhook.person)
     if person is None or person.thing.state is not persons.PersonState.ACTIVE:

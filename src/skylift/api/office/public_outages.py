@@ -123,14 +123,17 @@ class PublicOutages:
 
         The latter is of this process alone: a time of what is not told would tell that there is something.
         """
-        if time.monotonic() > self._read_s + feeds.ANEW_AFTER_S:
-            self._recorded = await self._desk.read(lambda reader: recorded(self._desk, reader))
-            self._read_s = time.monotonic()
-        at = self._desk.clock.now()
-        shown = tuple(told_at(self._recorded, at)[:MOST_ENTRIES])
+        shown, at = (await self.everything())[:MOST_ENTRIES], self._desk.clock.now()
         if shown != self._shown:
             self._shown, self._changed_at = shown, at
         return shown, self._changed_at
+
+    async def everything(self) -> tuple[Told, ...]:
+        """All that is told at this instant, also what no longer stands in the feeds, the latest first."""
+        if time.monotonic() > self._read_s + feeds.ANEW_AFTER_S:
+            self._recorded = await self._desk.read(lambda reader: recorded(self._desk, reader))
+            self._read_s = time.monotonic()
+        return tuple(told_at(self._recorded, self._desk.clock.now()))
 
     def feed(self, language: str, form: str) -> Feed:
         public = self._desk.public

@@ -13,6 +13,8 @@ from skylift.api.office.delivering import SECRETS, URL, Attempt, progress_name, 
 from skylift.api.office.documents import readable
 from skylift.api.office.door import Call, Door, answer
 from skylift.api.office.problems import missing
+from skylift.api.office.public_hooks import known_of
+from skylift.api.office.public_hooks import progress_name as public_progress_name
 from skylift.api.office.things import More, verb_door
 from skylift.base.instants import InstantUs
 from skylift.base.units import US_PER_S
@@ -21,7 +23,7 @@ from skylift.ports.store import Reader, Stored, Transaction
 from skylift.service.webhook.patience import MOST_ATTEMPTS
 from skylift.service.webhook.state import ROOM
 from skylift.twin.office.table import TABLE
-from skylift.twin.office.webhooks import KINDS, NAMES
+from skylift.twin.office.webhooks import KINDS, NAMES, PUBLIC_OUTAGES
 
 _ONE = {"$ref": "#/components/schemas/WebhookDocument"}
 _WITH_SECRET = {
@@ -124,6 +126,7 @@ def _rotated(transaction: Transaction, stored: Stored[Any], given: Any, at: Inst
 def _removed(transaction: Transaction, stored: Stored[Any], given: Any, at: InstantUs) -> Mapping[str, Any]:
     transaction.keep_personal(stored.id, {URL: None, SECRETS: None})
     transaction.drop_progress(progress_name(stored.id))
+    transaction.drop_progress(public_progress_name(stored.id))
     return {}
 
 
@@ -135,7 +138,8 @@ async def deliveries(call: Call) -> Response:
         if stored is None or not readable(desk.office, call.asker(), ROOM, stored.thing):
             raise missing(ROOM.kind)
         webhook = stored.thing
-        sequence, note = standing(reader, webhook)
+        sequence, kept = standing(reader, webhook)
+        note = known_of(reader, webhook) if PUBLIC_OUTAGES in webhook.kinds else kept
         return WebhookDeliveries(
             webhook.state.value, webhook.why.value if webhook.why else "", sequence, desk.store.head()[0],
             note.told, note.failures, MOST_ATTEMPTS, note.next_at, note.attempts,
@@ -145,4 +149,4 @@ async def deliveries(call: Call) -> Response:
 
 
 async def kinds(call: Call) -> Response:
-    return answer(WebhookKinds(tuple(sorted(KINDS)), tuple(sorted(NAMES))))
+    return answer(WebhookKinds((*sorted(KINDS), PUBLIC_OUTAGES), tuple(sorted(NAMES))))

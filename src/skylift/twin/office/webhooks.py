@@ -22,13 +22,16 @@ KINDS = frozenset(room.kind for room in ROOMS if room.kind not in UNTOLD)
 NAMES = frozenset(
     event.NAME.partition("/")[0] for room in ROOMS if room.kind not in UNTOLD for event in room.events
 )
+# What the public feeds of outages tell: of another source than the journal, and for strangers.
+PUBLIC_OUTAGES = "public-outages"
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
     """url: of yours, where each event is sent by POST; https.
 
-    kinds    events ("region.activated") or all of one kind of thing ("region"); none: all that you may read
+    kinds    events ("region.activated") or all of one kind of thing ("region"); none: all that you may read;
+             "public-outages": what the public feeds of outages tell
     regions  only what belongs to these
     after    from this row of the journal on, 0 for all that was; without it, from now on
     """
@@ -54,7 +57,7 @@ class Redeliver:
 
 
 def _created(webhook: Webhook, moment: Moment, given: Subscribe) -> Sequence[Event]:
-    if set(given.kinds) - KINDS - NAMES:
+    if set(given.kinds) - KINDS - NAMES - {PUBLIC_OUTAGES}:
         raise Refused(
             "webhook.kinds",
             "kinds",
