@@ -1,7 +1,7 @@
 """Tells strangers by webhook what the public may know of outages: what the feeds hold, and when it changes.
 
 A subscription to "public-outages" alone is one that somebody here made for them. It is signed and tried again
-as all webhooks are, but it tells what a feed tells, after its delay and never what is held; and nothing of the
+as all webhooks are, but tells what a feed tells, after its delay, never what is held; and nothing of the
 journal.
 """
 
