@@ -136,7 +136,7 @@ class _Rows:
                 "outages.step",
                 name,
                 f"its samples come every {found_us // US_PER_S} s, coarser than the step asked for",
-                "ask for that step or a coarser one, or leave --step out",
+                "ask for that step or a coarser one, or leave --step-s out",
             )
         keep = self._one_a_bin(at_us // step, series, numbers)
         targets = asked[keep] if self._declared.targets_column else None

@@ -109,15 +109,24 @@ class Verdict:
         return self.why not in (Why.UP, Why.CHOSEN)
 
 
-def judged(dishes: Sequence[Dish], now: int) -> list[Verdict]:
-    """A verdict on each, in their order."""
+def is_well(state: str, ping_drop_fraction: float | None) -> bool:
+    """Whether a dish that is not silent is up, whatever else it says: so are nearly all of a fleet."""
+    return state == CONNECTED and (ping_drop_fraction or 0.0) <= LOSSY_FRACTION
+
+
+def judged(dishes: Sequence[Dish], now: int, well: Mapping[str, int] | None = None) -> list[Verdict]:
+    """A verdict on each, in their order.
+
+    well  by area, how many others there are that are not silent, not barred, and `is_well`: they are up
+    """
+    well = well or {}
     silent = {dish.terminal for dish in dishes if now - dish.received_us > SILENT_AFTER_US}
-    deaf = _is_prober(dishes, silent)
+    deaf = _is_prober(dishes, silent, sum(well.values()))
     areas: defaultdict[str, list[Dish]] = defaultdict(list)
     for dish in dishes:
         if dish.area:
             areas[dish.area].append(dish)
-    shared = {area: _shared(some, silent) for area, some in areas.items()}
+    shared = {area: _shared(some, silent, well.get(area, 0)) for area, some in areas.items()}
     found: list[Verdict] = []
     for dish in dishes:
         is_silent = dish.terminal in silent
@@ -162,9 +171,9 @@ def _is_lossy(dish: Dish) -> bool:
     return (dish.ping_drop_fraction or 0.0) > LOSSY_FRACTION
 
 
-def _is_prober(dishes: Sequence[Dish], silent: set[str]) -> bool:
+def _is_prober(dishes: Sequence[Dish], silent: set[str], well: int) -> bool:
     """Whether it is rather us who hear nobody."""
-    if len(silent) < LEAST_OF_ALL or len(silent) < PROBER_SHARE * len(dishes):
+    if len(silent) < LEAST_OF_ALL or len(silent) < PROBER_SHARE * (len(dishes) + well):
         return False
     times = [dish.received_us for dish in dishes if dish.terminal in silent]
     return len(_together(times, AT_ONCE_US)) >= PROBER_SHARE * len(times)
@@ -177,16 +186,16 @@ def _is_hit(dish: Dish, silent: set[str]) -> bool:
     return dish.terminal in silent or dish.state != CONNECTED or (bool(dish.snr_low) and _is_lossy(dish))
 
 
-def _shared(dishes: Sequence[Dish], silent: set[str]) -> dict[str, Why]:
+def _shared(dishes: Sequence[Dish], silent: set[str], well: int) -> dict[str, Why]:
     """Terminals of an area that went down together, and by what."""
     hit = [dish for dish in dishes if _is_hit(dish, silent)]
-    asked = [dish for dish in dishes if not dish.barred and dish.state not in CHOSEN]
-    if len(hit) < LEAST_OF_AN_AREA or len(hit) < AREA_SHARE * len(asked):
+    asked = well + sum(not dish.barred and dish.state not in CHOSEN for dish in dishes)
+    needed = max(LEAST_OF_AN_AREA, AREA_SHARE * asked)
+    if len(hit) < needed:
         return {}
     since = {dish.terminal: _since(dish, dish.terminal in silent) for dish in hit}
     low = Counter(bool(dish.snr_low) for dish in hit)
     weak = low[True] * 2 > len(hit)
-    needed = max(LEAST_OF_AN_AREA, AREA_SHARE * len(asked))
     for window_us, why in _windows(weak):
         together = _together(since.values(), window_us)
         if len(together) >= needed:
