@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from itertools import compress
 
 import pytest
 
 from skylift.base.units import US_PER_S
-from skylift.watch.fleet import SILENT_AFTER_US, WORDS, Dish, Why, judged
+from skylift.watch.fleet import SILENT_AFTER_US, WORDS, Dish, Why, is_well, judged
 
 NOW = 1_700_000_000 * US_PER_S
 MINUTE = 60 * US_PER_S
@@ -25,7 +27,18 @@ def silent(number: int, for_min: float, **more: object) -> Dish:
 
 
 def whys(*dishes: Dish) -> list[Why]:
-    return [verdict.why for verdict in judged(dishes, NOW)]
+    found = judged(dishes, NOW)
+    # Those that are well may be counted instead of looked at: it is the same for the others, and they are up.
+    apart = [
+        one.barred
+        or NOW - one.received_us > SILENT_AFTER_US
+        or not is_well(one.state, one.ping_drop_fraction)
+        for one in dishes
+    ]
+    well = Counter(one.area for one, is_apart in zip(dishes, apart, strict=True) if not is_apart)
+    assert judged(list(compress(dishes, apart)), NOW, well) == list(compress(found, apart))
+    assert all(one.why is Why.UP for one, is_apart in zip(found, apart, strict=True) if not is_apart)
+    return [verdict.why for verdict in found]
 
 
 @pytest.mark.parametrize(

@@ -323,7 +323,7 @@ def test_what_was_down_before_a_restart_is_down_since_then(place: Town, operator
 
         portal = place.client.portal
         assert portal is not None
-        [verdict], _ = portal.call(verdicts, after)
+        [verdict] = portal.call(verdicts, after).verdicts
         assert verdict.since_us == START_US + 2 * SPAN
     finally:
         place.desk.intake = intake

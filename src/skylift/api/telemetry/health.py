@@ -5,25 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
+from typing import NamedTuple
 
-import h3
 import msgspec
 from starlette.responses import Response
 
 from skylift.api.office.door import Call
 from skylift.api.telemetry.intake import Intake
+from skylift.api.telemetry.places import Placed
 from skylift.base.instants import format_instant
 from skylift.base.units import US_PER_DAY
 from skylift.ports.telemetry import ROWS
 from skylift.service.account.roles import Subject
-from skylift.service.permission.reasons import Code
 from skylift.twin.office.known import Known
-from skylift.watch.fleet import CONNECTED, WORDS, Dish, Verdict, Why, judged
+from skylift.watch.fleet import CONNECTED, SILENT_AFTER_US, WORDS, Dish, Verdict, Why, judged
 from skylift.wire.telemetry.rows import Row
 from skylift.wire.telemetry.states import LastState, Run, run_after
 
-# About 60 km across half: a town and what is around it fail together.
-AREA_RESOLUTION = 3
 # Of so many that were down before this service began, history is asked since when.
 MOST_ASKED = 200
 MOST_SHOWN = 1000
@@ -53,28 +51,45 @@ class HealthShown:
     down: list[DownShown]
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    area: str
-    region: str
-    barred: str
+class Judged(NamedTuple):
+    """well: how many are up of whom nothing else is to be said; others, and their regions."""
+
+    well: int
+    verdicts: list[Verdict]
+    regions: dict[str, str]
+
+    def by_why(self) -> Counter[str]:
+        found = Counter(one.why.value for one in self.verdicts)
+        found[Why.UP.value] += self.well
+        return +found
 
 
-async def verdicts(intake: Intake, only: set[str] | None = None) -> tuple[list[Verdict], dict[str, str]]:
-    """On every dish that ever reported, or on `only` some; and their regions."""
-    states = await asyncio.to_thread(intake.states.all)
-    if only is not None:
-        states = [state for state in states if state.terminal in only]
+async def verdicts(intake: Intake, only: set[str] | None = None) -> Judged:
+    """On every dish that ever reported, or on `only` some."""
+    now = intake.desk.clock.now()
+    well, others = intake.states.parted(now - SILENT_AFTER_US)
 
-    def look(known: Known, permissions: object, sequence: int) -> dict[str, _Placed]:
-        return {state.terminal: _placed(known, state.terminal) for state in states}
+    def look(known: Known, permissions: object, sequence: int) -> tuple[Counter[str], dict[str, Placed]]:
+        areas: Counter[str] = Counter()
+        placed: dict[str, Placed] = {}
+        of = intake.places.of
+        for terminal in well if only is None else only.intersection(well):
+            place = of(known, terminal)
+            if place.barred:
+                placed[terminal] = place
+            else:
+                areas[place.area] += 1
+        for terminal in others if only is None else only.intersection(others):
+            placed[terminal] = of(known, terminal)
+        return areas, placed
 
-    placed = await intake.desk.facts.ask(look)
+    areas, placed = await intake.desk.facts.ask(look)
+    # Some may have been forgotten meanwhile.
+    states = [state for terminal in placed if (state := intake.states.get(terminal)) is not None]
     await asyncio.to_thread(_learn, intake, states)
     dishes = [_dish(intake, state, placed[state.terminal]) for state in states]
-    regions = {terminal: one.region for terminal, one in placed.items()}
-    found = await asyncio.to_thread(judged, dishes, intake.desk.clock.now())
-    return found, regions
+    found = await asyncio.to_thread(judged, dishes, now, areas)
+    return Judged(areas.total(), found, {terminal: one.region for terminal, one in placed.items()})
 
 
 async def health(call: Call, intake: Intake) -> Response:
@@ -91,15 +106,16 @@ async def health(call: Call, intake: Intake) -> Response:
 
     everything = not region and office.allows(actor, "terminal.read", Subject())
     only = None if everything else await call.desk.facts.ask(look)
-    found, regions = await verdicts(intake, only)
-    down = sorted((one for one in found if one.is_down), key=lambda one: (one.since_us, one.terminal))
-    by = Counter(one.why.value for one in found)
+    found = await verdicts(intake, only)
+    is_down = (one for one in found.verdicts if one.is_down)
+    down = sorted(is_down, key=lambda one: (one.since_us, one.terminal))
+    by = found.by_why()
     shown = HealthShown(
         format_instant(call.desk.clock.now()),
-        len(found),
+        by.total(),
         by[Why.UP.value],
         dict(sorted(by.items())),
-        [_shown(one, regions) for one in down[:MOST_SHOWN]],
+        [_shown(one, found.regions) for one in down[:MOST_SHOWN]],
     )
     return Response(msgspec.json.encode(shown), media_type="application/json")
 
@@ -116,25 +132,7 @@ def _shown(one: Verdict, regions: dict[str, str]) -> DownShown:
     )
 
 
-def _placed(known: Known, terminal: str) -> _Placed:
-    facts, subject = known.terminals.get(terminal), known.subjects.get(terminal, Subject())
-    if facts is None:
-        return _Placed("", "", "")
-    account = known.accounts.get(facts.account)
-    against = (*facts.against, *(account.against if account is not None else ()))
-    # One that nobody has activated here may be served by another's network all the same.
-    barred = next((why.code.value for why in against if why.code is not Code.TERMINAL_NOT_ACTIVE), "")
-    return _Placed(area_of(facts.home_cell), subject.region, barred)
-
-
-def area_of(cell: str) -> str:
-    """The coarse cell around a terminal's home."""
-    if not cell or h3.get_resolution(cell) < AREA_RESOLUTION:
-        return cell
-    return str(h3.cell_to_parent(cell, AREA_RESOLUTION))
-
-
-def _dish(intake: Intake, state: LastState, placed: _Placed) -> Dish:
+def _dish(intake: Intake, state: LastState, placed: Placed) -> Dish:
     run = intake.states.run_of(state.terminal)
     return Dish(
         state.terminal,

@@ -18,9 +18,10 @@ from skylift.api.office.desk import Desk
 from skylift.api.office.problems import NotKnown
 from skylift.api.telemetry.following import TELL_EVERY_S, Following
 from skylift.api.telemetry.keys import AgentKeys
+from skylift.api.telemetry.places import Places
 from skylift.api.telemetry.states import LastStates
 from skylift.base.errors import Refused, SkyliftError, Unavailable
-from skylift.ports.telemetry import Keep, Posted, Turned
+from skylift.ports.telemetry import Keep, Posted, Taken, Turned
 from skylift.service.account.attempts import Attempts, TooMany
 from skylift.twin.office.office import Forbidden
 from skylift.wire.telemetry import reading, signing
@@ -58,6 +59,7 @@ class Intake:
         self.keep = keep
         self.keys = AgentKeys(desk.store)
         self.states = LastStates()
+        self.places = Places()
         self.following = Following(desk, store, self.states)
         self.commands: Commands = lambda terminal: ()
         self.upkeep = Upkeep(store, keep, desk.clock.now)
@@ -151,13 +153,18 @@ class Intake:
             raise
         return await self._kept(batch, now)
 
-    async def _kept(self, batch: reading.Sorted, now: int) -> bytes:
+    async def keep_batch(self, batch: reading.Sorted, now: int) -> Taken:
+        """Write a batch, by whomever it came, and know what became of it."""
         taken = await self._begin().submit(Posted(batch.terminal, now, batch.rows, batch.aside))
         if taken.state:
             self.states.put(batch.terminal, taken.state.encode(), batch.rows)
         self.taken += taken.new
         self.taken_again += taken.again
         self.put_aside += taken.aside
+        return taken
+
+    async def _kept(self, batch: reading.Sorted, now: int) -> bytes:
+        taken = await self.keep_batch(batch, now)
         aside = [one.quarantined for one in batch.aside]
         numbers = [row.sequence for row in batch.rows] + [one.sequence for one in aside]
         aside += [skipped(number) for number in taken.skipped]

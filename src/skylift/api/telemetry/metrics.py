@@ -49,8 +49,7 @@ class _Judgements:
         async with self._one_at_a_time:
             few = len(intake.states) <= FEW
             if few or time.monotonic() >= self._judged_s + JUDGED_EVERY_S:
-                found, _ = await verdicts(intake)
-                self._counts = Counter(one.why.value for one in found)
+                self._counts = (await verdicts(intake)).by_why()
                 self._judged_s = time.monotonic()
         return self._counts
 

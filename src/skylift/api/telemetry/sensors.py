@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from skylift.api.office.door import Call, answer, instant
-from skylift.api.telemetry.health import area_of
 from skylift.api.telemetry.intake import Intake
+from skylift.api.telemetry.places import area_of
 from skylift.base.errors import Refused
 from skylift.base.units import US_PER_S
 from skylift.service.account.roles import Subject

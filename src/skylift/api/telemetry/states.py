@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from itertools import compress
+from operator import not_
 
 import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from skylift.watch.fleet import is_well
 from skylift.wire.telemetry.rows import Row
 from skylift.wire.telemetry.states import COLUMNS, LastState, Run, decoded, run_after
 
@@ -18,12 +22,16 @@ _COLUMNS = msgspec.json.encode(COLUMNS)
 
 
 class LastStates:
-    """Lives in the event loop."""
+    """Lives in the event loop. Terminals have seats; the texts of IN_A_PIECE seats in a row are a piece."""
 
     def __init__(self) -> None:
-        self._texts: dict[str, bytes] = {}
-        self._piece_of: dict[str, int] = {}
-        self._members: list[dict[str, None]] = []
+        self._seats: dict[str, int] = {}
+        self._free: list[int] = []
+        # By seat; b"" and "" where nobody sits.
+        self._texts: list[bytes] = []
+        self._names: list[str] = []
+        self._received_us = array("q")
+        self._well = bytearray()
         # A piece as it is sent; None where something in it has changed.
         self._pieces: list[bytes | None] = []
         self._runs: dict[str, Run] = {}
@@ -32,19 +40,27 @@ class LastStates:
         self.counts: Counter[str] = Counter()
 
     def put(self, terminal: str, text: bytes, rows: Sequence[Row] = ()) -> None:
-        if terminal not in self._texts:
-            self._seat(terminal)
-        self._texts[terminal] = text
-        self._pieces[self._piece_of[terminal]] = None
+        """A terminal's newest row as it stands now, and those that have just come."""
+        seat = self._seats.get(terminal)
+        if seat is None:
+            seat = self._seated(terminal)
+        newest = decoded(text)
+        self._texts[seat] = text
+        self._pieces[seat // IN_A_PIECE] = None
+        self._received_us[seat] = newest.received_us
+        self._well[seat] = is_well(newest.state, newest.ping_drop_fraction)
         run = run_after(self._runs.get(terminal), rows)
-        if run is not None:
+        if run is not None and (rows or run.state == newest.state):
             self._runs[terminal] = run
-        self._count(terminal, decoded(text).state if run is None else run.state)
+        else:
+            # It came by another server, with whatever was before it.
+            self._runs.pop(terminal, None)
+        self._count(terminal, newest.state)
 
     def put_all(self, states: Iterable[tuple[str, bytes]]) -> None:
         """Those of before the start; what has come since is newer."""
         for terminal, text in states:
-            if terminal not in self._texts:
+            if terminal not in self._seats:
                 self.put(terminal, text)
 
     def run_of(self, terminal: str) -> Run | None:
@@ -57,28 +73,32 @@ class LastStates:
 
     def forget(self, terminal: str) -> None:
         self._runs.pop(terminal, None)
-        if self._texts.pop(terminal, None) is not None:
-            piece = self._piece_of.pop(terminal)
-            del self._members[piece][terminal]
-            self._pieces[piece] = None
+        seat = self._seats.pop(terminal, None)
+        if seat is not None:
+            self._texts[seat], self._names[seat], self._well[seat] = b"", "", 0
+            self._free.append(seat)
+            self._pieces[seat // IN_A_PIECE] = None
             self.counts[self._words.pop(terminal)] -= 1
 
     def __len__(self) -> int:
-        return len(self._texts)
+        return len(self._seats)
 
     def get(self, terminal: str) -> LastState | None:
-        text = self._texts.get(terminal)
-        return None if text is None else decoded(text)
+        seat = self._seats.get(terminal)
+        return None if seat is None else decoded(self._texts[seat])
 
-    def all(self) -> list[LastState]:
-        """Each as it was decoded: half a second for a hundred thousand, so not in the event loop."""
-        return [decoded(text) for text in list(self._texts.values())]
+    def parted(self, heard_us: int) -> tuple[list[str], list[str]]:
+        """Terminals that are well and were heard of since then, and all others."""
+        seats = zip(self._names, self._well, self._received_us, strict=True)
+        are_well = [well and received_us >= heard_us for _, well, received_us in seats]
+        well = list(compress(self._names, are_well))
+        return well, [name for name in compress(self._names, map(not_, are_well)) if name]
 
     def body(self, head: bytes, only: Collection[str] | None = None) -> list[bytes]:
         """A JSON object in pieces; `head` is its beginning, with a trailing comma."""
         begins = b"".join((head, b'"columns":', _COLUMNS, b',"terminals":['))
         if only is not None:
-            some = [b",\n".join(self._texts[name] for name in only if name in self._texts)]
+            some = [b",\n".join(self._texts[self._seats[name]] for name in only if name in self._seats)]
         else:
             some = [self._made(piece) for piece in range(len(self._pieces))]
         filled = [piece for piece in some if piece]
@@ -93,18 +113,24 @@ class LastStates:
             if before is not None:
                 self.counts[before] -= 1
 
-    def _seat(self, terminal: str) -> None:
-        if not self._members or len(self._members[-1]) >= IN_A_PIECE:
-            self._members.append({})
-            self._pieces.append(None)
-        self._members[-1][terminal] = None
-        self._piece_of[terminal] = len(self._members) - 1
+    def _seated(self, terminal: str) -> int:
+        if not self._free:
+            if len(self._texts) % IN_A_PIECE == 0:
+                self._pieces.append(None)
+            self._free.append(len(self._texts))
+            self._texts.append(b"")
+            self._names.append("")
+            self._received_us.append(0)
+            self._well.append(0)
+        seat = self._seats[terminal] = self._free.pop()
+        self._names[seat] = terminal
+        return seat
 
     def _made(self, number: int) -> bytes:
         piece = self._pieces[number]
         if piece is None:
-            texts = self._texts
-            piece = self._pieces[number] = b",\n".join([texts[name] for name in self._members[number]])
+            texts = self._texts[number * IN_A_PIECE : (number + 1) * IN_A_PIECE]
+            piece = self._pieces[number] = b",\n".join(filter(None, texts))
         return piece
 
 
