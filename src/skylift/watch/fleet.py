@@ -213,11 +213,10 @@ def _windows(weak: bool) -> tuple[tuple[int, Why], ...]:
 def _together(times: Iterable[int], window_us: int) -> list[int]:
     """The most of these instants that lie within one window, ascending."""
     ordered = sorted(times)
-    best: list[int] = []
-    start = 0
-    for end, at in enumerate(ordered):
+    start = begin = count = 0
+    for end, at in enumerate(ordered, 1):
         while at - ordered[start] > window_us:
             start += 1
-        if end + 1 - start > len(best):
-            best = ordered[start : end + 1]
-    return best
+        if end - start > count:
+            begin, count = start, end - start
+    return ordered[begin : begin + count]
