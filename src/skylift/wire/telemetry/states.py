@@ -37,7 +37,7 @@ _decoder = msgspec.json.Decoder(LastState)
 
 
 def encoded(terminal: str, received_us: int, row: Row) -> bytes:
-    """A row as the newest state of its terminal: JSON, as fine as anybody measures; history has every digit."""
+    """A row as the newest state of its terminal: JSON, as fine as anybody measures; history has all."""
     return _encoder.encode(
         LastState(
             terminal,
