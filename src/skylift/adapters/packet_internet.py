@@ -13,6 +13,7 @@ import os
 import select
 import shutil
 import signal
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ _INTERFACE = "host0"
 RESOLVER = "10.0.2.3"
 # What it would take for this machine's loopback, if it were let.
 HOST = "10.0.2.2"
+# Its network of IPv6 cannot be chosen: its router there, and what the PoP takes.
+_NETWORK6, _ROUTER6, _POP6 = "fd00::/64", "fd00::2", "fd00::100"
 _WITHIN_S = 10.0
 # What the run itself uses; hosts of this machine's network under these could not be reached.
 _OURS = ("100.127.0.0/16", "198.51.100.0/24", "10.0.2.0/24")
@@ -36,9 +39,13 @@ class Outside:
 
     go: int
     ready: int
+    sixth: bool
 
     def connect(self) -> None:
         """Give the PoP, whose namespace we are in, its way out. Raises Unavailable."""
+        with contextlib.suppress(OSError):
+            # Its address of the link would be tried for two seconds first.
+            Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0", encoding="ascii")
         os.write(self.go, b"g")
         readable, _, _ = select.select([self.ready], [], [], _WITHIN_S)
         if not readable or os.read(self.ready, 1) != b"1":
@@ -56,6 +63,31 @@ class Outside:
         ):
             with contextlib.suppress(OSError):
                 Path(file).write_text(text, encoding="ascii")
+        if self.sixth:
+            _configure_sixth()
+
+
+def _configure_sixth() -> None:
+    """IPv6 of the PoP's way out. slirp4netns sends nothing to customers' addresses, so they share the PoP's.
+
+    Without nft, or a kernel for it, there is none: whoever asks is told so at once.
+    """
+    from pyroute2 import IPRoute
+
+    shared = (
+        "table ip6 skylift { chain out {\n type nat hook postrouting priority srcnat;\n"
+        f'oifname "{_INTERFACE}" masquerade\n}}\n}}\n'
+    )
+    try:
+        subprocess.run(
+            ["nft", "-f", "-"], input=shared, text=True, check=True, capture_output=True, timeout=10
+        )
+    except (OSError, subprocess.SubprocessError):
+        return
+    with IPRoute() as ip:
+        interface = ip.link_lookup(ifname=_INTERFACE)[0]
+        ip.addr("add", index=interface, address=_POP6, prefixlen=64)
+        ip.route("add", dst="::/0", gateway=_ROUTER6, oif=interface)
 
 
 def check(addresses: list[str], has_way_out: bool) -> None:
@@ -92,15 +124,27 @@ def host_addresses() -> tuple[list[str], bool]:
         return addresses, bool(list(ip.get_default_routes(family=2)))
 
 
+def has_sixth() -> bool:
+    """Whether this machine has a way out by IPv6, and no address where slirp4netns would have its own."""
+    from pyroute2 import IPRoute
+
+    taken = ipaddress.ip_network(_NETWORK6)
+    with IPRoute() as ip:
+        addresses = [ipaddress.ip_address(str(one.get_attr("IFA_ADDRESS"))) for one in ip.get_addr(family=10)]
+        ways_out = list(ip.get_default_routes(family=10))
+    return bool(ways_out) and not any(address in taken for address in addresses)
+
+
 def begin(pop_process: int) -> Outside:
     """Leave a process behind on the host's side, before there are namespaces."""
+    sixth = has_sixth()
     wait, go = os.pipe()
     ready, told = os.pipe()
     os.set_inheritable(told, True)
     if os.fork():
         os.close(wait)
         os.close(told)
-        return Outside(go, ready)
+        return Outside(go, ready, sixth)
     os.close(go)
     try:
         tun.die_with_parent(signal.SIGKILL)
@@ -111,6 +155,7 @@ def begin(pop_process: int) -> Outside:
         for stream in (0, 1, 2):
             os.dup2(silence, stream)
         words = ["--configure", "--mtu=1500", "--disable-host-loopback", f"--ready-fd={told}"]
+        words += ["--enable-ipv6"] if sixth else []
         os.execvp(_PROGRAM, [_PROGRAM, *words, str(pop_process), _INTERFACE])
     except OSError:
         os._exit(127)
