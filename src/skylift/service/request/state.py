@@ -8,12 +8,12 @@ A draft is no call: a program reckoned it. It is received once a person confirms
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from skylift.base.events import Event
 from skylift.base.instants import InstantUs
 from skylift.base.life_cycle import LifeCycle
-from skylift.base.things import Facets, Room
+from skylift.base.things import Facets, Room, changed
 from skylift.service.request.events import (
     AskerVerified,
     Channel,
@@ -52,7 +52,7 @@ class RequestState(enum.Enum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Request:
     """A call for help, without anything personal.
 
@@ -123,7 +123,7 @@ CYCLE = LifeCycle(thing="request", begins=RequestState.UNKNOWN, steps=_steps())
 
 def apply(request: Request, event: Event) -> Request:
     """The call after an event. Raises Refused where its life cycle has no such step."""
-    after = replace(request, state=CYCLE.after(request.id, request.state, type(event)))
+    after = changed(request, state=CYCLE.after(request.id, request.state, type(event)))
     assert isinstance(event, RequestEvent)
     match event:
         case RequestReceived():
@@ -131,30 +131,30 @@ def apply(request: Request, event: Event) -> Request:
         case RequestDrafted():
             return _received(after, event, event.at, None)
         case RequestConfirmed():
-            return replace(after, asked_at=event.at, received_at=event.at)
+            return changed(after, asked_at=event.at, received_at=event.at)
         case RequestAcknowledged():
-            return replace(after, acknowledged_at=event.at)
+            return changed(after, acknowledged_at=event.at)
         case RequestPlaced():
-            return replace(after, cell=event.cell, region=event.region)
+            return changed(after, cell=event.cell, region=event.region)
         case AskerVerified():
-            return replace(after, verified_by=event.authority)
+            return changed(after, verified_by=event.authority)
         case RequestMerged():
-            return replace(after, merged_into=event.into)
+            return changed(after, merged_into=event.into)
         case RequestSeparated():
-            return replace(after, merged_into="")
+            return changed(after, merged_into="")
     return _answered(after, event)
 
 
 def _answered(after: Request, event: RequestEvent) -> Request:
     match event:
         case RequestAccepted():
-            return replace(after, granted=event.terminals)
+            return changed(after, granted=event.terminals)
         case RequestRefused():
-            return replace(after, refusal=event.reason)
+            return changed(after, refusal=event.reason)
         case RequestAnswered():
-            return replace(after, delivered=event.terminals)
+            return changed(after, delivered=event.terminals)
         case RequestReopened():
-            return replace(after, refusal=None)
+            return changed(after, refusal=None)
     return after
 
 
@@ -164,7 +164,7 @@ def _received(
     asked_at: InstantUs,
     needed_by: InstantUs | None,
 ) -> Request:
-    return replace(
+    return changed(
         request,
         channel=event.channel,
         site_kind=event.site_kind,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from skylift.base.events import Event
 from skylift.base.instants import InstantUs
 from skylift.base.life_cycle import LifeCycle
-from skylift.base.things import Facets, Room
+from skylift.base.things import Facets, Room, changed
 from skylift.service.terminal import events as e
 from skylift.service.terminal.commands import Commands
 from skylift.service.terminal.events import CommandKind, Enforcer, Mobility, Network
@@ -68,7 +68,7 @@ _ENFORCER = {Network.OURS: Enforcer.OUR_NETWORK, Network.OPERATOR: Enforcer.OPER
 _CUT_OFF = frozenset({TerminalState.LOST, TerminalState.STOLEN, TerminalState.BLOCKED, TerminalState.RETIRED})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Terminal:
     """One dish with its kit.
 
@@ -207,46 +207,46 @@ def apply(terminal: Terminal, event: Event) -> Terminal:
     """The terminal after an event. Raises Refused where its life cycle has no such step."""
     state = CYCLE.after(terminal.id, terminal.state, type(event))
     since = terminal.since if state is terminal.state else event.at
-    return _CHANGES[type(event)](replace(terminal, state=state, since=since), event)
+    return _CHANGES[type(event)](changed(terminal, state=state, since=since), event)
 
 
 def _known(t: Terminal, event: Any) -> Terminal:
-    return replace(
+    return changed(
         t, serial=event.serial, kit=event.kit, dish_id=event.dish_id, hardware=event.hardware,
         network=event.network, origin=getattr(event, "origin", None), since=event.at,
     )  # fmt: skip
 
 
 def _renamed(t: Terminal, event: e.NamesSet) -> Terminal:
-    return replace(t, serial=event.serial, kit=event.kit, dish_id=event.dish_id)
+    return changed(t, serial=event.serial, kit=event.kit, dish_id=event.dish_id)
 
 
 def _housed(t: Terminal, event: Any) -> Terminal:
-    return replace(t, cell=event.cell, mobility=event.mobility, region=event.region)
+    return changed(t, cell=event.cell, mobility=event.mobility, region=event.region)
 
 
 def _owned(t: Terminal, event: Any) -> Terminal:
-    return replace(_housed(t, event), owner=event.owner, offered_to="", verified=None, pause=None)
+    return changed(_housed(t, event), owner=event.owner, offered_to="", verified=None, pause=None)
 
 
 def _nobodys(t: Terminal, event: Event) -> Terminal:
     """In known hands, without owner, home and verification, as a new one would be."""
-    t = replace(t, owner="", offered_to="", cell="", region="", verified=None, pause=None)
-    return replace(t, missing=None, retired=None)
+    t = changed(t, owner="", offered_to="", cell="", region="", verified=None, pause=None)
+    return changed(t, missing=None, retired=None)
 
 
 def _verified(t: Terminal, event: e.TerminalVerified) -> Terminal:
     by = Verified(event.basis, event.authority, event.reference, event.at, event.list_id)
-    return replace(t, verified=by)
+    return changed(t, verified=by)
 
 
 def _unverified(t: Terminal, event: Event) -> Terminal:
-    return replace(t, verified=None, pause=None)
+    return changed(t, verified=None, pause=None)
 
 
 def _taken(t: Terminal, missing: Missing) -> Terminal:
     # An offer to hand over what nobody has is void.
-    return replace(t, missing=missing, offered_to="")
+    return changed(t, missing=missing, offered_to="")
 
 
 def _stolen(t: Terminal, event: e.TerminalStolen) -> Terminal:
@@ -254,56 +254,56 @@ def _stolen(t: Terminal, event: e.TerminalStolen) -> Terminal:
 
 
 def _found(t: Terminal, event: Event) -> Terminal:
-    return replace(t, missing=None) if t.state is TerminalState.BLOCKED else _nobodys(t, event)
+    return changed(t, missing=None) if t.state is TerminalState.BLOCKED else _nobodys(t, event)
 
 
 def _blocked(t: Terminal, event: e.TerminalBlocked) -> Terminal:
     block = Block(event.why, event.document, event.at, event.for_ever)
-    return replace(t, blocks={**t.blocks, event.authority: block}, offered_to="")
+    return changed(t, blocks={**t.blocks, event.authority: block}, offered_to="")
 
 
 def _lifted(t: Terminal, event: e.BlockLifted) -> Terminal:
-    return replace(t, blocks={who: b for who, b in t.blocks.items() if who != event.authority})
+    return changed(t, blocks={who: b for who, b in t.blocks.items() if who != event.authority})
 
 
 def _asked(t: Terminal, event: e.CommandAsked) -> Terminal:
-    return replace(t, commands=t.commands.with_asked(event.command_id, event.kind, event.enforcer, event.at))
+    return changed(t, commands=t.commands.with_asked(event.command_id, event.kind, event.enforcer, event.at))
 
 
 def _confirmed(t: Terminal, event: e.CommandConfirmed) -> Terminal:
-    return replace(t, commands=t.commands.with_confirmed(event.command_id, event.at, event.evidence))
+    return changed(t, commands=t.commands.with_confirmed(event.command_id, event.at, event.evidence))
 
 
 _CHANGES: Mapping[type[Event], Callable[[Terminal, Any], Terminal]] = {
     e.TerminalManufactured: _known,
     e.TerminalDeclared: _known,
     e.NamesSet: _renamed,
-    e.TerminalExported: lambda t, _: replace(t, place=""),
+    e.TerminalExported: lambda t, _: changed(t, place=""),
     e.CustomsEntered: lambda t, _: t,
     e.CustomsLeft: lambda t, _: t,
-    e.TerminalDelivered: lambda t, event: replace(t, place=event.place),
+    e.TerminalDelivered: lambda t, event: changed(t, place=event.place),
     e.TerminalRegistered: _owned,
     e.HomeSet: _housed,
     e.TerminalUnregistered: _nobodys,
     e.TerminalVerified: _verified,
     e.VerificationWithdrawn: _unverified,
-    e.TerminalActivated: lambda t, _: replace(t, pause=None, served_at=None),
-    e.TerminalServed: lambda t, event: replace(t, served_at=event.slot_at),
-    e.TerminalPaused: lambda t, event: replace(t, pause=event.why),
+    e.TerminalActivated: lambda t, _: changed(t, pause=None, served_at=None),
+    e.TerminalServed: lambda t, event: changed(t, served_at=event.slot_at),
+    e.TerminalPaused: lambda t, event: changed(t, pause=event.why),
     e.TerminalLost: lambda t, _: _taken(t, Missing.LOST),
     e.TerminalStolen: _stolen,
     e.TerminalFound: _found,
     e.TerminalBlocked: _blocked,
     e.BlockLifted: _lifted,
     e.TerminalReleased: _nobodys,
-    e.TerminalRetired: lambda t, event: replace(t, retired=event.why, offered_to=""),
+    e.TerminalRetired: lambda t, event: changed(t, retired=event.why, offered_to=""),
     e.TerminalRestored: _nobodys,
-    e.HandOverOffered: lambda t, event: replace(t, offered_to=event.to),
+    e.HandOverOffered: lambda t, event: changed(t, offered_to=event.to),
     e.HandOverAccepted: _owned,
-    e.HandOverEnded: lambda t, _: replace(t, offered_to=""),
+    e.HandOverEnded: lambda t, _: changed(t, offered_to=""),
     e.CommandAsked: _asked,
     e.CommandConfirmed: _confirmed,
-    e.CommandFailed: lambda t, event: replace(
+    e.CommandFailed: lambda t, event: changed(
         t, commands=t.commands.with_failed(event.command_id, event.error)
     ),
 }
