@@ -90,7 +90,7 @@ def test_it_is_told_when_it_is_over_and_why_as_sources_say(town: Town, staff: di
     claim = {
         "publisher": "News <b>",
         "url": "https://example.org/x?a=1&b=2",
-        "published_at": int(parse_instant(SURE)),
+        "published_at": SURE,
     }
     operator.made(f"outages/{id}/explain", cause="cyber-attack", claims=[claim])
     operator.made(f"outages/{id}/confirm")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, get_type_hints
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, cast, get_type_hints
 
 import msgspec
 from starlette.responses import Response
@@ -166,8 +166,11 @@ def _approval(given: dict[str, Any], verb: Verb) -> str:
 
 def _arguments(verb: Verb, given: dict[str, Any], instants: tuple[str, ...]) -> dict[str, Any]:
     for name in instants:
-        if isinstance(given.get(name), str):
-            given[name] = instant(given[name], f"field '{name}'")
+        outer, _, inner = name.partition(".")
+        parts, key = (given.get(outer), inner) if inner else ([given], outer)
+        for part in parts if isinstance(parts, list) else ():
+            if isinstance(part, dict) and isinstance(part.get(key), str):
+                part[key] = instant(part[key], f"field '{name}'")
     for name, value in given.items():
         if name not in verb.personal:
             for text in _texts(value):
@@ -285,17 +288,26 @@ def doors(table: VerbTable) -> list[Door]:
     return found
 
 
+def _instants_of(arguments: type) -> tuple[str, ...]:
+    """Fields that are instants; `claims.published_at` for one of each thing in a list."""
+    found: list[str] = []
+    for name, hint in get_type_hints(arguments).items():
+        parts = getattr(hint, "__args__", ())
+        if InstantUs in (hint, *parts):
+            found.append(name)
+        inner = (part for part in parts if is_dataclass(part))
+        found += [f"{name}.{field}" for part in inner for field in _instants_of(cast(type, part))]
+    return tuple(found)
+
+
 def verb_door(verb: Verb, base: str, one: dict[str, Any], more: More | None = None) -> Door:
     """The door of a verb below a path; more: what is written and answered beside what the verb does."""
-    hints = get_type_hints(verb.arguments)
-    instants = tuple(
-        name for name, hint in hints.items() if InstantUs in (hint, *getattr(hint, "__args__", ()))
-    )
+    instants = _instants_of(verb.arguments)
     together = verb.may_take_two
     also: dict[str, Any] = {}
     if together:
         also["approval"] = {"type": "string", "description": "The agreement, once the others have agreed."}
-    for name in instants:
+    for name in (one for one in instants if "." not in one):
         also[name] = {
             "type": ["string", "integer", "null"],
             "description": "ISO 8601, or microseconds since 1970.",
