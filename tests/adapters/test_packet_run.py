@@ -20,6 +20,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "scenarios" / "ukraine-2022.toml"
 AT = "2022-02-27T03:05:00Z"
+SKYLIFT = str(Path(sys.executable).with_name("skylift"))
 
 
 def behind(
@@ -35,8 +36,7 @@ def behind(
 
 
 def exec_words(*options: str, at: str = AT) -> list[str]:
-    skylift = str(Path(sys.executable).with_name("skylift"))
-    return [skylift, "exec", "kyiv", "--scenario", str(SCENARIO), "--at", at, "--no-encrypt", *options]
+    return [SKYLIFT, "exec", "kyiv", "--scenario", str(SCENARIO), "--at", at, "--no-encrypt", *options]
 
 
 def needs(*programs: str) -> None:
@@ -78,12 +78,17 @@ def test_ping_sees_the_delay_of_the_slot(rtt_ms: float, tmp_path: Path) -> None:
     assert abs(said["slots"][0]["rtt_set_ms"] - rtt_ms) < 1.0
 
 
-def test_traceroute_names_the_way() -> None:
-    needs("traceroute")
-    for version in ("-4", "-6"):
-        done = behind("traceroute", version, "-q", "1", "pop")
-        names = re.findall(r"^ *\d+ +(\S+) \(", done.stdout, re.MULTILINE)
-        assert names == ["satellite", "gateway", "pop-router", "pop"], done.stdout + done.stderr
+def test_traceroute_names_the_way_and_packets_have_their_size() -> None:
+    needs("ping", "traceroute")
+    largest = "ping {} -M do -s {} -c 1 -W 2 pop"
+    # 1,500 bytes are 1,472 behind the headers of IPv4 and ICMP, 1,452 behind those of IPv6.
+    sizes = (("-4", 1472), ("-4", 1473), ("-6", 1452), ("-6", 1453))
+    words = ["traceroute -4 -q 1 pop", "traceroute -6 -q 1 pop"]
+    words += [f"{largest.format(*size)} > /dev/null 2>&1; echo status $?" for size in sizes]
+    done = behind("sh", "-c", "; ".join(words))
+    names = re.findall(r"^ *\d+ +(\S+) \(", done.stdout, re.MULTILINE)
+    assert names == ["satellite", "gateway", "pop-router", "pop"] * 2, done.stdout + done.stderr
+    assert re.findall(r"status (\d)", done.stdout) == ["0", "1", "0", "1"]
 
 
 @pytest.mark.parametrize("address", ["198.51.100.1", "[fd5c:1f70:0:ff::1]"])
@@ -123,13 +128,20 @@ def test_where_there_is_no_service_nothing_comes_back() -> None:
     assert "100% packet loss" in done.stdout
 
 
-def test_the_exit_status_is_the_commands() -> None:
+def test_the_exit_status_is_the_commands(tmp_path: Path) -> None:
     needs()
-    assert behind("sh", "-c", "exit 7").returncode == 7
-    assert behind("sh", "-c", "kill -9 $$").returncode == 137
-    missing = behind("no-such-command-here")
-    assert missing.returncode == 127
-    assert "no-such-command-here" in missing.stderr
+    trace = tmp_path / "trace"
+    assert behind("sh", "-c", "exit 7", options=("--trace", str(trace))).returncode == 7
+    for command, status in ((("sh", "-c", "kill -9 $$"), 137), (("no-such-command-here",), 127)):
+        done = subprocess.run(
+            [SKYLIFT, "exec", "any", "--replay", str(trace), "--no-encrypt", "--", *command],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == status
+        assert (command[0] in done.stderr) is (status == 127)
 
 
 @pytest.mark.parametrize(
@@ -151,9 +163,8 @@ def test_what_cannot_be_is_refused_before_anything_runs(
 
 
 def test_an_unknown_terminal_names_near_ones() -> None:
-    skylift = str(Path(sys.executable).with_name("skylift"))
     done = subprocess.run(
-        [skylift, "exec", "kiev", "--scenario", str(SCENARIO), "--at", AT, "--", "true"],
+        [SKYLIFT, "exec", "kiev", "--scenario", str(SCENARIO), "--at", AT, "--", "true"],
         capture_output=True,
         text=True,
         timeout=120,
