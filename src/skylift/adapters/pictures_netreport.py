@@ -19,6 +19,15 @@ def draw_netreport(document: dict[str, Any], file: Path) -> None:
     if train is not None:
         seconds = train.sent_ms / 1_000
         axes.plot(seconds, train.rtt_ms, ".", ms=2, color="#4477aa", label="round trip of one packet")
+        known = train.rtt_ms[~np.isnan(train.rtt_ms)]
+        if known.size:
+            # A few that took far longer would press all others together.
+            top_ms = min(float(known.max()), 2.0 * float(np.percentile(known, 99)))
+            above = train.rtt_ms > top_ms
+            if above.any():
+                head = np.full(int(above.sum()), top_ms)
+                axes.plot(seconds[above], head, "^", ms=4, color="#4477aa", clip_on=False, label="longer")
+            axes.set_ylim(top=top_ms)
         lost = np.isnan(train.rtt_ms)
         foot = np.zeros(int(lost.sum()))
         axes.plot(seconds[lost], foot, "|", color="#cc3311", clip_on=False, label="lost")

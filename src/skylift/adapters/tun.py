@@ -6,8 +6,9 @@ import ctypes
 import fcntl
 import os
 import struct
+from pathlib import Path
 
-from skylift.base.errors import Unavailable
+from skylift.base.errors import Refused, Unavailable
 
 _TUNSETIFF, _TUNSETOFFLOAD = 0x400454CA, 0x400454D0
 _IFF_TUN, _IFF_NO_PI, _IFF_VNET_HDR = 0x0001, 0x1000, 0x4000
@@ -56,6 +57,30 @@ def open_tun(name: str, offload: bool = True) -> int:
             continue
         break
     return tun
+
+
+def check_tun(name: str) -> None:
+    """Raises Refused, with what to do instead, where a name is not that of a TUN interface here."""
+    folder = Path("/sys/class/net") / name
+    if not name or "/" in name or not folder.is_dir():
+        raise Refused(
+            "packets.interface",
+            f"interface {name[:20]!r}",
+            "this machine has none of this name",
+            "make one: ip tuntap add mode tun NAME",
+        )
+    flags = folder / "tun_flags"
+    kind = int(flags.read_text(encoding="ascii"), 16) if flags.exists() else 0
+    if not kind & _IFF_TUN:
+        raise Refused(
+            "packets.interface_kind",
+            f"interface {name[:20]!r}",
+            "it is a TAP interface, which has frames of Ethernet"
+            if kind
+            else "it is a network card or the like, which belongs to the kernel",
+            "ip tuntap add mode tun NAME; a card goes into a namespace of its own: ip netns add sky; "
+            f"ip link set {name[:20]} netns sky; skylift connect ... --namespace sky (see the how-to)",
+        )
 
 
 def unshare(flags: int) -> None:

@@ -77,6 +77,7 @@ def connect(
         skylift connect kyiv --namespace my-netns & ip netns exec my-netns ping 198.51.100.1
     """
     from skylift.adapters.packet_wanted import Join
+    from skylift.adapters.tun import check_tun
     from skylift.base.errors import Refused
 
     if bool(namespace) is bool(interface) or (interface and (encrypt or internet)):
@@ -86,6 +87,8 @@ def connect(
             "one of them gets the link; an interface's is not encrypted and has no internet behind it",
             "give --namespace NAME, or --interface NAME without --encrypt and --internet",
         )
+    if interface:
+        check_tun(interface)
     check_output(report)
     check_output(capture)
     said = LinkWords(

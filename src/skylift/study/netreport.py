@@ -41,9 +41,9 @@ class Rule:
 # Online", 2018; again in "Prepare your organization's network for Microsoft Teams"). Rates: group video in
 # "Network recommendations" of Azure Communication Services, 1 Mbit/s down and 500 kbit/s up.
 GOOD = Rule(100.0, 30.0, 0.01, 0.1, 1.0e6, 0.5e6)
-# Beyond this the same vendor's dashboard calls an audio stream poor: round trip over 500 ms, loss rate over 0.1,
-# jitter over 30 ms ("Stream Classification in Call Quality Dashboard"). The rates are the least for video in
-# meetings, 150 kbit/s up and 200 down, in later editions of the network page (not read again).
+# Beyond this the same vendor's dashboard calls an audio stream poor: round trip over 500 ms, loss rate over
+# 0.1, jitter over 30 ms ("Stream Classification in Call Quality Dashboard"). The rates are the least for
+# video in meetings, 150 kbit/s up and 200 down, in later editions of the network page (not read again).
 BEARABLE = Rule(500.0, 30.0, 0.1, math.inf, 0.2e6, 0.15e6)
 ANSWERS = {
     "yes": "yes, a video call can be held from here",
