@@ -33,7 +33,7 @@ def test_a_store_goes_into_a_file_and_comes_back(tmp_path: Path) -> None:
     add_operator(store)
     head = store.head()
     written = ran("backup", "--to", str(backup), "--data-dir", str(home))
-    assert written == {"file": str(backup), "rows": head[0], "head": head[1]}
+    assert written == {"file": str(backup), "rows": head[0], "head": head[1], "telemetry": None}
     store.close()
     other = tmp_path / "other"
     back = ran("restore", str(backup), "--data-dir", str(other))

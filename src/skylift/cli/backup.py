@@ -18,6 +18,9 @@ def register(app: typer.Typer) -> None:
 
 def backup(
     to: Annotated[Path, typer.Option(help="File to write; there must be none yet.")],
+    telemetry: Annotated[
+        bool, typer.Option("--telemetry/--no-telemetry", help="What dishes reported, into FILE.telemetry.")
+    ] = True,
     data_dir: DATA_DIR = None,
     store_url: STORE_URL = None,
     as_json: AS_JSON = False,
@@ -29,19 +32,27 @@ def backup(
     """
     import platformdirs
 
-    from skylift.adapters.sql.backing_up import back_up
+    from skylift.adapters.sql.backing_up import back_up, telemetry_beside
     from skylift.adapters.sql.store import sqlite_file_in
+    from skylift.adapters.telemetry.store import telemetry_file_in
     from skylift.service.rooms import ROOMS
 
     _refuse_server(store_url, "pg_dump --format=custom --file=FILE URL")
     folder = data_dir or Path(platformdirs.user_data_dir("skylift", appauthor=False))
     file = sqlite_file_in(folder)
     _need(file)
-    found = back_up(file, to, ROOMS)
+    reported = telemetry_file_in(folder) if telemetry else None
+    if reported is not None and not reported.is_file():
+        reported = None
+    found = back_up(file, to, ROOMS, reported)
+    beside = None if reported is None else str(telemetry_beside(to))
     if as_json:
-        typer.echo(json.dumps({"file": str(to), "rows": found.rows, "head": found.head}))
+        document = {"file": str(to), "rows": found.rows, "head": found.head, "telemetry": beside}
+        typer.echo(json.dumps(document))
     else:
         typer.echo(f"{found.rows} rows of the journal, and all that they made, are in {to}")
+        if beside is not None:
+            typer.echo(f"what dishes reported is in {beside}: keep both together")
         typer.echo(f"head {found.head or '(none yet)'}")
 
 
@@ -52,18 +63,20 @@ def restore(
     store_url: STORE_URL = None,
     as_json: AS_JSON = False,
 ) -> None:
-    """Put a backup in the store's place. What was erased since it was made is erased again, and journalled.
+    """Put a backup in the store's place, and FILE.telemetry in its. What was erased since is erased again.
 
     The service must not run. Whose data was erased, the list beside the store says (skylift.sqlite.erased):
     copy it elsewhere as well, so that it outlives the machine.
     """
     from skylift.adapters.sql.backing_up import restore as put_back
     from skylift.adapters.sql.store import sqlite_file_in
+    from skylift.adapters.telemetry.store import telemetry_file_in
     from skylift.cli.run_common import prepare_data_dir
     from skylift.service.rooms import ROOMS
 
     _refuse_server(store_url, "pg_restore; the next `skylift run` erases again what its list says")
-    done = put_back(file, sqlite_file_in(prepare_data_dir(data_dir)), ROOMS, replace)
+    folder = prepare_data_dir(data_dir)
+    done = put_back(file, sqlite_file_in(folder), ROOMS, replace, telemetry_file_in(folder))
     if as_json:
         document = {"rows": done.audit.rows, "head": done.audit.head, "erased_again": done.erased_again}
         typer.echo(json.dumps(document))

@@ -1,4 +1,7 @@
-"""Backups of a store of SQLite: taken while it is in use, checked, and put back with every erasure since."""
+"""Backups of a store of SQLite: taken while it is in use, checked, and put back with every erasure since.
+
+Telemetry is a database of its own, and a second file of a backup.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from skylift.adapters.sql.erasing import copies_of
 from skylift.adapters.sql.erasures import carry_out, list_beside
 from skylift.adapters.sql.faults import THING
 from skylift.adapters.sql.store import SqlStore, open_store
+from skylift.adapters.telemetry import erasures as of_telemetry
 from skylift.base.errors import Refused, Unavailable
 from skylift.base.things import Room
 from skylift.ports.store import Audit
@@ -27,27 +31,48 @@ class Restored:
     erased_again: int
 
 
-def back_up(file: Path, to: Path, rooms: Sequence[Room[Any]]) -> Audit:
+def telemetry_beside(backup: Path) -> Path:
+    """Where a backup holds telemetry."""
+    return backup.with_name(f"{backup.name}.telemetry")
+
+
+def back_up(file: Path, to: Path, rooms: Sequence[Room[Any]], telemetry: Path | None = None) -> Audit:
     """Write all that the database holds at one instant into a file of its own, for this user alone.
 
+    telemetry  its database, if it goes too: into a file beside, as of a moment later
     The service may go on meanwhile. What is written is checked before it gets its name.
     Raises Refused where there is such a file already, Unavailable where it cannot be written or is not whole.
     """
-    if to.exists():
-        raise Refused(
-            "backup.exists", f"file {to}", "there is one already", "name another, or take it away first"
-        )
+    second = telemetry_beside(to)
+    for each in (to, second) if telemetry else (to,):
+        if each.exists():
+            raise Refused(
+                "backup.exists", f"file {each}", "there is one already", "name another, or take it away first"
+            )
     with _beside(to) as part:
         _copy(file, part)
         found = _checked(part, rooms)
+        if telemetry is not None:
+            # After the store: usage that is told meanwhile may be lacking there, and never counts twice.
+            with _beside(second) as other:
+                _copy(telemetry, other)
+                of_telemetry.check(other)
+                os.link(other, second)
         os.link(part, to)
     return found
 
 
-def restore(backup: Path, file: Path, rooms: Sequence[Room[Any]], replace: bool = False) -> Restored:
+def restore(
+    backup: Path,
+    file: Path,
+    rooms: Sequence[Room[Any]],
+    replace: bool = False,
+    telemetry: Path | None = None,
+) -> Restored:
     """Put a backup in the place of the database, after all that was erased since was erased in it too.
 
-    replace  there may be a database already; its erasures are kept, the rest of it is not
+    replace    there may be a database already; its erasures are kept, the rest of it is not
+    telemetry  where the database of telemetry belongs; one that is there stays if the backup has none
     Raises Refused where the backup is none, or the service still runs.
     """
     if not backup.is_file():
@@ -57,20 +82,43 @@ def restore(backup: Path, file: Path, rooms: Sequence[Room[Any]], replace: bool 
         _copy(backup, part)
         store = open_store(f"sqlite:///{part}", rooms, demo=None)
         try:
+            before, _ = store.head()
             again = carry_out(store, list_beside(file))
             store.scrub()
             found = _valid(store)
+            if telemetry is not None:
+                _restore_telemetry(telemetry_beside(backup), telemetry, store, before, replace)
         finally:
             store.close()
         # Names of the part's own list and copy, which a migration may have left.
         for beside in (list_beside(part), *copies_of(part)):
             beside.unlink(missing_ok=True)
-        for end in ("-wal", "-shm"):
-            file.with_name(f"{file.name}{end}").unlink(missing_ok=True)
-        os.replace(part, file)
+        _put(part, file)
     for copy in copies_of(file):
         copy.unlink()
     return Restored(found, again)
+
+
+def _restore_telemetry(backup: Path, file: Path, store: SqlStore, head: int, replace: bool) -> None:
+    """head: up to which the backup of the store held its journal."""
+    if not backup.is_file():
+        if file.is_file():
+            of_telemetry.bring_in_line(file, store, head)
+        return
+    if file.exists() and not replace:
+        raise Refused(
+            "restore.exists", f"the database {file}", "there is one already", "give --replace if it is to go"
+        )
+    with _beside(file) as part:
+        _copy(backup, part)
+        of_telemetry.bring_in_line(part, store, head)
+        _put(part, file)
+
+
+def _put(part: Path, file: Path) -> None:
+    for end in ("-wal", "-shm"):
+        file.with_name(f"{file.name}{end}").unlink(missing_ok=True)
+    os.replace(part, file)
 
 
 def _learn_erasures(file: Path, rooms: Sequence[Room[Any]], replace: bool) -> None:

@@ -8,20 +8,19 @@ from collections.abc import Sequence
 
 from skylift.adapters.telemetry import accounting
 from skylift.adapters.telemetry.accounting import Due
+from skylift.adapters.telemetry.erasures import erased_since
 from skylift.adapters.telemetry.store import TelemetrySql
 from skylift.api.office.desk import Desk
 from skylift.api.telemetry.states import LastStates
 from skylift.base.errors import Refused
 from skylift.base.instants import InstantUs
-from skylift.ports.store import Reader, Transaction, Wanted
-from skylift.service import erasure
+from skylift.ports.store import Transaction
 from skylift.service.account.usage import Report
 from skylift.service.terminal import state as terminals
 from skylift.twin.office.usage import count_usage
 
 log = logging.getLogger("skylift.telemetry")
 
-ROWS_AT_ONCE = 1000
 # Usage is told so often, and of so many terminals in one transaction: people's writes come in between.
 TELL_EVERY_S = 900.0
 AT_ONCE = 50
@@ -48,22 +47,11 @@ class Following:
         return len(gone)
 
     def _erased(self) -> tuple[list[str], int]:
-        """Terminals whose own data was erased, or their account's, and how far the journal was read."""
-        store = self._desk.store
         before = self._sequence
         if before is None:
             before = accounting.erased_through(self._store.database)
-        # The head first: what is written meanwhile is looked at the next time.
-        head, _ = store.head()
-        found: dict[str, None] = {}
-        after = before
-        while rows := store.journal(after, ROWS_AT_ONCE, (erasure.Erased.NAME,)):
-            with store.reading() as reader:
-                for row in rows:
-                    found.update(dict.fromkeys(_terminals_of(reader, row.event.subject_id)))
-            after = rows[-1].sequence
-        self._sequence = max(after, head)
-        return list(found), self._sequence
+        gone, self._sequence = erased_since(self._desk.store, before)
+        return gone, self._sequence
 
     async def tell_usage(self) -> int:
         """Tell the office what terminals used since; of how many."""
@@ -88,14 +76,3 @@ class Following:
             except Refused as error:
                 # It will not be taken later either; what the dish said of it stands in its history.
                 log.warning("usage of a terminal is not counted: %s", error.code)
-
-
-def _terminals_of(reader: Reader, subject: str) -> list[str]:
-    if subject.startswith(f"{terminals.ROOM.prefix}_"):
-        return [subject]
-    found: list[str] = []
-    while some := reader.list(
-        terminals.ROOM, Wanted(owner=subject, after=found[-1] if found else "", limit=ROWS_AT_ONCE)
-    ):
-        found += [one.id for one in some]
-    return found
