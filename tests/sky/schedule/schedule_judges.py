@@ -17,8 +17,8 @@ from skylift.sky.schedule.problem import Gateways, Schedule, Slot, UserPairs
 
 # Shares, and parts of a feeder, below this are rounding.
 CRUMB = 1e-4
-# A corner missed by so little is reached: the engine halves a share 24 times to find where two are level.
-HAIR = 2e-7
+# A corner missed by so little is reached: twice what the engine takes for rounding (level_at).
+HAIR = 2e-9
 
 
 def curves(slot: Slot) -> npt.NDArray[np.float64]:

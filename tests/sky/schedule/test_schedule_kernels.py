@@ -52,6 +52,20 @@ def test_a_level_and_its_amount_belong_together(steps: np.ndarray, level: float)
         assert level_at(steps, amount * (1 - 1e-5)) <= level_below(steps, amount) + 1e-6
 
 
+def test_an_amount_a_rounding_short_of_a_corner_is_at_it_or_below() -> None:
+    """What rounding leaves below nothing met a class that wants nothing: a division by zero, once."""
+    random = np.random.default_rng(1)
+    for first in random.uniform(0.5, 2.0, 300):
+        steps = np.array([first, 0.0, 0.0, 1.0, 1.0])
+        amount = first / (1.0 + 1e-9)
+        for _ in range(4):
+            amount = np.nextafter(amount, 0.0)
+        for _ in range(8):
+            assert 1.0 - 1e-8 <= level_at(steps, amount) <= 3.0
+            amount = np.nextafter(amount, 3.0)
+    assert level_at(np.array([0.0, 0.0, 1.0, 1.0, 1.0]), -1e-12) == 2.0
+
+
 @given(STEPS, STEPS, st.sampled_from([1.0, 7.0, 30.0]), st.sampled_from([2.0, 20.0, 90.0]))
 def test_what_a_satellite_affords(time: np.ndarray, rate: np.ndarray, beams: float, feeder: float) -> None:
     # Where a step takes rate it takes time.

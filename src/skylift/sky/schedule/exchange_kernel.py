@@ -29,7 +29,7 @@ def _hand_over(c, s, p, f, donor, full_rate, steps, book):
     rows, shares, rates = book[10:13]
     other, other_rate = rows[donor, 3], rates[donor]
     less, more = 0.0, shares[donor]
-    for _ in range(24):
+    for _ in range(44):
         share = 0.5 * (less + more)
         if level_at(steps[c], got[c] + share * full_rate) < level_below(
             steps[other], got[other] - share * other_rate

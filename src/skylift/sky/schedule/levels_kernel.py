@@ -33,9 +33,9 @@ def level_at(steps, amount):
     """The highest level that an amount reaches; what is wanted by nobody is passed through for nothing."""
     left = amount
     # A corner that is missed by rounding is reached.
-    hair = 1e-7 * amount
+    hair = 1e-9 * amount
     for k in range(STEPS):
-        if steps[k] > left + hair:
+        if steps[k] > max(left + hair, 0.0):
             return k + max(left, 0.0) / steps[k]
         left -= steps[k]
     return float(STEPS)
@@ -45,7 +45,7 @@ def level_at(steps, amount):
 def level_below(steps, amount):
     """The level left after a hair of an amount is taken away: what a cell would fall to as a giver."""
     left = amount
-    hair = 1e-7 * amount
+    hair = 1e-9 * amount
     for k in range(STEPS):
         if steps[k] > 0.0 and steps[k] >= left - hair:
             return k + min(max(left, 0.0) / steps[k], 1.0)
