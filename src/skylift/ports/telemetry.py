@@ -145,6 +145,10 @@ class TelemetryStore(Protocol):
         """The newest row of every terminal, as it was encoded when it came."""
         ...
 
+    def others_states(self) -> Iterable[tuple[str, bytes]]:
+        """Of those of which another process has written since this was asked before; none the first time."""
+        ...
+
     def history(self, terminal: str, from_us: int, until_us: int, level: str) -> History: ...
 
     def online(

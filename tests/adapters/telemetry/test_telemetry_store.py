@@ -83,6 +83,34 @@ def test_what_was_written_is_there_for_the_next_process(store: TelemetrySql, sto
     assert [number for _, number in stored(store)] == [1, 2, 3, 4]
 
 
+def test_services_on_one_database_hear_of_each_others_rows(
+    store: TelemetrySql, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if store_url.startswith("sqlite"):
+        post(store, row(1))
+        assert list(store.others_states()) == [], "one process alone has the file"
+        return
+    other = TelemetrySql(store_url)
+    try:
+        assert list(store.others_states()) == []
+        post(store, row(1))
+        post(other, row(1), row(2), terminal="trm_2")
+        post(other, row(1), terminal="trm_3")
+        assert dict(store.others_states()).keys() == {"trm_2", "trm_3"}
+        assert list(store.others_states()) == []
+        post(other, row(3), terminal="trm_2")
+        [(terminal, text)] = store.others_states()
+        assert (terminal, msgspec.json.decode(text)[3]) == ("trm_2", 3)
+        # After a long while all of it is read, as notes are kept for an hour.
+        store.tidy(START + US_PER_DAY, Keep())
+        monkeypatch.setattr("skylift.adapters.telemetry.others.TRUSTED_S", -1.0)
+        assert dict(store.others_states()).keys() == {"trm_1", "trm_2", "trm_3"}
+        with store.database.reading() as session:
+            assert session.rows("SELECT COUNT(*) FROM telemetry_written") == [(0,)]
+    finally:
+        other.close()
+
+
 def test_the_last_state_is_of_the_newest_row_not_of_the_last_to_come(store: TelemetrySql) -> None:
     post(store, row(3, state="connected"))
     late = post(store, row(1, state="booting"))

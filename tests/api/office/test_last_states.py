@@ -69,5 +69,10 @@ def test_what_came_by_another_server_leaves_no_old_since() -> None:
     run = states.run_of("trm_1")
     assert run is not None
     assert run.since_us == 10
-    states.put("trm_1", encoded("trm_1", 40, Row(4, 40, state="connected")))
+    states.hear([("trm_1", encoded("trm_1", 40, Row(4, 40, state="connected")))])
     assert states.run_of("trm_1") is None
+    # What was read before something newer came here changes nothing.
+    states.hear([("trm_1", encoded("trm_1", 35, Row(3, 35, state="stowed")))])
+    found = states.get("trm_1")
+    assert found is not None
+    assert found.state == "connected"

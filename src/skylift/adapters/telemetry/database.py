@@ -13,7 +13,15 @@ from sqlalchemy.exc import DBAPIError
 
 from skylift.adapters.sql.engine import BUSY_TIMEOUT_S, make_engine
 from skylift.adapters.sql.faults import locked, translated
-from skylift.adapters.telemetry.tables import FIXED, LEVEL_NAMES, VERSION, Part, columns_of, part_named
+from skylift.adapters.telemetry.tables import (
+    FIXED,
+    LEVEL_NAMES,
+    VERSION,
+    WRITTEN,
+    Part,
+    columns_of,
+    part_named,
+)
 from skylift.base.errors import Unavailable
 
 # All who write take turns on it, in every process: "skytel" in ASCII.
@@ -176,7 +184,7 @@ class Database:
         return session
 
     def _prepare(self, session: Session) -> None:
-        for table in FIXED:
+        for table in FIXED if self.is_sqlite else (*FIXED, WRITTEN):
             session.run(f"CREATE TABLE IF NOT EXISTS {table}")
         session.run(
             "INSERT INTO telemetry_meta VALUES ('version', ?) ON CONFLICT (name) DO NOTHING", (VERSION,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from skylift.adapters.telemetry import others
 from skylift.adapters.telemetry.database import Database, Session
 from skylift.adapters.telemetry.tables import (
     BUCKET_COLUMNS,
@@ -115,6 +116,7 @@ def tidy(database: Database, now: int, keep: Keep) -> int:
     with database.writing() as session:
         before = now - keep.aside * US_PER_DAY
         gone += session.run("DELETE FROM telemetry_aside WHERE received_us < ?", (before,)).rowcount
+        others.tidy(session, now)
         gone += session.run("DELETE FROM telemetry_turned WHERE last_us < ?", (before,)).rowcount
     return gone
 

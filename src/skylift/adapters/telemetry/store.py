@@ -13,6 +13,7 @@ import msgspec
 from skylift.adapters.sql.engine import BUSY_TIMEOUT_S
 from skylift.adapters.telemetry import history, rolling, sensors
 from skylift.adapters.telemetry.database import Database, Session
+from skylift.adapters.telemetry.others import Others, newest_rows
 from skylift.adapters.telemetry.tables import HOUR_US, ROW_COLUMNS, part_of
 from skylift.ports.telemetry import ROWS, History, Keep, Online, Posted, PutAside, Taken, Turned
 from skylift.wire.telemetry.reading import Aside
@@ -85,6 +86,7 @@ class TelemetrySql:
         """url: sqlite:///FILE or postgresql://...  Raises Unavailable where it cannot be opened."""
         self.database = Database(url, busy_timeout_s)
         self._words: dict[str, int] = {}
+        self._others = Others(self.database)
         try:
             with self.database.writing():
                 pass
@@ -99,6 +101,8 @@ class TelemetrySql:
                 gathered = _Gathered()
                 done = [self._one(session, reporters[one.terminal], one, gathered) for one in posted]
                 self._write(session, reporters, gathered)
+                newest_us = max((one.received_us for one in posted), default=0)
+                self._others.note(session, newest_us, (one.number for one in reporters.values()))
         except BaseException:
             # Words that were numbered in it may not be there.
             self._words.clear()
@@ -113,10 +117,10 @@ class TelemetrySql:
 
     def last_states(self) -> Iterator[tuple[str, bytes]]:
         with self.database.reading() as session:
-            cursor = session.run("SELECT terminal, state FROM telemetry_terminals WHERE state <> ''")
-            while some := cursor.fetchmany(5000):
-                for terminal, state in some:
-                    yield str(terminal), str(state).encode()
+            yield from newest_rows(session)
+
+    def others_states(self) -> Iterator[tuple[str, bytes]]:
+        return self._others.states()
 
     def next_sequence(self, terminal: str) -> int:
         """One more than any number that came from it."""

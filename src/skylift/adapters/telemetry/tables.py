@@ -82,6 +82,11 @@ FIXED = (
     " down_bytes BIGINT NOT NULL, up_bytes BIGINT NOT NULL, told_down BIGINT NOT NULL,"
     " told_up BIGINT NOT NULL, pending INTEGER NOT NULL)",
 )
+# On a server, where several services may take what dishes post: who wrote of which terminals, by number.
+WRITTEN = (
+    "telemetry_written (number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, writer TEXT NOT NULL,"
+    " at_us BIGINT NOT NULL, terminals TEXT NOT NULL)"
+)
 VERSION = "1"
 
 LEVEL_NAMES = {

@@ -79,9 +79,11 @@ class Intake:
             # What fails now is tried again: nothing of it is lost by waiting.
             try:
                 await self._look()
+                others = await asyncio.to_thread(lambda: list(self.store.others_states()))
                 if not loaded:
                     await self._load_states()
                     loaded = True
+                self.states.hear(others)
                 await self.following.erase()
                 if time.monotonic() >= tell_at_s:
                     tell_at_s = time.monotonic() + TELL_EVERY_S

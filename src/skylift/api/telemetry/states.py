@@ -63,6 +63,13 @@ class LastStates:
             if terminal not in self._seats:
                 self.put(terminal, text)
 
+    def hear(self, states: Iterable[tuple[str, bytes]]) -> None:
+        """Those that another service on the same database took; what has come here since may be newer."""
+        for terminal, text in states:
+            before = self.get(terminal)
+            if before is None or before.at_us < decoded(text).at_us:
+                self.put(terminal, text)
+
     def run_of(self, terminal: str) -> Run | None:
         """What holds and since when, where rows have come since the start."""
         return self._runs.get(terminal)
