@@ -48,7 +48,7 @@ from skylift.api.site.routes import add_site, may_look
 from skylift.api.slots import event_id, slot_of
 from skylift.api.state import LiveState, not_ready
 from skylift.api.stream import MOST_STREAMS, LiveStream
-from skylift.api.telemetry import commanding, enrolment
+from skylift.api.telemetry import commanding, enrolment, managed
 from skylift.api.telemetry import doors as telemetry
 from skylift.api.telemetry.gate import AgentGate
 from skylift.api.telemetry.metrics import add_metrics
@@ -148,6 +148,7 @@ def office_doors(desk: Desk) -> list[Door]:
         *IodaDoors(public_outages.PublicOutages(desk)).doors(),
         *appstats.AppStats(desk).doors(),
         *telemetry.doors(desk.intake),
+        *managed.doors(desk.intake),
     ]
 
 

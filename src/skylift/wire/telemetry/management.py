@@ -7,18 +7,28 @@ the cell of a dish. Order of columns and codes of alerts differ from answer to a
 
 from __future__ import annotations
 
+import csv
+import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from skylift.base.errors import Refused, Unavailable
+from skylift.base.instants import parse_instant
+from skylift.base.units import US_PER_S
 from skylift.wire.dish.fields import plain
+from skylift.wire.telemetry.rows import CONNECTED, MOST_ROWS, USUAL_SPAN_S, Row
 
 # Device types: user terminal, router, addresses.
 USER_TERMINAL: Final = "u"
 _TYPE: Final = "DeviceType"
 _MBPS: Final = 1e6
+# A mark of ours on rows that no dish's own key has signed.
+NOT_SIGNED: Final = "by_operators_api"
+_NUMBERS: Final = ("down_bps", "up_bps", "latency_ms", "drop", "obstruction", "signal", "uptime_s")
+# Whoever lost nearly all pings of 15 s had no link.
+_NO_LINK_DROP: Final = 0.99
 _YEAR_9999_US: Final = 253_402_300_799_000_000
 
 
@@ -45,8 +55,8 @@ class ServiceLine:
 
 @dataclass(frozen=True, slots=True)
 class ManagedReading:
-    """15 s of one dish; None for what it does not say. drop, obstruction: as the operator gives them, whose
-    units are not stated; signal: 0 to 1 for 0 to 10 dB."""
+    """15 s of one dish; None for what it does not say. drop: 0 to 1; obstruction: percent of the time, a
+    moving average; signal: 0 to 1 for 0 to 10 dB."""
 
     dish_id: str
     at_us: int
@@ -59,6 +69,70 @@ class ManagedReading:
     uptime_s: float | None
     software: str
     alerts: tuple[str, ...]
+
+
+def row_of(reading: ManagedReading) -> Row:
+    """As the telemetry store has it, numbered by its 15 s since 1970: read twice, it counts once."""
+    drop, percent = reading.drop, reading.obstruction
+    return Row(
+        max(1, reading.at_us // round(USUAL_SPAN_S * US_PER_S)),
+        reading.at_us,
+        uptime_s=reading.uptime_s,
+        down_bps=reading.down_bps,
+        up_bps=reading.up_bps,
+        ping_drop_fraction=drop,
+        ping_latency_ms=reading.latency_ms,
+        obstructed_fraction=None if percent is None else percent / 100.0,
+        signal=reading.signal,
+        state=_state(reading),
+        software=reading.software,
+        alerts=reading.alerts,
+    )
+
+
+def table_of(text: str) -> Iterator[ManagedReading]:
+    """Readings from the table that `skylift management telemetry` writes. Raises Refused for another one."""
+    table = csv.DictReader(io.StringIO(text))
+    for number, row in enumerate(table, 2):
+        try:
+            numbers = {name: float(row[name]) if row[name] else None for name in _NUMBERS}
+            # A text that a spreadsheet would take for a formula stands there with this before it.
+            software, alerts = (row[name].removeprefix("'") for name in ("software", "alerts"))
+            at_us = parse_instant(row["at"], "at")
+            yield ManagedReading(
+                row["dish_id"],
+                at_us,
+                **numbers,
+                software=software,
+                alerts=tuple(filter(None, alerts.split(";"))),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, Refused):
+            raise Refused(
+                "management.table",
+                f"line {number} of the table",
+                "it is not as skylift management telemetry writes it",
+                "give that table, unchanged",
+            ) from None
+
+
+def by_dish(readings: Iterable[ManagedReading], most: int = MOST_ROWS) -> Iterator[tuple[str, list[Row]]]:
+    """Rows of one dish at a time, at most so many, each of its 15 s once."""
+    found: dict[str, dict[int, Row]] = {}
+    for reading in readings:
+        row = row_of(reading)
+        found.setdefault(reading.dish_id, {}).setdefault(row.sequence, row)
+    for dish_id, by_number in found.items():
+        rows = [by_number[number] for number in sorted(by_number)]
+        for first in range(0, len(rows), most):
+            yield dish_id, rows[first : first + most]
+
+
+def _state(reading: ManagedReading) -> str:
+    if any(alert.startswith("disabled_") for alert in reading.alerts):
+        return "disabled"
+    if "thermal_shutdown" in reading.alerts:
+        return "thermal"
+    return "unknown" if reading.drop is None or reading.drop >= _NO_LINK_DROP else CONNECTED
 
 
 def page_of(document: Any) -> tuple[list[Mapping[str, Any]], bool]:
@@ -139,7 +213,8 @@ def _reading(row: Mapping[str, Any], names: Mapping[str, str]) -> ManagedReading
     dish_id = _text(row, "DeviceId")
     if at_ns is None or not 0 <= at_ns // 1_000 <= _YEAR_9999_US or not dish_id:
         return None
-    codes = row.get("ActiveAlerts")
+    # Its guides have it in both ways.
+    codes = row.get("ActiveAlert", row.get("ActiveAlerts"))
     active: Sequence[Any] = codes if isinstance(codes, list) else ()
     down, up = _number(row, "DownlinkThroughput"), _number(row, "UplinkThroughput")
     return ManagedReading(
