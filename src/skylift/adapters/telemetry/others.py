@@ -24,7 +24,7 @@ class Others:
         self._looked_s = 0.0
 
     def note(self, session: Session, at_us: int, numbers: Iterable[int]) -> None:
-        """In the transaction that writes: those take turns, so that notes show in the order of their numbers."""
+        """In the transaction that writes: those take turns, so notes show in the order of their numbers."""
         if not session.is_sqlite:
             session.run(
                 "INSERT INTO telemetry_written (writer, at_us, terminals) VALUES (?, ?, ?)",

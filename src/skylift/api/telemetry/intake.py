@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,8 @@ PER_TERMINAL_BURST, PER_TERMINAL_EVERY_US = 400, 1_000_000
 # Counts of refused requests are written this often, however many there are.
 COUNT_EVERY_S = 2.0
 MOST_COUNTED = 10_000
+# From so many keys on a fleet is large.
+LARGE = 20_000
 
 Commands = Callable[[str], Sequence[SignedCommand]]
 
@@ -101,6 +104,10 @@ class Intake:
             self.states.put_all(states[start : start + 1000])
             # Requests are answered in between.
             await asyncio.sleep(0)
+        if len(self.keys) > LARGE:
+            # Millions of objects that stay: looking through them for garbage would hold up everybody for half
+            # a second, again and again.
+            gc.freeze()
 
     def close(self) -> None:
         """Write what waits."""
