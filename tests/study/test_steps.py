@@ -8,7 +8,7 @@ import pytest
 from skylift.study.steps import on_edges, steps_ms
 
 SLOT_MS = 15_000.0
-AT_MS = np.arange(0.0, 120_000.0, 50.0)
+AT_MS = np.arange(0.0, 120_000.0, 20.0)
 
 
 def noisy(levels_ms: dict[float, float], seed: int, jitter_ms: float = 4.0) -> np.ndarray:  # type: ignore[type-arg]
@@ -30,6 +30,17 @@ def test_steps_are_found_where_they_are(seed: int) -> None:
     for (at, size), (true_at, true_size) in zip(found, true.items(), strict=True):
         assert at == pytest.approx(true_at, abs=400.0)
         assert size == pytest.approx(true_size, abs=2.5)
+
+
+def test_what_a_busy_machine_adds_is_no_step() -> None:
+    rtt_ms = noisy({47_000.0: 8.0}, 1)
+    random = np.random.default_rng(2)
+    for begin_ms in (20_000.0, 60_000.0, 90_000.0):
+        busy = (begin_ms <= AT_MS) & (begin_ms + 3_000.0 > AT_MS) & (random.random(AT_MS.size) < 0.6)
+        rtt_ms[busy] += random.exponential(30.0, int(busy.sum()))
+    found = steps_ms(AT_MS, rtt_ms)
+    assert len(found) == 1
+    assert found[0][0] == pytest.approx(47_000.0, abs=400.0)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -11,10 +11,15 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-# Levels are medians of so long on either side of an instant, less what spikes at an edge trouble.
+# A level is what a fifth of the round trips are below (a busy machine, or a queue, only adds), in so long on
+# either side of an instant, less what spikes at an edge trouble.
 _LEVEL_MS, _TROUBLED_MS = 3_000.0, 200.0
+_SHARE = 0.2
+# Of normal values: how far below the median that is, and the error of such a level, in sigma (the latter over
+# the root of their number: the root of 0.2 * 0.8, over the density there).
+_BELOW_SIGMA, _ERROR_SIGMA = 0.8416, 1.4288
 _EVERY_MS = 100.0
-# A step is one that stands this far out of the scatter of such medians, and that anybody can see.
+# A step is one that stands this far out of the scatter of such levels, and that anybody can see.
 _SIGMAS, _LEAST_MS = 5.0, 1.0
 _FEWEST = 20
 
@@ -64,21 +69,25 @@ def _jump_ms(at_ms: Floats, rtt_ms: Floats, split_ms: float) -> float:
     left, right = rtt_ms[first:before], rtt_ms[after:last]
     if min(left.size, right.size) < _FEWEST:
         return 0.0
-    levels = np.median(left), np.median(right)
-    scatter_ms = np.median(np.abs(np.concatenate([left - levels[0], right - levels[1]]))) * 1.4826
-    # Of the difference of two medians of normal values.
-    error_ms = 1.2533 * scatter_ms * math.sqrt(1.0 / left.size + 1.0 / right.size)
-    jump_ms = float(levels[1] - levels[0])
+    levels = np.quantile(left, (_SHARE, 0.5)), np.quantile(right, (_SHARE, 0.5))
+    sigma_ms = sum(middle - low for low, middle in levels) / 2.0 / _BELOW_SIGMA
+    error_ms = _ERROR_SIGMA * sigma_ms * math.sqrt(1.0 / left.size + 1.0 / right.size)
+    jump_ms = float(levels[1][0] - levels[0][0])
     return jump_ms if abs(jump_ms) > max(_LEAST_MS, _SIGMAS * error_ms) else 0.0
 
 
 def _refined_ms(at_ms: Floats, rtt_ms: Floats, split_ms: float) -> float:
-    """Where two levels fit best, by absolute deviations, within a second of a split."""
+    """Where two levels fit best, by the deviations that such levels make least, near a split."""
     first, last = np.searchsorted(at_ms, [split_ms - _LEVEL_MS, split_ms + _LEVEL_MS])
     times, values = at_ms[first:last], rtt_ms[first:last]
-    left = np.median(values[times < split_ms - _TROUBLED_MS])
-    right = np.median(values[times > split_ms + _TROUBLED_MS])
-    gain = np.cumsum(np.abs(values - left) - np.abs(values - right))
+    left = np.quantile(values[times < split_ms - _TROUBLED_MS], _SHARE)
+    right = np.quantile(values[times > split_ms + _TROUBLED_MS], _SHARE)
+    gain = np.cumsum(_deviations(values - left) - _deviations(values - right))
     near = np.abs(times - split_ms) <= 1_000.0
     # The last that is better explained by the level before.
     return float(times[near][np.argmin(gain[near])])
+
+
+def _deviations(values_ms: Floats) -> Floats:
+    """The check function of quantile regression (Koenker and Bassett, 1978)."""
+    return np.where(values_ms > 0.0, _SHARE * values_ms, (_SHARE - 1.0) * values_ms)
