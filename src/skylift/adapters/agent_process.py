@@ -18,6 +18,7 @@ from skylift.adapters.agent_folder import ALLOW, AgentFolder
 from skylift.adapters.agent_http import SignedHttp
 from skylift.adapters.agent_run import BoardClock, Running
 from skylift.adapters.dish_client import DishClient
+from skylift.adapters.dish_router import DEFAULT_ROUTER
 from skylift.base.errors import Refused, SkyliftError
 
 
@@ -30,6 +31,7 @@ class Options(msgspec.Struct, frozen=True):
     at_us: int | None = None
     speed: float = 1.0
     began_ns: int | None = None
+    router: str = DEFAULT_ROUTER
 
 
 # Measured, of 56 MiB: without docstrings 2 less, with one arena of malloc for all threads 1.5.
@@ -79,7 +81,7 @@ def _run(folder: AgentFolder, options: Options) -> None:
     with DishClient(options.dish) as dish:
         began_ns = time.monotonic_ns() if options.began_ns is None else options.began_ns
         clock = BoardClock(options.at_us, options.speed, began_ns)
-        running = Running(folder, enrolment, dish, http, clock, _say)
+        running = Running(folder, enrolment, dish, http, clock, _say, options.router)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: running.stopping.set())
         _say(f"{enrolment.terminal}: agent of {options.dish}; its owner's list is {folder.path / ALLOW}")

@@ -13,12 +13,13 @@ from skylift.adapters.agent_folder import BUFFER, AgentFolder, Enrolment
 from skylift.adapters.agent_http import Answered
 from skylift.adapters.agent_shelf import SqlShelf
 from skylift.adapters.dish_client import DishClient
+from skylift.adapters.dish_router import DEFAULT_ROUTER, wifi_off
 from skylift.adapters.keys import is_signed, public_of
 from skylift.base.errors import Refused, SkyliftError
 from skylift.base.instants import format_instant
 from skylift.base.units import US_PER_S
 from skylift.wire.agent.agent import Agent, Now, Obey, Poll, Post, Self, Work
-from skylift.wire.agent.orders import Permits
+from skylift.wire.agent.orders import WIFI_OFF, Permits
 from skylift.wire.agent.pace import Pace
 
 _LONGEST_NAP_S: Final = 5.0
@@ -60,6 +61,7 @@ class Running:
     http: Http
     clock: BoardClock = field(default_factory=BoardClock)
     say: Callable[[str], None] = lambda line: None
+    router: str = DEFAULT_ROUTER
     stopping: threading.Event = field(default_factory=threading.Event)
     _said: dict[str, str] = field(default_factory=dict)
 
@@ -133,7 +135,10 @@ class Running:
 
     def _obey(self, agent: Agent, work: Obey) -> None:
         try:
-            done = self.dish.do(work.command, work.arguments)
+            if work.command == WIFI_OFF:
+                done = wifi_off(self.router)
+            else:
+                done = self.dish.do(work.command, work.arguments)
         except Refused as error:
             agent.obeyed(self.clock.now(), error.rule, "dish_refused")
         except Exception as error:

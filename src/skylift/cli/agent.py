@@ -16,6 +16,9 @@ DISH = typer.Option("192.168.100.1:9200", "--dish", help="HOST:PORT of the dish,
 STATE_DIR = typer.Option(
     None, "--state-dir", envvar="SKYLIFT_AGENT_DIR", help="The agent's own folder.", show_default="per user"
 )
+ROUTER = typer.Option(
+    "192.168.1.1:9000", "--router", help="HOST:PORT of its router, for Wi-Fi off where that is allowed."
+)
 CA = typer.Option(None, "--ca", help="PEM file of the authority that signs the service's certificate.")
 
 
@@ -31,6 +34,7 @@ def register(app: typer.Typer) -> None:
 def run(
     context: typer.Context,
     dish: str = DISH,
+    router: str = ROUTER,
     server: str | None = typer.Option(
         None, envvar="SKYLIFT_SERVER", help="The service, https://HOST[:PORT]."
     ),
@@ -63,7 +67,8 @@ def run(
         from skylift.base.instants import parse_instant
 
         at_us = None if at is None else int(parse_instant(at, "--at"))
-        become(Options(str(folder.path), dish, None if ca is None else str(ca), at_us, speed, began_ns))
+        file = None if ca is None else str(ca)
+        become(Options(str(folder.path), dish, file, at_us, speed, began_ns, router))
 
 
 def doctor(

@@ -348,9 +348,6 @@ class Agent:
         """Why it is not begun after all."""
         if max(now.wall_us, self.docket.latest_us) >= command.expires_at:
             return Reply(command.id, "expired", "expired", "it waited too long at the dish", now.wall_us)
-        if Kind(command.kind) not in orders.DO:
-            said = "the dish has no say in it: switch it off at the router"
-            return Reply(command.id, "failed", "not_supported", said, now.wall_us)
         off = self.docket.off is not None or self.last_status is None or orders.is_off(self.last_status)
         if orders.needs_radio_off_leave(command, off, self.permits):
             said = "its radio is off, and a reboot may switch it on"

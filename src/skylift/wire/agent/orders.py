@@ -22,6 +22,7 @@ from skylift.wire.telemetry.rows import SignedCommand
 MOST_BYTES: Final = 8_192
 KEPT: Final = 64
 _ID = re.compile(r"cmd_[A-Za-z0-9_-]{1,60}", re.ASCII)
+WIFI_OFF: Final = "wifi-off"
 MAY_TRANSMIT: Final = "it may still transmit: pull the power"
 
 
@@ -56,6 +57,8 @@ DO: Final[Mapping[Kind, tuple[str, Mapping[str, Any]]]] = {
     Kind.RF_INHIBIT: ("rf-inhibit", {"on": True}),
     Kind.RF_ALLOW: ("rf-inhibit", {"on": False}),
     Kind.OBSTRUCTION_RESET: ("obstruction-reset", {}),
+    # The router's word, not the dish's.
+    Kind.WIFI_OFF: (WIFI_OFF, {}),
 }
 # How long a dish may take until it says that it is so.
 CONFIRM_WITHIN_S: Final[Mapping[Kind, float]] = {Kind.REBOOT: 900.0, Kind.STOW: 180.0, Kind.UNSTOW: 180.0}
