@@ -288,7 +288,9 @@ def test_what_was_agreed_to_is_void_when_the_thing_changes(house: House) -> None
     )
     waits = operator.send(operator.open(person), "/grant", role="viewer")
     agreement = urlsplit(waits.url).path
+    assert agreement in [to for to, _ in operator.open(person).read.links]
     made(operator.send(operator.open(person), "/lock", reason="away"))
+    assert agreement not in [to for to, _ in operator.open(person).read.links]
     page = house.approver.open(agreement)
     assert "What it is about has changed since" in page.text
     assert not page.has_form("/agree")

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from skylift.api.site.tongue import tongue_of, translated, ukrainian
 from skylift.api.site.words import verb_label
 from skylift.base.instants import format_instant
 
@@ -45,5 +46,12 @@ def environment() -> Environment:
 def page(request: Request, template: str, status: int = 200, **context: Any) -> Response:
     """A page. app.state.demo: whether all of this is a demonstration."""
     demo = bool(getattr(request.app.state, "demo", False))
-    html = environment().get_template(template).render(demo=demo, path=request.url.path, **context)
-    return HTMLResponse(html, status, headers=dict(POLICY))
+    tongue = tongue_of(request)
+    html = (
+        environment()
+        .get_template(template)
+        .render(demo=demo, path=request.url.path, tongue=tongue, **context)
+    )
+    if tongue == "uk":
+        html = translated(html, ukrainian())
+    return HTMLResponse(html, status, headers={**POLICY, "Content-Language": tongue})

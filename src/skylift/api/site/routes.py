@@ -25,6 +25,7 @@ from skylift.api.site.things import (
     verb_address,
     verb_page,
 )
+from skylift.api.site.tongue import choose
 from skylift.api.site.values import path_of
 from skylift.api.site.visit import Site, Visit, Work, handler
 from skylift.base.errors import SkyliftError
@@ -39,6 +40,7 @@ def add_site(app: FastAPI, desk: Desk, doors: list[Door]) -> None:
     def add(path: str, work: Work, methods: list[str], open_to_all: bool = False) -> None:
         app.add_route(path, handler(site, work, open_to_all), methods=methods, include_in_schema=False)
 
+    app.add_route("/tongue", choose, methods=GET, include_in_schema=False)
     add("/login", session.log_in, GET + POST, True)
     add("/setup", session.set_up, GET + POST, True)
     add("/logout", session.log_out, POST)

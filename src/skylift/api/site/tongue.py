@@ -1,0 +1,123 @@
+"""The pages in Ukrainian: what stands in them is looked up, text by text, in `uk.toml`.
+
+Pages are made in English, and one layer puts them into the reader's language at the end, so that no page can
+forget it. What the table does not know stays English, so nothing is lost by it. Texts are looked up whole:
+what people wrote is in none of its lines, or is marked with translate="no".
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape, unescape
+from importlib.resources import files
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from skylift.api.office.cookies import is_secure
+
+COOKIE = "skylift_tongue"
+TONGUES = ("en", "uk")
+_YEAR_S = 365 * 86_400
+
+_TAG = re.compile(r"(<[^>]*>)")
+_SAID = re.compile(r'\b(aria-label|placeholder|title|data-label)="([^"]*)"')
+_KEPT = re.compile(r'<(textarea|code|style)\b|<(\w+)\b[^>]*\btranslate="no"')
+_COUNT = re.compile(r"([\d,]+\+?) ([a-z]+)")
+
+
+@dataclass(frozen=True)
+class Tongue:
+    """texts: whole ones;  nouns: by the English word, with 1, 2 to 4, and 5;  patterns: {} for each group."""
+
+    texts: Mapping[str, str]
+    nouns: Mapping[str, tuple[str, str, str]]
+    patterns: tuple[tuple[re.Pattern[str], str], ...]
+
+    def say(self, text: str) -> str:
+        """A text without blanks around it; as it is where nobody knows it."""
+        if text in self.texts:
+            return self.texts[text]
+        if text.endswith((".", ":")) and text[:-1] in self.texts:
+            return self.texts[text[:-1]] + text[-1]
+        counted = _COUNT.fullmatch(text)
+        if counted and counted[2] in self.nouns:
+            return f"{counted[1]} {_form(counted[1], self.nouns[counted[2]])}"
+        for pattern, said in self.patterns:
+            if found := pattern.fullmatch(text):
+                return said.format(*(self.say(part) for part in found.groups()))
+        return text
+
+
+def _form(number: str, forms: tuple[str, str, str]) -> str:
+    """1 термінал, 2 термінали, 5 терміналів; 11 терміналів, 21 термінал."""
+    n = int(number.replace(",", "").rstrip("+"))
+    if n % 10 == 1 and n % 100 != 11:
+        return forms[0]
+    return forms[1] if n % 10 in (2, 3, 4) and n % 100 not in (12, 13, 14) else forms[2]
+
+
+@lru_cache(maxsize=1)
+def ukrainian() -> Tongue:
+    """The packaged table."""
+    told = tomllib.loads((files("skylift.api.site") / "uk.toml").read_text(encoding="utf-8"))
+    nouns = {name: (forms[0], forms[1], forms[2]) for name, forms in told["nouns"].items()}
+    patterns = tuple((re.compile(english), said) for english, said in told["patterns"].items())
+    return Tongue(told["texts"], nouns, patterns)
+
+
+def translated(html: str, tongue: Tongue) -> str:
+    """A page of ours with what it says in that language, and what people wrote as they wrote it."""
+    parts: list[str] = []
+    kept = ""
+    for part in _TAG.split(html):
+        if part.startswith("<"):
+            if kept and part.startswith(f"</{kept}"):
+                kept = ""
+            elif not kept and (found := _KEPT.match(part)):
+                kept = found[1] or found[2]
+            parts.append(_SAID.sub(lambda said: f'{said[1]}="{_put(said[2], tongue)}"', part))
+        else:
+            parts.append(part if kept else _put(part, tongue))
+    return "".join(parts).replace('<html lang="en">', '<html lang="uk">', 1)
+
+
+def _put(part: str, tongue: Tongue) -> str:
+    text = " ".join(unescape(part).split())
+    if not text:
+        return part
+    said = tongue.say(text)
+    if said == text:
+        return part
+    before = part[: len(part) - len(part.lstrip())]
+    after = part[len(part.rstrip()) :]
+    return f"{before}{escape(said)}{after}"
+
+
+# --- which one
+
+
+def tongue_of(request: Request) -> str:
+    """What the reader chose; before that, what their browser asks for first."""
+    chosen = request.cookies.get(COOKIE, "")
+    if chosen in TONGUES:
+        return chosen
+    asked = request.headers.get("accept-language", "").strip().lower()
+    return "uk" if re.match(r"uk\b", asked) else "en"
+
+
+async def choose(request: Request) -> Response:
+    """Keep the choice for a year, and go back to the page where it was made."""
+    from skylift.api.site.visit import own_path
+
+    response = RedirectResponse(own_path(request.query_params.get("back", "/start")), 303)
+    to = request.query_params.get("to", "")
+    if to in TONGUES:
+        response.set_cookie(
+            COOKIE, to, max_age=_YEAR_S, path="/", httponly=True, samesite="lax", secure=is_secure(request)
+        )
+    return response
