@@ -26,7 +26,7 @@ from skylift.adapters.sql.ready import Ready, among, say
 from skylift.adapters.sql.schema import JOURNAL, JOURNAL_HEAD, META, PERSONAL, REPLIES, THING_KEYS, THINGS
 from skylift.base.errors import Refused, Unavailable
 from skylift.base.events import Event, to_payload
-from skylift.base.things import Room
+from skylift.base.things import Facets, Room
 from skylift.ports.store import Conflict, Reply, Stored
 
 T = TypeVar("T")
@@ -77,8 +77,13 @@ class _Now:
 
 @dataclass
 class _Batch:
-    """What a batch found, and what it will write. owners: (key, value) -> id of the thing that has it."""
+    """What a batch found, and what it will write.
 
+    facets  of its things as they are to be, in their order
+    owners  (key, value) -> id of the thing that has it
+    """
+
+    facets: Sequence[Facets]
     now: dict[str, _Now]
     owners: dict[tuple[str, str], str]
     owners_before: dict[tuple[str, str], str]
@@ -132,7 +137,8 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
                     batch = self._looked_up(room, part)
                     sequence, last_hash = self._sequence, self._hash
                     try:
-                        written.extend(self._change(batch, room, stored, events) for stored, events in part)
+                        for (stored, events), facets in zip(part, batch.facets, strict=True):
+                            written.append(self._change(batch, room, stored, facets, events))
                     except BaseException:
                         # Nothing of the part is written yet: the batch is forgotten, and the chain goes back.
                         self._sequence, self._hash = sequence, last_hash
@@ -291,7 +297,7 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
         for name in {name for name, _ in wanted}:
             values = [value for of_name, value in wanted if of_name == name]
             owners.update({(name, value): id for value, id in self._taken(room.kind, name, values)})
-        return _Batch(now, owners, dict(owners))
+        return _Batch(facets, now, owners, dict(owners))
 
     def _standing(self, kind: str, ids: Collection[str]) -> Iterable[Sequence[Any]]:
         if len(ids) == 1:
@@ -304,8 +310,9 @@ class SqlTransaction(SqlReader, CountsSqlWriter):
             return _TAKEN_ONE.all(self._connection, {**given, "of_value": values[0]})
         return _TAKEN.all(self._connection, {**given, "values": values})
 
-    def _change(self, batch: _Batch, room: Room[T], stored: Stored[T], events: Sequence[Event]) -> Stored[T]:
-        facets = room.facets(stored.thing)
+    def _change(
+        self, batch: _Batch, room: Room[T], stored: Stored[T], facets: Facets, events: Sequence[Event]
+    ) -> Stored[T]:
         now = batch.now.get(stored.id)
         if (now.version if now else 0) != stored.version:
             raise _changed(room, stored, now)
