@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
 from pathlib import Path
@@ -102,6 +103,18 @@ def test_own_prefixes_and_those_of_the_cone(folder: Path) -> None:
     [again] = read_sources(folder / "sources.toml")
     assert isinstance(again, BgpProbes)
     assert levels(again)["as-with-customer-cone"] == {0: 3, 1: 3, 2: 2, 3: 2, 4: 1, 5: 0, 6: 0}
+
+
+def test_files_may_be_of_bzip2_and_no_name_says_so(folder: Path) -> None:
+    [probes] = read_sources(folder / "sources.toml")
+    assert isinstance(probes, BgpProbes)
+    wanted = levels(probes)
+    for name in ("bview.gz", "updates.2.gz"):
+        path = folder / name
+        path.write_bytes(bz2.compress(gzip.decompress(path.read_bytes())))
+    [again] = read_sources(folder / "sources.toml")
+    assert isinstance(again, BgpProbes)
+    assert levels(again) == wanted
 
 
 def test_what_a_network_carries_for_others(folder: Path) -> None:

@@ -163,7 +163,7 @@ def draw_map(found: Detection, areas: Mapping[str, Outline], title: str, path: P
     axes.set_ylabel("latitude (degrees)")
     axes.set_title(title, loc="left", fontsize=12, parse_math=False)
     handles = [Patch(color=COLOURS[band], label=WORDS[band]) for band in COLOURS]
-    handles.append(Patch(color=ORDINARY_LAND, label="never fell below ordinary"))
+    handles.append(Patch(color=ORDINARY_LAND, label="no outage found"))
     if unjudged & areas.keys():
         handles.append(Patch(facecolor=UNKNOWN, edgecolor=BORDER, hatch="////", label="not enough data"))
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
@@ -215,5 +215,5 @@ def _without_frame(axes: Any) -> None:
 
 
 def _save(figure: Any, path: Path) -> None:
-    figure.savefig(path, dpi=130)
+    figure.savefig(path, dpi=130, bbox_inches="tight", pad_inches=0.1)
     plt.close(figure)
