@@ -122,6 +122,28 @@ def test_deep_nesting_and_other_types_are_refused() -> None:
         reading.read(b"{}", "text/plain", NOW)
 
 
+_SENT = {
+    JSON: msgspec.json.encode(batch(GOOD, {**msgspec.to_builtins(GOOD), "sequence": 2})),
+    MSGPACK: msgspec.msgpack.encode(batch(GOOD, {**msgspec.to_builtins(GOOD), "sequence": 2})),
+}
+_changes = st.lists(st.tuples(st.integers(0, 700), st.integers(0, 3), st.binary(max_size=3)), max_size=4)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from([JSON, MSGPACK]), _changes)
+@example(JSON, [(_SENT[JSON].index(b"mast"), 1, b"\xfd")])
+def test_a_batch_that_was_damaged_on_the_way_is_sorted_or_refused(
+    kind: str, changes: list[tuple[int, int, bytes]]
+) -> None:
+    data = _SENT[kind]
+    for place, length, instead in changes:
+        data = data[:place] + instead + data[place + length :]
+    with contextlib.suppress(Refused):
+        found = reading.read(data, kind, NOW)
+        assert all(reading.strange(row, NOW) is None for row in found.rows)
+        assert all(len(one.raw) <= reading.KEPT_BYTES for one in found.aside)
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300), st.sampled_from([JSON, MSGPACK]))
 @example(b'{"terminal":"t","sent_at":0,"rows":[{"sequence":1e400,"at_us":0}]}', JSON)
@@ -142,7 +164,7 @@ _rows = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(_rows, min_size=1, max_size=5, unique_by=lambda row: row["sequence"]))
 def test_every_row_of_a_batch_is_taken_or_kept_aside_with_a_reason(rows: list[dict[str, Any]]) -> None:
     found = read(batch(*rows), MSGPACK)

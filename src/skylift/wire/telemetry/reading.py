@@ -80,6 +80,9 @@ _strict = _strict_batch()
 _strict_json, _strict_msgpack = msgspec.json.Decoder(_strict), msgspec.msgpack.Decoder(_strict)
 _loose_json, _loose_msgpack = msgspec.json.Decoder(LooseBatch), msgspec.msgpack.Decoder(LooseBatch)
 
+# What decoders raise. A text that is no UTF-8 is noticed where it is wanted, and not before.
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 
 @dataclass(frozen=True, slots=True)
 class Aside:
@@ -144,7 +147,7 @@ def read(data: bytes, content_type: str, now: int, oldest_us: int = OLDEST_US) -
         )
     try:
         batch = (_strict_json if kind == JSON else _strict_msgpack).decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _BROKEN:
         return _read_loosely(data, kind, now, oldest_us)
     _refuse_many(len(batch.rows))
     _refuse_place(batch.place)
@@ -254,7 +257,7 @@ def _read_loosely(data: bytes, kind: str, now: int, oldest_us: int) -> Sorted:
         batch = (_loose_json if kind == JSON else _loose_msgpack).decode(data)
     except msgspec.ValidationError as error:
         raise _unreadable(f"it is no batch: {_plain(error)}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _BROKEN:
         raise _unreadable(f"it is not readable as {kind}") from None
     _refuse_many(len(batch.rows))
     _refuse_place(batch.place)
@@ -264,7 +267,7 @@ def _read_loosely(data: bytes, kind: str, now: int, oldest_us: int) -> Sorted:
         text = bytes(raw)
         try:
             rows.append(_decode(text, kind, Row))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except _BROKEN as error:
             sequence = _sequence_of(text, kind)
             if sequence is None:
                 raise _unreadable("one of its rows has no number, so nothing can be said of it") from None
@@ -280,14 +283,17 @@ class _Numbered(msgspec.Struct):
 def _sequence_of(text: bytes, kind: str) -> int | None:
     try:
         number: int = _decode(text, kind, _Numbered).sequence
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _BROKEN:
         return None
     return number if 0 < number <= MOST_SEQUENCE else None
 
 
 def _known_part(text: bytes, kind: str) -> bytes:
     """What may be kept of a row that cannot be read: fields that rows have, so that no place is there."""
-    plain = _decode(text, kind, dict[str, Any])
+    try:
+        plain = _decode(text, kind, dict[str, Any])
+    except _BROKEN:
+        return b""
     shown = {name: plain[name] for name in Row.__struct_fields__ if name in plain}
     flat = {name: value for name, value in shown.items() if isinstance(value, str | int | float)}
     return msgspec.json.encode(flat)[:KEPT_BYTES]
