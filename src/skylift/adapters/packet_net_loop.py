@@ -6,6 +6,7 @@ they end with this process, and it ends with the one that began it.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -102,6 +103,7 @@ class _Loop:
         self._ledger = Ledger(self._net, orders.keep)
         self._numbers = {descriptor: number for number, descriptor in enumerate(stage.tuns)}
         self._numbers[stage.pop_tun] = POP
+        self._buffer = bytearray(LARGEST)
         self._timer = tun.Timer()
         self._lateness = Lateness()
         self._waited_ns = waited_ns()
@@ -174,6 +176,8 @@ class _Loop:
             poll.register(descriptor, select.EPOLLIN)
         at_pop = self._begin_at_pop()
         self._timer.arm(1)
+        # What is there by now stays; looking through all of it again and again would hold packets up.
+        gc.freeze()
         while not self._over():
             for descriptor, _ in poll.poll():
                 self._ready(descriptor, poll)
@@ -234,10 +238,11 @@ class _Loop:
     def _read(self, descriptor: int, number: int) -> None:
         for _ in range(_AT_ONCE):
             try:
-                frame = os.read(descriptor, LARGEST)
+                length = os.readv(descriptor, [self._buffer])
             except OSError:
                 # Nothing more for now.
                 return
+            frame = self._buffer[:length]
             now_ns = time.monotonic_ns()
             if number == POP:
                 self._net.answer(frame, now_ns)
