@@ -130,6 +130,18 @@ def test_debug_data_of_any_year_reads_alike_without_place_and_people(shape: str)
     )
 
 
+def test_a_status_that_leaves_out_what_is_zero_is_understood() -> None:
+    """As grpcurl prints it."""
+    schema = dish_schema()
+    response = Answers(schema).handle(dish(), schema.message("Request")(get_status={}), T0 + 2 * S)
+    status = MessageToDict(response.dish_get_status)
+    assert "popPingDropRate" not in status
+    read = from_debug_data(json.dumps({"dishGetStatus": status}).encode())["dish"]
+    assert (read["state"], read["drop_fraction"]) == ("connected", None)
+    silent = {key: value for key, value in status.items() if key != "popPingLatencyMs"}
+    assert from_debug_data(json.dumps({"dishGetStatus": silent}).encode())["dish"]["state"] == "unknown"
+
+
 def test_a_booting_dish_of_debug_data() -> None:
     """As an app of 2023 had it: seen in public debug data, reduced to what matters."""
     status = {

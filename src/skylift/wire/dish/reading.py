@@ -162,14 +162,17 @@ def status_of(status: Fields) -> DishStatus:
     disablement = "" if disablement in ("unknown_state", "0") else disablement
     obstruction, gps = status.child("obstruction_stats"), status.child("gps_stats")
     latency_ms = number(status, "pop_ping_latency_ms")
+    drop_fraction = number(status, "pop_ping_drop_rate")
+    # JSON may leave out a share of 0; a latency says as much.
+    has_link = drop_fraction is not None or (latency_ms or 0.0) > 0.0
     next_s = number(status, "seconds_to_first_nonempty_slot")
     update = status.child("software_update_stats")
     return DishStatus(
         device=device_of(status.child("device_info")),
-        state=_state(outage, disablement, number(status, "pop_ping_drop_rate")),
+        state=_state(outage, disablement, has_link),
         outage=outage,
         uptime_s=whole(status.child("device_state"), "uptime_s"),
-        drop_fraction=number(status, "pop_ping_drop_rate"),
+        drop_fraction=drop_fraction,
         latency_ms=None if latency_ms is None or latency_ms < 0 else latency_ms,
         down_bps=number(status, "downlink_throughput_bps"),
         up_bps=number(status, "uplink_throughput_bps"),
@@ -308,12 +311,12 @@ def _outage_now(outage: Fields | None) -> Outage | None:
     return None if outage is None else _outage(outage, "cause", GPS_US)
 
 
-def _state(outage: Outage | None, disablement: str, drop_fraction: float | None) -> str:
+def _state(outage: Outage | None, disablement: str, has_link: bool) -> str:
     if disablement not in ("", "okay") and (outage is None or outage.cause == "no_schedule"):
         return "disabled"
     if outage is not None:
         return _STATES.get(outage.cause, "unknown")
-    return "unknown" if drop_fraction is None else "connected"
+    return "connected" if has_link else "unknown"
 
 
 def _radio_off(outage: Outage | None, status: Fields) -> bool | None:
