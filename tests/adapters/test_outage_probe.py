@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from skylift.adapters.outage_probe import Probing, read_blocks, read_networks
+from skylift.adapters.outage_store import OutageStore
 from skylift.adapters.ping import Pinger, checksum
 from skylift.base.errors import Refused, Unavailable
 from skylift.cli.main import app
+from skylift.cli.outages_probe import _round as one_round
 from skylift.ports.probes import Signal
 from skylift.watch.trinocular import PROBES_A_ROUND, after_reply, begin, take_round, wants_more
 
@@ -52,6 +54,17 @@ def probing(folder: Path, world: World, **more: Any) -> Probing:
 
 
 ROWS = "192.0.2.0/24,1-100,0.8,as,AS64500,UA\n192.0.3.0/24,1 5 20-60,0.8,as,AS64500,UA\n"
+
+
+def test_a_round_that_asked_nobody_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(tmp_path, ROWS, opt_out="192.0.0.0/16\n")
+    store = OutageStore(tmp_path / "s.sqlite")
+    try:
+        said = one_round(probing(tmp_path, World()), store, STEP_US, False)
+    finally:
+        store.close()
+    assert said == {"levels": [], "kept": 0, "not_counted": []}
+    assert "opted out" in capsys.readouterr().err
 
 
 def test_what_is_down_is_believed_down_and_the_share_of_blocks_is_told(tmp_path: Path) -> None:

@@ -95,6 +95,8 @@ def _round(probing: Probing, kept: OutageStore, now_us: int, as_json: bool) -> d
             typer.echo(f"{one.of.kind} {one.of.code}: {one.value:.0%} of {one.targets:.0f} blocks")
         for left in put.left:
             typer.echo(left.reason, err=True)
+        if not gathered.samples and not put.left:
+            typer.echo("no block can be told of: opted out, or not sure yet", err=True)
     return {
         "levels": [
             {
