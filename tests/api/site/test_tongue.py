@@ -11,8 +11,10 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from skylift.api.site import words
+from skylift.api.site.history import verb as event_verb
 from skylift.api.site.kinds import KINDS
 from skylift.api.site.tongue import translated, ukrainian
+from skylift.api.site.words import plain
 from skylift.twin.office.table import TABLE
 from tests.api.site.conftest import Browser, Page, Town, log_in, make_town
 from tests.api.site.filled import Filled, fill
@@ -140,7 +142,7 @@ def _choices(hint: Any) -> Iterator[enum.Enum]:
 @pytest.mark.parametrize(
     "kind", ["request", "region", "terminal", "shipment", "account", "person", "statement", "approval"]
 )
-def test_every_form_state_and_column_of_a_kind_is_ukrainian(kind: str) -> None:
+def test_every_form_state_column_and_event_of_a_kind_is_ukrainian(kind: str) -> None:
     """A verb that is made later fails here until it has words."""
     page = KINDS[kind]
     said = [page.one.capitalize(), *page.columns, *(label for _, label in page.states)]
@@ -148,6 +150,10 @@ def test_every_form_state_and_column_of_a_kind_is_ukrainian(kind: str) -> None:
         said += [words.verb_label(verb.name), verb.says]
         for name, hint in get_type_hints(verb.arguments).items():
             said += [words.field_label(verb.name, name), words.field_help(verb.name, name)]
+            said += [words.choice_label(choice) for choice in _choices(hint)]
+    for event in page.room.events:
+        said.append(plain(event_verb(event)))
+        for hint in get_type_hints(event).values():
             said += [words.choice_label(choice) for choice in _choices(hint)]
     tongue = ukrainian()
     assert not [text for text in said if text and tongue.say(text) == text]
