@@ -26,7 +26,7 @@ class Hop:
 
 
 def forward(frame: Frame, hops: Sequence[Hop]) -> tuple[Frame, Hop | None]:
-    """The frame after all hops (itself, where it can be changed), or unchanged with the hop at which its TTL ended."""
+    """The frame after all hops, in place where it can be changed, or as it was with the hop that ended it."""
     at, count = HEADER.size, len(hops)
     fourth = frame[at] >> 4 == 4
     place = at + (8 if fourth else 7)
