@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 
 from skylift.adapters.clock import SimulatedClock
 from skylift.adapters.keys import KeyPair, public_of, text_of
+from skylift.adapters.outage_terminals import LATE_US, FleetProbes
 from skylift.adapters.sql.store import open_store, sqlite_url
 from skylift.adapters.telemetry import accounting
 from skylift.adapters.telemetry.store import TelemetrySql
@@ -27,6 +28,7 @@ from skylift.api.office.logins import make_setup_code
 from skylift.api.state import LiveState
 from skylift.api.telemetry.intake import Intake
 from skylift.base.units import US_PER_S
+from skylift.ports.probes import Signal
 from skylift.service.account.attempts import Attempts
 from skylift.service.rooms import ROOMS
 from skylift.wire.telemetry import signing
@@ -304,6 +306,14 @@ def test_dishes_are_sensors_in_crowds_alone(
     for by, code in (("country", "UA"), ("region", region)):
         found = viewer.get(f"{asked}{by}").json()["items"]
         assert found == [[START_US, code, 1, 3], [START_US + 300 * US_PER_S, code, 1, 3]]
+    # The outage monitor asks just so.
+    monkeypatch.setattr("skylift.adapters.outage_terminals.LEAST_TERMINALS", 3)
+    probes = FleetProbes(Signal("own", "fleet", 300 * US_PER_S, 1.0), lambda path: viewer.get(path).json())
+    samples = probes.gather(START_US, START_US + 720 * US_PER_S + LATE_US).samples
+    assert [(one.at_us, one.of.code, one.targets) for one in samples] == [
+        (START_US, "UA", 3.0),
+        (START_US + 300 * US_PER_S, "UA", 3.0),
+    ]
     elsewhere = operator.made("accounts", holder="person", country="UA")["id"]
     subscriber = place.person("subscriber", by=operator, account=elsewhere)
     assert subscriber.get(f"{asked}country").json()["items"] == []
