@@ -36,6 +36,8 @@ from skylift.wire.packet.texture import TexturedCourse, preset
 
 # Frames that are read from one interface before the next has its turn.
 _AT_ONCE = 16
+# Where nothing is due for longer, there is time to prepare something.
+_IDLE_NS = 1_000_000
 # Commands that are to end are given this long.
 _PATIENCE_NS = 3_000_000_000
 _SKY_PATIENCE_S = 120.0
@@ -113,6 +115,7 @@ class _Loop:
         self._running: dict[int, tuple[int, int]] = {}
         self._status: dict[int, int] = {}
         self._length_us = 15_000_000
+        self._prepared = 0
         self._began_ns = 0
         early = self._first_slots()
         self._began_ns = time.monotonic_ns()
@@ -267,7 +270,16 @@ class _Loop:
             self._running[ended] = process, number
             poll.register(ended, select.EPOLLIN)
         wakes = (self._net.next_ns(), self._stop_ns, self._end_ns, self._edge_ns)
-        self._timer.arm(1 if self._to_begin else min(wake for wake in wakes if wake is not None))
+        wake_ns = 1 if self._to_begin else min(wake for wake in wakes if wake is not None)
+        if wake_ns - now_ns > _IDLE_NS:
+            self._prepare()
+        self._timer.arm(wake_ns)
+
+    def _prepare(self) -> None:
+        """Look at one terminal's next slot, while nothing is due."""
+        self._prepared = (self._prepared + 1) % len(self._net.ports)
+        for course in self._net.ports[self._prepared].courses:
+            course.prepare()
 
     def _write(self, descriptor: int, frame: Frame) -> None:
         try:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from skylift.base.errors import Refused
 from skylift.wire.packet.course import NS_PER_S, Stretch
-from skylift.wire.packet.texture import PRESETS, Drawing, Texture, TexturedCourse, preset, textured
+from skylift.wire.packet.texture import PRESETS, Drawing, Texture, TexturedCourse, grain, preset, textured
 
 MS = 1_000_000
 SLOT = Stretch(7, 7 + 15 * NS_PER_S, 20 * MS, 26 * MS, 50e6)
@@ -73,8 +73,8 @@ def test_packets_are_lost_at_handovers_and_seldom_elsewhere() -> None:
 
 def test_gaps_come_as_often_as_they_are_asked_for() -> None:
     texture = Texture(gaps_per_hour=120.0, gap_ms=500.0)
-    slots = [textured(SLOT, texture, Drawing(1, at_us, "up", False)) for at_us in range(240)]
-    down = sum(not piece.up for slot in slots for piece in slot)
+    slots = [grain(SLOT, texture, Drawing(1, at_us, "up", False)) for at_us in range(240)]
+    down = sum(int((~slot.up).sum()) for slot in slots)
     # An hour of 120 gaps of 50 steps: 6,000, less what is cut off at a slot's end or falls together.
     assert 0.75 * 6_000 < down < 1.15 * 6_000
 
@@ -123,3 +123,21 @@ def test_a_course_that_unfolds_when_asked_is_the_same_piece_by_piece(name: str) 
             assert piece.delay_ns(piece.start_ns) >= slot.delay_ns(piece.start_ns)
     # What comes after the last is as the last was, at its end.
     assert course.at(slots[-1].end_ns + 1) == course.at(slots[-1].end_ns - 1)
+
+
+def test_what_is_prepared_is_what_would_have_been_worked_out() -> None:
+    slots = [replace(SLOT, start_ns=SLOT.start_ns + k * 15 * NS_PER_S, end_ns=SLOT.end_ns + k * 15 * NS_PER_S)
+             for k in range(2)]  # fmt: skip
+    courses = [TexturedCourse(PRESETS["starlink-2022"][0], 5, "up") for _ in range(2)]
+    for course in courses:
+        for k, slot in enumerate(slots):
+            course.tell(slot, k, True)
+    # Nothing goes over it: nothing is prepared.
+    assert not courses[0].prepare()
+    courses[0].at(slots[0].start_ns)
+    assert courses[0].prepare()
+    assert not courses[0].prepare()
+    for at_ns in range(slots[1].start_ns, slots[1].end_ns, NS_PER_S // 7):
+        assert courses[0].at(at_ns) == courses[1].at(at_ns)
+    # The last is known: there is none after it.
+    assert not courses[0].prepare()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -102,60 +102,64 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Grain:
-    """A slot's fine structure as columns, one row for each 10 ms; delay_ns has an edge more than rows."""
+    """A slot's fine structure in rows of 10 ms, kept small: there may be thousands.
+
+    extra_ns  int32 (count + 1,) at each row's edge, above the slot's own delay;  up  bool (count,)
+    levels    of the rate, evenly long
+    edge_loss_fraction  in the first edge_rows;  loss_fraction  after them
+    """
 
     slot: Stretch
-    edges_ns: npt.NDArray[np.int64]
-    delay_ns: npt.NDArray[np.int64]
-    extra_ns: npt.NDArray[np.int64]
-    rate_bps: Floats
-    loss_fraction: Floats
+    extra_ns: npt.NDArray[np.int32]
     up: npt.NDArray[np.bool_]
+    levels: tuple[float, ...]
+    edge_rows: int
+    edge_loss_fraction: float
+    loss_fraction: float
 
     def stretch(self, row: int) -> Stretch:
         """One row."""
-        last = len(self.rate_bps) - 1
-        return replace(
-            self.slot,
-            start_ns=int(self.edges_ns[row]),
-            end_ns=int(self.edges_ns[row + 1]),
-            delay_start_ns=int(self.delay_ns[row] + self.extra_ns[row]),
-            delay_end_ns=int(self.delay_ns[row + 1] + self.extra_ns[min(row + 1, last)]),
-            rate_bps=float(self.rate_bps[row]),
-            loss_fraction=float(self.loss_fraction[row]),
-            up=bool(self.up[row]),
+        slot, count = self.slot, len(self.up)
+        start_ns, end_ns = self._edge_ns(row), self._edge_ns(row + 1)
+        return Stretch(
+            start_ns,
+            end_ns,
+            slot.delay_ns(start_ns) + int(self.extra_ns[row]),
+            slot.delay_ns(end_ns) + int(self.extra_ns[row + 1]),
+            slot.rate_bps * self.levels[row * len(self.levels) // count],
+            self.edge_loss_fraction if row < self.edge_rows else self.loss_fraction,
+            bool(self.up[row]),
         )
 
     def at(self, now_ns: int) -> Stretch:
         """The row that holds an instant; the first before the slot, the last after it."""
-        row = int(np.searchsorted(self.edges_ns, now_ns, side="right")) - 1
-        return self.stretch(min(max(row, 0), len(self.rate_bps) - 1))
+        slot, count = self.slot, len(self.up)
+        row = (now_ns - slot.start_ns) * count // (slot.end_ns - slot.start_ns)
+        # Edges are rounded down, so that an instant just before one may seem to lie on it.
+        row = min(max(row, 0), count - 1)
+        return self.stretch(row + 1 if row + 1 < count and now_ns >= self._edge_ns(row + 1) else row)
+
+    def _edge_ns(self, row: int) -> int:
+        return self.slot.start_ns + (self.slot.end_ns - self.slot.start_ns) * row // len(self.up)
 
 
 def grain(slot: Stretch, texture: Texture, drawing: Drawing) -> Grain:
     """A slot as it is in detail."""
     random = random_stream(drawing.seed, f"packets/texture/{drawing.direction}/{drawing.at_us}")
     count = max(1, round((slot.end_ns - slot.start_ns) / (STEP_MS * NS_PER_MS)))
-    edges_ns = np.linspace(slot.start_ns, slot.end_ns, count + 1).astype(np.int64)
     since_ms = np.arange(count, dtype=np.float64) * STEP_MS
-    left_ms = since_ms[::-1]
     extra_ms = texture.slot_step_ms * random.random() + _jitter_ms(texture.jitter_ms, count, random)
-    extra_ms = np.maximum(extra_ms + _spike_ms(texture, since_ms, left_ms, random), 0.0)
-    loss = np.full(count, max(texture.loss_fraction, slot.loss_fraction))
-    if drawing.handover:
-        loss[since_ms < texture.edge_begin_ms] = max(texture.edge_loss_fraction, slot.loss_fraction)
+    extra_ms = np.maximum(extra_ms + _spike_ms(texture, since_ms, since_ms[::-1], random), 0.0)
     up = _without_gaps(texture, count, random)
-    swing = _swing(texture.swing_fraction, count, random)
-    parts = (edges_ns - slot.start_ns) / (slot.end_ns - slot.start_ns)
-    moves_ns = slot.delay_end_ns - slot.delay_start_ns
+    loss = max(texture.loss_fraction, slot.loss_fraction)
     return Grain(
         slot=slot,
-        edges_ns=edges_ns,
-        delay_ns=slot.delay_start_ns + (moves_ns * parts).astype(np.int64),
-        extra_ns=(extra_ms * NS_PER_MS).astype(np.int64),
-        rate_bps=slot.rate_bps * swing if math.isfinite(slot.rate_bps) else np.full(count, math.inf),
-        loss_fraction=loss,
+        extra_ns=(np.append(extra_ms, extra_ms[-1]) * NS_PER_MS).astype(np.int32),
         up=up,
+        levels=_swing(texture.swing_fraction, count, random),
+        edge_rows=math.ceil(texture.edge_begin_ms / STEP_MS) if drawing.handover else 0,
+        edge_loss_fraction=max(texture.edge_loss_fraction, slot.loss_fraction),
+        loss_fraction=loss,
     )
 
 
@@ -164,7 +168,7 @@ def textured(slot: Stretch, texture: Texture, drawing: Drawing) -> list[Stretch]
     if texture.plain or not slot.up:
         return [slot]
     fine = grain(slot, texture, drawing)
-    return [fine.stretch(row) for row in range(len(fine.rate_bps))]
+    return [fine.stretch(row) for row in range(len(fine.up))]
 
 
 class TexturedCourse(Course):
@@ -175,6 +179,7 @@ class TexturedCourse(Course):
         self._texture, self._seed, self._direction = texture, seed, direction
         self._slots: deque[tuple[Stretch, int, bool]] = deque()
         self._grain: Grain | None = None
+        self._next: Grain | None = None
 
     def tell(self, slot: Stretch, at_us: int, handover: bool) -> None:
         """One slot more, and the instant at which it begins."""
@@ -190,9 +195,23 @@ class TexturedCourse(Course):
         if self._texture.plain or not slot.up:
             return slot
         if self._grain is None or self._grain.slot is not slot:
-            drawing = Drawing(self._seed, at_us, self._direction, handover)
-            self._grain = grain(slot, self._texture, drawing)
+            ready = self._next if self._next is not None and self._next.slot is slot else None
+            self._grain = ready or self._worked_out(slot, at_us, handover)
+            self._next = None
         return self._grain.at(now_ns)
+
+    def prepare(self) -> bool:
+        """Work out the next slot while there is time, where something goes over this one; whether it did."""
+        if self._next is not None or self._grain is None or len(self._slots) < 2:
+            return False
+        slot, at_us, handover = self._slots[1]
+        if self._grain.slot is not self._slots[0][0] or not slot.up:
+            return False
+        self._next = self._worked_out(slot, at_us, handover)
+        return True
+
+    def _worked_out(self, slot: Stretch, at_us: int, handover: bool) -> Grain:
+        return grain(slot, self._texture, Drawing(self._seed, at_us, self._direction, handover))
 
 
 def _jitter_ms(mean_difference_ms: float, count: int, random: np.random.Generator) -> Floats:
@@ -219,8 +238,7 @@ def _without_gaps(texture: Texture, count: int, random: np.random.Generator) -> 
     return up
 
 
-def _swing(fraction: float, count: int, random: np.random.Generator) -> Floats:
+def _swing(fraction: float, count: int, random: np.random.Generator) -> tuple[float, ...]:
     """Levels of about three seconds each, evenly within 1 +- fraction."""
     pieces = max(1, round(count * STEP_MS / 3_000))
-    levels = 1.0 + fraction * random.uniform(-1.0, 1.0, pieces)
-    return np.asarray(levels[np.minimum(np.arange(count) * pieces // count, pieces - 1)])
+    return tuple((1.0 + fraction * random.uniform(-1.0, 1.0, pieces)).tolist())
