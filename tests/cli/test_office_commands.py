@@ -206,6 +206,11 @@ def test_stock_lists_and_scans_from_the_command_line(server: str, tmp_path: Path
     scanned = run("shipment", "check-scans", id, f"codes=@{codes}", "product=STD-V2", "--json")
     assert [one["listed"] for one in scanned["pieces"]] == [True, False]
     assert "on the list" in run("shipment", "check-scans", id, f"codes=@{codes}", "product=STD-V2")
+    places = ("origin=WAW-1", "destination=KYV-1", f"recipient={owner}")
+    other = run("shipment", "create", "reference=TRK-002", *places, "--json")["id"]
+    for told in ("codes=SN-0101,SN-0102", f"codes=@{codes}"):
+        listed = run("shipment", "scan-lines", other, "product=STD-V2", told, "--json")
+    assert sorted(listed["goods"]["serials"]) == ["SN-0001", "SN-0002", "SN-0101", "SN-0102"]
     run("shipment", "plan-leg", id, "from_place=WAW-1", "to_place=KYV-1", "carrier=UPS-1")
     run("shipment", "pack", id)
     [row] = run("stock", "--serials", "--json")["items"]

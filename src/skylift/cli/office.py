@@ -55,6 +55,9 @@ READS = {
     "request": ("score", "duplicates"),
 }
 
+# Many rows in one text: from a file by @FILE, from standard input by -.
+TABLES = frozenset({"csv", "codes", "damaged_codes"})
+
 # What is looked at before it is done.
 LOOKS = frozenset({("allow-list", "look"), ("shipment", "check-scans")})
 
@@ -298,9 +301,14 @@ def _verb(kind: str, action: str) -> Verb:
 
 
 def _value(verb: Verb, name: str, text: str) -> Any:
-    """A value as JSON where it is, or as the field's type asks for."""
+    """A value as JSON where it is, or as the field's type asks for; of a table or of codes, also @FILE."""
     from typing import get_args, get_origin, get_type_hints
 
+    if name in TABLES:
+        from skylift.cli.office_import import text_of
+
+        found = text_of(text)
+        return found.replace(",", "\n") if name != "csv" and found == text else found
     if text[:1] in {"[", "{"}:
         try:
             return json.loads(text)

@@ -123,14 +123,16 @@ def look(client: Client, what: str, id: str, given: dict[str, str], as_json: boo
         _check_scans(client, id, given, as_json)
 
 
+def text_of(told: str) -> str:
+    """What stands in the file that @FILE names, or in standard input for -; anything else as it is."""
+    if told == "-":
+        return sys.stdin.read()
+    return _read(Path(told[1:])).decode("utf-8", "replace") if told.startswith("@") else told
+
+
 def _check_scans(client: Client, id: str, given: dict[str, str], as_json: bool) -> None:
     """What scanned codes are; codes=@FILE reads them from a file, codes=- from standard input."""
-    codes = given.get("codes", "")
-    if codes == "-":
-        codes = sys.stdin.read()
-    elif codes.startswith("@"):
-        codes = _read(Path(codes[1:])).decode("utf-8", "replace")
-    body = {"codes": codes, "product": given.get("product", "")}
+    body = {"codes": text_of(given.get("codes", "")), "product": given.get("product", "")}
     found = client.ask("POST", f"shipments/{id}/check-scans", body)
     if as_json:
         typer.echo(json.dumps(found))
