@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ def test_beside_two_busy_loops_it_says_that_frames_left_late() -> None:
         pytest.skip("ping is not installed")
     report = reported("ping -c 60 -i 0.01 198.51.100.1 > /dev/null", loops=2)
     assert report["lateness_us"]["p99"] > 10_000
-    assert report["cpu_starved"]
+    assert report["cpu_starved"] or not Path("/proc/self/schedstat").exists()
     assert not report["trustworthy"]
 
 
