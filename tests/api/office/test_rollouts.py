@@ -33,5 +33,5 @@ def test_a_silent_stage_ends_when_its_time_is_over(town: Town, staff: dict[str, 
     assert state_after(29) == ("under-way", "")
     assert state_after(2) == ("stopped", "wrong")
     assert {one["state"] for one in operator.get("commands").json()["items"]} == {"withdrawn"}
-    (event,) = [row for row in town.desk.store.journal(0, 1_000, ("rollout.stopped/1",))]
+    (event,) = town.desk.store.journal(0, 1_000, ("rollout.stopped/1",))
     assert event.event.by == "sys_brakes"
