@@ -126,6 +126,19 @@ def test_a_monitor_tells_the_service_once_even_with_a_new_store(
     assert run("outages", "events", "--json")["outages"] == [outage]
 
 
+def test_detections_whose_names_begin_alike_are_two(server: str, tmp_path: Path) -> None:
+    set_up(server)
+    times = {"opened_at": "2022-02-26T05:00:00Z", "confirmed_at": "2022-02-26T05:10:00Z", "closed_at": None}
+    level = {"min_fraction": 0.18, "low": 0.15, "high": 0.21, "band": "critical"}
+    # The longer one first: it is what a search for the shorter one finds.
+    events = [
+        {"id": id, "entity": code, **times, **level} for id, code in (("out_12", "PL"), ("out_1", "UA"))
+    ]
+    (tmp_path / "e.json").write_text(json.dumps({"events": events}))
+    done = run("outages", "send", str(tmp_path / "e.json"), "--kind", "country", "--json")
+    assert [one["new"] for one in done["sent"]] == [True, True]
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [

@@ -64,7 +64,9 @@ def send_event(
 ) -> dict[str, Any]:
     """Record one outage, once, and close it where it is over; a monitor's events say how it is now."""
     how = {"signals": [event["signal"]], "targets": event.get("targets", 0)} if how is None else how
-    known = client.ask("GET", f"outages?q={event['id']}&limit=1")["items"]
+    found = client.ask("GET", f"outages?q={event['id']}&limit=50")["items"]
+    # A search finds what begins alike as well.
+    known = [one for one in found if one["detection"] == event["id"]]
     if known:
         stored, new = known[0], False
     else:
