@@ -122,6 +122,9 @@ class _Loop:
         self._edge_ns = self._began_ns
         for number, slot in early:
             self._learn(number, slot)
+        for course in (course for port in self._net.ports for course in port.courses):
+            # All begin at once, and should not have to wait for one another's first slot.
+            course.at(self._began_ns)
         self._stop_ns = None if orders.seconds is None else self._began_ns + int(orders.seconds * 1e9)
         self._end_ns: int | None = None
 
