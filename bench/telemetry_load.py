@@ -160,10 +160,16 @@ async def kills(service: Service, postgres: Postgres | None, seconds: float) -> 
 
 async def load(sender: Sender, service: Service, postgres: Postgres | None, kill_s: float) -> None:
     """kill_s: for how long requests become due where something is killed meanwhile; else 0."""
-    killing = asyncio.create_task(kills(service, postgres, kill_s)) if kill_s else None
-    await sender.run()
-    if killing is not None:
+    sending = asyncio.create_task(sender.run())
+    if kill_s:
+        # What does not come back ends the measurement: nobody would answer any more.
+        killing = asyncio.create_task(kills(service, postgres, kill_s))
+        await asyncio.wait((sending, killing), return_when=asyncio.FIRST_EXCEPTION)
+        for task in (sending, killing):
+            if not task.done():
+                task.cancel()
         await killing
+    await sending
 
 
 def run(options: argparse.Namespace, folder: Path, prepared: Prepared, report: Report) -> Outcome:

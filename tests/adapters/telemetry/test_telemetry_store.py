@@ -83,6 +83,21 @@ def test_what_was_written_is_there_for_the_next_process(store: TelemetrySql, sto
     assert [number for _, number in stored(store)] == [1, 2, 3, 4]
 
 
+def test_a_connection_that_died_while_nobody_wrote_is_replaced(store: TelemetrySql, store_url: str) -> None:
+    post(store, row(1))
+    if store_url.startswith("sqlite"):
+        store.database._writer.driver_connection.close()
+    else:
+        with store.database.reading() as session:
+            session.run(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+    with pytest.raises(Unavailable):
+        post(store, row(2))
+    assert post(store, row(2)).new == 1
+
+
 def test_services_on_one_database_hear_of_each_others_rows(
     store: TelemetrySql, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,18 +80,14 @@ class Database:
         if not self._turn.acquire(timeout=self._busy_timeout_s):
             raise locked()
         try:
-            with _told():
-                session = self._begun()
             try:
                 with _told():
+                    session = self._begun()
                     yield session
-            except BaseException:
-                self._drop()
-                raise
-            try:
                 with _told(last_step=True):
                     self._end(session)
             except BaseException:
+                # A connection may have died while nobody wrote, too.
                 self._drop()
                 raise
         finally:

@@ -105,8 +105,9 @@ class Intake:
             # Requests are answered in between.
             await asyncio.sleep(0)
         if len(self.keys) > LARGE:
-            # Millions of objects that stay: looking through them for garbage would hold up everybody for half
-            # a second, again and again.
+            # Millions of objects that stay, once all is known: looking through them for garbage would hold up
+            # everybody for half a second, again and again.
+            await self.desk.facts.permissions()
             gc.freeze()
 
     def close(self) -> None:
