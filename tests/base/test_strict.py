@@ -175,3 +175,8 @@ def test_a_whole_number_or_a_word_and_lists_of_whole_numbers() -> None:
     for key, hint in (("e", "line 5.*list of whole"), ("a", "list of whole"), ("c", "line 3.*at least 2")):
         with pytest.raises(Refused, match=hint):
             table.wholes(key, minimum=2)
+
+
+def test_a_least_number_that_stands_for_not_zero_is_told_as_such() -> None:
+    with pytest.raises(Refused, match="x_mhz is more than 0, up to 10"):
+        read_toml("x_mhz = 0", "x.toml").table(("x_mhz",)).number("x_mhz", minimum=1e-6, maximum=10)

@@ -329,7 +329,9 @@ class StrictTable:
         if (minimum is None or value >= minimum) and (maximum is None or value <= maximum):
             return
         if minimum is not None and maximum is not None:
-            rule = f"{key} is {minimum:,g} to {maximum:,g}"
+            # A least number so small stands for "not zero".
+            least = "more than 0, up" if 0.0 < minimum <= 1e-6 else f"{minimum:,g}"
+            rule = f"{key} is {least} to {maximum:,g}"
         elif minimum is not None:
             rule = f"{key} is at least {minimum:,g}"
         else:
