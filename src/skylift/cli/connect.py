@@ -77,7 +77,6 @@ def connect(
         skylift connect kyiv --namespace my-netns & ip netns exec my-netns ping 198.51.100.1
     """
     from skylift.adapters.packet_wanted import Join
-    from skylift.adapters.tun import check_tun
     from skylift.base.errors import Refused
 
     if bool(namespace) is bool(interface) or (interface and (encrypt or internet)):
@@ -87,15 +86,13 @@ def connect(
             "one of them gets the link; an interface's is not encrypted and has no internet behind it",
             "give --namespace NAME, or --interface NAME without --encrypt and --internet",
         )
-    if interface:
-        check_tun(interface)
     check_output(report)
     check_output(capture)
     said = LinkWords(
         scenario, catalogue, at, server, token, replay, mahimahi, trace, trace_places, set_, preset, seed
     )
     link = followed(terminal, said)
-    join = Join(_file(namespace) if namespace else "", interface)
+    join = Join(_file(namespace) if namespace else "", _tun(interface) if interface else "")
     words = PacketWords(
         queue_bytes,
         pop_command,
@@ -114,6 +111,14 @@ def connect(
         typer.echo(f"{namespace or interface} is behind {terminal}; Ctrl-C ends it", err=True)
 
     write_report(packets(link, [], words, ready).report, report)
+
+
+def _tun(interface: str) -> str:
+    """Raises Refused where it is none."""
+    from skylift.adapters.tun import check_tun
+
+    check_tun(interface)
+    return interface
 
 
 def _file(namespace: str) -> str:
