@@ -1,7 +1,7 @@
 """Addresses and routes of an interface, over rtnetlink (rtnetlink(7)).
 
-pyroute2 does as much and far more; but its import takes 23 MB and half a second, and making an interface ready
-three times as long, which counts where there are hundreds.
+pyroute2 does as much and far more; but its import takes 23 MB and half a second, and making an interface
+ready three times as long, which counts where there are hundreds.
 """
 
 from __future__ import annotations
