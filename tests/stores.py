@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -107,8 +108,9 @@ def roomy_memory() -> str | None:
     return None
 
 
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[Server]:
+@contextmanager
+def running_server() -> Iterator[Server]:
+    """A server of one's own, gone afterwards; skips the test, with the reason, where there can be none."""
     pytest.importorskip("psycopg", reason="needs psycopg: pip install 'skylift[postgres]'")
     binaries, user = find_binaries(), unprivileged()
     if binaries is None:
@@ -129,6 +131,12 @@ def postgresql_server() -> Iterator[Server]:
         if server.is_running():
             server.stop("immediate")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    with running_server() as server:
+        yield server
 
 
 _numbers = count()
