@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import random
 import shutil
 import sqlite3
@@ -98,6 +99,8 @@ class Simulation:
     def run(self, steps: int = STEPS) -> str:
         """The journal's last hash. Raises FoundError."""
         with simulated(self.clock, self.ids):
+            # A seed is over before its garbage is worth looking for.
+            gc.disable()
             try:
                 return asyncio.run(self._run(steps))
             except BrokenError as error:
@@ -106,6 +109,7 @@ class Simulation:
                     f"to see it again: python -m tests.faults.simulation {self.seed} --trace"
                 ) from error
             finally:
+                gc.enable()
                 shutil.rmtree(self.folder, ignore_errors=True)
 
     async def _run(self, steps: int) -> str:

@@ -102,6 +102,13 @@ def test_no_text_breaks_the_reader(noise: str, at: int, cut: int) -> None:
     assert error is None or all((error.thing, error.rule, error.way_out))
 
 
+@pytest.mark.parametrize(("text", "says"), [("", "the key start"), (f"title = 3\n{GOOD}", "title")])
+def test_what_lacks_or_is_odd_is_named(text: str, says: str) -> None:
+    error = refusal(text, "odd.toml")
+    assert error is not None
+    assert says in f"{error.thing} {error.rule}"
+
+
 def refusal(text: str, source: str) -> Refused | None:
     try:
         read_scenario(text, source)
