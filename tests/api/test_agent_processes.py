@@ -22,8 +22,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import httpx
@@ -244,11 +245,11 @@ def test_an_hour_with_cuts_and_a_kill_and_every_row_arrives_once(around: Around)
     assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
     # No second of the hour twice, and none missing but those that left the dish's ring while no agent ran.
     holes_s = [(after[1] - row[1]) / S - after[2] for row, after in pairwise(rows)]
-    # A delay of 10 ms here is 2.4 s there: each edge may be off by that, all together may not.
-    small_s = [hole for hole in holes_s if hole < 20]
-    assert min(small_s) > -10
-    assert abs(sum(small_s)) < 20
-    assert len(holes_s) - len(small_s) <= 1
+    # A delay of 10 ms here is 2.4 s there: an edge may be off by that, and the next makes up for it; what was
+    # counted twice, or not at all, moves all that follows.
+    moved_s = list(accumulate(hole for hole in holes_s if hole < 60))
+    assert abs(median(moved_s[-20:]) - median(moved_s[:20])) < 7
+    assert len(holes_s) - len(moved_s) <= 1
     latencies_ms = [row[3] for row in rows if row[3] is not None]
     assert len(latencies_ms) > 200
     assert 20 < sum(latencies_ms) / len(latencies_ms) < 60
