@@ -153,11 +153,3 @@ def test_what_cannot_be_is_refused_before_anything_begins(words: list[str], thin
     done = CliRunner().invoke(app, ["emulate", *words])
     assert isinstance(done.exception, Refused)
     assert thing in done.exception.thing
-
-
-def test_a_terminal_that_is_not_there_is_refused_with_those_that_are_near() -> None:
-    done = subprocess.run(
-        [*EMULATE, "--terminals", "kyiw", "--", "true"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert "kyiv" in done.stderr
