@@ -25,9 +25,9 @@ from skylift.api.site.things import (
     verb_address,
     verb_page,
 )
-from skylift.api.site.tongue import choose
+from skylift.api.site.tongue import keep_tongue
 from skylift.api.site.values import path_of
-from skylift.api.site.visit import Site, Visit, Work, handler
+from skylift.api.site.visit import Site, Visit, Work, handler, own_path, see
 from skylift.base.errors import SkyliftError
 
 GET, POST = ["GET", "HEAD"], ["POST"]
@@ -40,7 +40,7 @@ def add_site(app: FastAPI, desk: Desk, doors: list[Door]) -> None:
     def add(path: str, work: Work, methods: list[str], open_to_all: bool = False) -> None:
         app.add_route(path, handler(site, work, open_to_all), methods=methods, include_in_schema=False)
 
-    app.add_route("/tongue", choose, methods=GET, include_in_schema=False)
+    app.add_route("/tongue", choose_tongue, methods=GET, include_in_schema=False)
     add("/login", session.log_in, GET + POST, True)
     add("/setup", session.set_up, GET + POST, True)
     add("/logout", session.log_out, POST)
@@ -75,6 +75,13 @@ def add_site(app: FastAPI, desk: Desk, doors: list[Door]) -> None:
         return Response(sheet, media_type="text/css; charset=utf-8", headers={"Cache-Control": "max-age=300"})
 
     app.add_route("/static/site.css", style, include_in_schema=False)
+
+
+async def choose_tongue(request: Request) -> Response:
+    """Back to the page where the choice was made."""
+    response = see(own_path(request.query_params.get("back", "/start")))
+    keep_tongue(response, request, request.query_params.get("to", ""))
+    return response
 
 
 async def may_look(desk: Desk, request: Request) -> Response | None:

@@ -16,7 +16,7 @@ from html import escape, unescape
 from importlib.resources import files
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from skylift.api.office.cookies import is_secure
 
@@ -110,14 +110,10 @@ def tongue_of(request: Request) -> str:
     return "uk" if re.match(r"uk\b", asked) else "en"
 
 
-async def choose(request: Request) -> Response:
-    """Keep the choice for a year, and go back to the page where it was made."""
-    from skylift.api.site.visit import own_path
-
-    response = RedirectResponse(own_path(request.query_params.get("back", "/start")), 303)
-    to = request.query_params.get("to", "")
-    if to in TONGUES:
+def keep_tongue(response: Response, request: Request, tongue: str) -> None:
+    """Remember the choice for a year; one that is no language of ours changes nothing."""
+    if tongue in TONGUES:
+        secure = is_secure(request)
         response.set_cookie(
-            COOKIE, to, max_age=_YEAR_S, path="/", httponly=True, samesite="lax", secure=is_secure(request)
+            COOKIE, tongue, max_age=_YEAR_S, path="/", httponly=True, samesite="lax", secure=secure
         )
-    return response
