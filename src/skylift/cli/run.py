@@ -38,6 +38,9 @@ from skylift.cli.run_options import (
 from skylift.twin.permit import Serve
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from skylift.adapters.clock import AnyClock
     from skylift.adapters.sql.store import SqlStore
     from skylift.api.listening import Tls
     from skylift.api.server import Telemetry
@@ -79,14 +82,10 @@ def run(
         strange = not_for_demo(context) + (("--clock wall",) if clock is ClockKind.WALL else ())
         run_demo(DemoRun(host, port, data_dir, store_url, catalogue, gateways, speed, strange))
         return
-    from skylift.adapters.clock import SimulatedClock, make_clock
     from skylift.api.listening import Address, listen
-    from skylift.base.instants import parse_instant
     from skylift.base.units import US_PER_DAY, US_PER_S
 
-    simulated = None if clock is None else clock is ClockKind.SIMULATED
-    running = make_clock(simulated, None if at is None else parse_instant(at, "--at"), speed)
-    running, leap = running.leaping() if isinstance(running, SimulatedClock) else (running, None)
+    running, leap = _clocks(clock, at, speed)
     folder = prepare_data_dir(data_dir)
     tls = _tls(tls_cert, tls_key)
     with ExitStack() as stack:
@@ -117,6 +116,18 @@ def run(
         service = Service(store, leap, setup, tls, loopback, sender, public, limits=limits, telemetry=kept)
         failed = serve_until_stopped(listening, settings, partial(say_ready, url), service)
     end(failed)
+
+
+def _clocks(
+    kind: ClockKind | None, at: str | None, speed: float | None
+) -> tuple[AnyClock, Callable[[int], None] | None]:
+    """The clock that the service runs by, and what makes it leap where it is simulated."""
+    from skylift.adapters.clock import SimulatedClock, make_clock
+    from skylift.base.instants import parse_instant
+
+    simulated = None if kind is None else kind is ClockKind.SIMULATED
+    running = make_clock(simulated, None if at is None else parse_instant(at, "--at"), speed)
+    return running.leaping() if isinstance(running, SimulatedClock) else (running, None)
 
 
 def _public(url: str | None) -> str:
