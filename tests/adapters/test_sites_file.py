@@ -152,6 +152,7 @@ def test_many_bad_rows_are_counted(tmp_path: Path) -> None:
         ('[{"id": "a", "latitude": true, "longitude": 1}]', "site 1: latitude"),
         ('[{"id": "a", "latitude": "1", "longitude": 1, "allowed": "perhaps"}]', "yes or no"),
         ('[{"id": ["x"], "latitude": 1, "longitude": 1}]', "id must be"),
+        ('[{"id": "лікарня", "latitude": 1, "longitude": 1}]', "Latin letters"),
         ('[{"id": "a", "latitude": 1e999, "longitude": 1}]', "latitude must be"),
     ],
 )

@@ -117,7 +117,7 @@ def test_cells_and_a_map_are_written(plan: Run, tmp_path: Path) -> None:
         (("--region", "LU", "--limits-every", "-1"), "--limits-every"),
         (("--region", "LU", "--demand-mbps-per-km2", "nan"), "--demand-mbps-per-km2"),
         (("--region", "LU", "--demand-mbps-per-km2", "-3"), "--demand-mbps-per-km2"),
-        (("--region", "LU", "--nco", "0"), "nco"),
+        (("--region", "LU", "--nco", "0"), '"--nco"'),
         (("--region", "LU", "--separation-deg", "nan"), "separation"),
         (("--region", "LU", "--ka-fraction", "inf"), "--ka-fraction"),
         (("--region", "LU", "--at", "yesterday"), "--at"),

@@ -247,7 +247,9 @@ class _Row:
     def _id(self) -> str:
         text = self._text("id")
         if not _ID.fullmatch(text):
-            raise _WrongError("id must be 1 to 40 letters, digits, points, dashes or underscores, no spaces")
+            raise _WrongError(
+                "id must be 1 to 40 Latin letters, digits, points, dashes or underscores, no spaces"
+            )
         return text
 
     def _kind(self) -> str:

@@ -31,7 +31,8 @@ def rules_of(nco: int, separation_deg: float, settings: Sequence[str]) -> Schedu
     try:
         return ScheduleRules(nco=nco, separation_rad=math.radians(separation_deg), **found)
     except Refused as wrong:
-        raise Refused("plan.setting", f"--set {wrong.thing}", wrong.rule, wrong.way_out) from None
+        option = "--nco" if wrong.thing == "nco" else f"--set {wrong.thing}"
+        raise Refused("plan.setting", option, wrong.rule, wrong.way_out) from None
 
 
 def _setting(text: str) -> tuple[str, Any]:
