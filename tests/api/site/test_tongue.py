@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import unescape
 from typing import Any, get_args, get_type_hints
 
@@ -15,18 +15,23 @@ from skylift.api.site.history import verb as event_verb
 from skylift.api.site.kinds import KINDS
 from skylift.api.site.tongue import translated, ukrainian
 from skylift.api.site.words import plain
+from skylift.service.command.kinds import RETURNS
 from skylift.twin.office.table import TABLE
 from tests.api.site.conftest import Browser, Page, Town, log_in, make_town
 from tests.api.site.filled import Filled, fill
+from tests.api.site.test_outage_pages import LEVEL, NETWORK
 
 _TAG = re.compile(r"(<[^>]*>)")
 # Ids, codes, serials, what was typed in: nobody translates them.
 _NAMES = re.compile(
-    r"[a-z]{2,4}_\S+|[0-9a-f]{12,}…?|[A-Z0-9][A-Z0-9-]+|CANARY.*|https?:\S+|[\W\d]*|\d{4}-.*|skylift|code="
-    r"|English|Ukraine.*|Moldova.*|(decision|licence|letter|check|slot) \d+.*|[A-Z0-9-]+ (– skylift|\(.*\))"
+    r"[a-z]{2,4}_\S+(: \S+)?|[0-9a-f]{12,}…?|[A-Z0-9][A-Z0-9-]+|CANARY.*|https?:\S+|[\W\d]*|\d{4}-.*"
+    r"|skylift|code=|English|Ukraine.*|Moldova.*"
+    r"|(decision|licence|letter|check|slot) \d+.*|[A-Z0-9-]+ (– skylift|\(.*\))"
     # Names of authorities as these tests call them, and words that somebody gave.
     r"|(A|An|Another|The) (ministry|regulator|commission|operator|office)\b.*|Ministry of Health.*"
     r"|call back|storm"
+    # Of outages: what a network is called, and what measured it.
+    r"|Example .*|bgp|moz\.gov\.ua|Hospitals.*"
 )
 
 
@@ -44,7 +49,8 @@ def texts(page: Page) -> list[str]:
     found, kept = [], False
     for part in _TAG.split(page.html):
         if part.startswith("<"):
-            kept = part.startswith(("<code", "<textarea")) or 'translate="no"' in part
+            # What the public reads is told in each language, and none of it translated.
+            kept = part.startswith(("<code", "<textarea", "<blockquote lang")) or 'translate="no"' in part
         elif not kept and (text := " ".join(unescape(part).split())):
             found.append(text)
     return found
@@ -60,6 +66,9 @@ def texts(page: Page) -> list[str]:
         ("Hospital for 250 people", "Лікарня: 250 осіб"),
         ("in 5.5 h", "через 5.5 год"),
         ("Order:", "Порядок:"),
+        ("Sleep schedule: daily from 02:10 UTC for 21 minutes", "Розклад сну: щодня з 02:10 UTC, 21 хвилина"),
+        ("18 % (15-21), critical", "18 % (15-21), критичне"),
+        ("2 in no region", "без регіону: 2"),
         ("its asker is not verified.", "заявника не перевірено."),
         ("a text that nobody knows", "a text that nobody knows"),
     ],
@@ -109,27 +118,94 @@ def test_a_browser_that_asks_for_ukrainian_gets_it_before_anybody_chose(
     assert "Log in" in stranger.open("/login", Accept_Language="en,uk;q=0.9").text
 
 
+def lacking(browser: Browser, paths: Iterable[str]) -> tuple[int, dict[str, str]]:
+    """How many texts of these pages are in Ukrainian; and those that are not, by the page they stand on."""
+    browser.open("/tongue?to=uk")
+    found: dict[str, str] = {}
+    known = 0
+    for path in paths:
+        page = browser.open(path)
+        assert page.status == 200, path
+        for text in texts(page):
+            if re.search("[А-Яа-яІіЇїЄє]", text):
+                known += 1
+            elif re.search("[a-z]{2}", text) and not _NAMES.fullmatch(text):
+                found.setdefault(text, path)
+    browser.open("/tongue?to=en")
+    return known, found
+
+
 def test_requests_regions_terminals_and_shipments_are_ukrainian(filled: tuple[Browser, Filled]) -> None:
     browser, things = filled
-    browser.open("/tongue?to=uk")
     ids = things.ids
-    lacking: dict[str, str] = {}
-    known = 0
-    for path in (
+    paths = (
         "/start", "/requests", "/requests/triage", f"/requests/{ids['request']}", "/requests/new",
         "/regions", f"/regions/{ids['region']}", f"/regions/{ids['closed-region']}",
         "/terminals", f"/terminals/{ids['terminal']}", f"/terminals/{ids['lost']}", "/terminals/new",
         "/shipments", *(f"/shipments/{id}" for id in ids.values() if id.startswith("shp_")),
         "/shipments/new", "/approvals", f"/approvals/{ids['approval']}", "/login",
-    ):  # fmt: skip
-        for text in texts(browser.open(path)):
-            if re.search("[А-Яа-яІіЇїЄє]", text):
-                known += 1
-            elif re.search("[a-z]{2}", text) and not _NAMES.fullmatch(text):
-                lacking.setdefault(text, path)
-    browser.open("/tongue?to=en")
+    )  # fmt: skip
+    known, english = lacking(browser, paths)
     assert known > 500
-    assert not lacking, f"{len(lacking)} texts are in English: {lacking}"
+    assert not english, f"{len(english)} texts are in English: {english}"
+
+
+def test_outages_commands_consents_and_rollouts_are_ukrainian(filled: tuple[Browser, Filled]) -> None:
+    browser, things = filled
+    fallen = _outages(things)
+    asked = _commands(things)
+    rest = [
+        f"/{kind}/new" for kind in ("outages", "commands", "consents", "rollouts", "authorities", "plans")
+    ]
+    paths = (
+        "/outages", "/commands", "/consents", "/rollouts", "/authorities", "/plans", "/allow-lists",
+        "/bulk-changes", "/bulk-changes/new", "/statements", "/me", *rest, *fallen, *asked,
+        f"/authorities/{things.ids['known-authority']}", f"/plans/{things.ids['plan']}",
+    )  # fmt: skip
+    known, english = lacking(browser, paths)
+    assert known > 800
+    assert not english, f"{len(english)} texts are in English: {english}"
+    history = browser.open(fallen[1]).text
+    assert "Published at: 2022-02-26T04:00:00Z" in history
+    assert "Trm " not in browser.open(asked[-1]).text, "what a stage asked is told by terminal"
+
+
+def _outages(things: Filled) -> list[str]:
+    """One that is held, confirmed, explained and measured again; one that is synthetic, part of a third."""
+    o = things.operator
+    told = {"began_at": "2022-02-26T03:10:00Z", "confirmed_at": "2022-02-26T03:20:00Z", "level": LEVEL}
+    whole = {"kind": "country", "code": "UA", "title": "Ukraine", "country": "UA"}
+    country = o.made("outages", entity=whole, **told)["id"]
+    network = o.made("outages", entity=NETWORK, **told)["id"]
+    part = o.made("outages", entity={**NETWORK, "code": "AS64501"}, synthetic=True, **told)["id"]
+    better = {**LEVEL, "fraction": 0.5, "low": 0.4, "high": 0.6}
+    source = {
+        "publisher": "Example News", "url": "https://example.org/a", "published_at": "2022-02-26T04:00:00Z",
+    }  # fmt: skip
+    o.made(f"outages/{network}/hold", reason="storm")
+    o.made(f"outages/{network}/confirm")
+    o.made(f"outages/{network}/update", level=better, measured_at="2022-02-26T03:40:00Z")
+    o.made(f"outages/{network}/explain", cause="cyber-attack", claims=[source])
+    o.made(f"outages/{part}/merge", into=country)
+    return [f"/outages/{id}" for id in (country, network, part)]
+
+
+def _commands(things: Filled) -> list[str]:
+    o, dish = things.operator, things.ids["terminal"]
+    dishes = [dish, things.ids["lost"], things.ids["new"]]
+    consent = o.made("consents", terminal=dish, kinds=["stow", "sleep-schedule"], document="letter 7")["id"]
+    sleep = {"command": "sleep-schedule", "on": True, "start_minutes": 130, "duration_minutes": 240}
+    commands = [o.made("commands", terminal=dish, **one)["id"] for one in (sleep, {"command": "reboot"})]
+    o.made(f"commands/{commands[1]}/withdraw", reason="storm")
+    o.made(f"consents/{consent}/take-back")
+    rollouts = [
+        things.two("rollouts", terminals=dishes, command=command, reason="storm")["id"]
+        for command in ("gps-inhibit", "reboot")
+    ]
+    o.made(f"rollouts/{rollouts[0]}/stop")
+    ids = (*commands, consent, *rollouts)
+    kinds = ("commands", "commands", "consents", "rollouts", "rollouts")
+    return [f"/{kind}/{id}" for kind, id in zip(kinds, ids, strict=True)]
 
 
 def _choices(hint: Any) -> Iterator[enum.Enum]:
@@ -139,13 +215,11 @@ def _choices(hint: Any) -> Iterator[enum.Enum]:
         yield from _choices(part)
 
 
-@pytest.mark.parametrize(
-    "kind", ["request", "region", "terminal", "shipment", "account", "person", "statement", "approval"]
-)
+@pytest.mark.parametrize("kind", sorted(KINDS))
 def test_every_form_state_column_and_event_of_a_kind_is_ukrainian(kind: str) -> None:
     """A verb that is made later fails here until it has words."""
     page = KINDS[kind]
-    said = [page.one.capitalize(), *page.columns, *(label for _, label in page.states)]
+    said = [page.one.capitalize(), page.says, *page.columns, *(label for _, label in page.states)]
     for verb in TABLE.of_kind(kind):
         said += [words.verb_label(verb.name), verb.says]
         for name, hint in get_type_hints(verb.arguments).items():
@@ -157,3 +231,8 @@ def test_every_form_state_column_and_event_of_a_kind_is_ukrainian(kind: str) -> 
             said += [words.choice_label(choice) for choice in _choices(hint)]
     tongue = ukrainian()
     assert not [text for text in said if text and tongue.say(text) == text]
+
+
+def test_what_a_dish_does_afterwards_is_ukrainian() -> None:
+    tongue = ukrainian()
+    assert not [text for text in RETURNS.values() if tongue.say(text) == text]

@@ -107,6 +107,11 @@ def consent_facts(one: Consent, now: int) -> list[tuple[str, Value]]:
 # --- rollouts
 
 
+def rollout_label(state: RolloutState) -> str:
+    """Where a rollout stands; "under way" is said of what is on a road."""
+    return "Being sent, stage by stage" if state is RolloutState.UNDER_WAY else choice_label(state)
+
+
 def rollout_heading(one: Rollout) -> str:
     return f"{what(one.kind, one.arguments)}: {count(len(one.terminals), 'terminal')}"
 

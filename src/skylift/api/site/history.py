@@ -152,7 +152,7 @@ def shown(name: str, value: Any, now: int) -> Value:
             return Mono(line_words(value))
         case dict():
             told = [(key, part) for key, part in value.items() if part not in NOTHING]
-            words = (f"{field_label('', f'{name}.{key}')}: {_flat(key, part)}" for key, part in told)
+            words = (f"{_part_label(name, key)}: {_flat(key, part)}" for key, part in told)
             return several(words, MOST_OF_A_LIST)
     return NONE
 
@@ -184,13 +184,18 @@ def line_words(line: Mapping[str, Any]) -> str:
     return f"{line.get('quantity', 1)} × {line['product']}"
 
 
+def _part_label(name: str, key: str) -> str:
+    """Of one part of a value: its field, or the thing that it is told of."""
+    return short(key) if kind_of(key) else field_label("", f"{name}.{key}")
+
+
 def _flat(name: str, value: Any) -> str:
     match value:
         case bool():
             return "yes" if value else "no"
         case int() | float() if name.endswith("_bps"):
             return rate(value)
-        case int() if name in INSTANTS:
+        case int() if name in INSTANTS or name.endswith("_at"):
             return format_instant(value)
         case str():
             return choice_label(value) if value in CHOSEN else short(value) if kind_of(value) else value

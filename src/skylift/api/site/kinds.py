@@ -454,7 +454,7 @@ KINDS: Mapping[str, KindPage] = {
         ),
         KindPage(
             command.ROOM, "command", "What is asked of dishes through the agents beside them.",
-            ("Terminal", "Asked", "Answered", "Rollout"), command_facts.command_heading,
+            ("Terminal", "Asked", "Answer", "Rollout"), command_facts.command_heading,
             command_facts.command_row, command_facts.command_facts, lambda t: command.label(t.state),
             _states(command.CommandState, command.label), command_facts.COMMAND_TONES, ("region", "owner"),
             command_facts.command_badge,
@@ -462,8 +462,9 @@ KINDS: Mapping[str, KindPage] = {
         KindPage(
             rollout.ROOM, "rollout", "The same asked of many dishes, stage by stage.",
             ("Sent to", "Begun by", "Begun", "Why"), command_facts.rollout_heading,
-            command_facts.rollout_row, command_facts.rollout_facts, lambda t: _plain(t.state),
-            _states(rollout.RolloutState, _plain), command_facts.ROLLOUT_TONES,
+            command_facts.rollout_row, command_facts.rollout_facts,
+            lambda t: command_facts.rollout_label(t.state),
+            _states(rollout.RolloutState, command_facts.rollout_label), command_facts.ROLLOUT_TONES,
         ),
         KindPage(
             consent.ROOM, "consent", "Owners' word that their dish may be switched off from afar.",

@@ -53,7 +53,7 @@ def facts(outage: Outage, now: int) -> list[tuple[str, Value]]:
         ("Ended", time_of(outage.ended_at, now)),
         ("Last measured", time_of(outage.measured_at, now)),
         ("Signals", ", ".join(worst.signals) or "not said"),
-        ("Asked", f"{worst.targets:,}" if worst.targets else "not said"),
+        ("How many were asked", f"{worst.targets:,}" if worst.targets else "not said"),
         ("Beside", f"{worst.baseline} levels"),
         ("Cause", choice_label(outage.cause)),
         ("Confirmed by", named(outage.confirmed_by) if outage.confirmed_by else Badge("Nobody yet", "warn")),

@@ -292,12 +292,12 @@ VERBS: Mapping[str, str] = {
 }
 
 CHOICES: Mapping[str, str] = {
-    "CommandKind.gps-inhibit": "Use no GPS",
-    "CommandKind.gps-allow": "Use GPS again",
-    "CommandKind.rf-inhibit": "Radio off",
-    "CommandKind.rf-allow": "Radio on again",
-    "CommandKind.wifi-off": "Wi-Fi off",
-    "CommandKind.obstruction-reset": "Begin its obstruction map anew",
+    "gps-inhibit": "Use no GPS",
+    "gps-allow": "Use GPS again",
+    "rf-inhibit": "Radio off",
+    "rf-allow": "Radio on again",
+    "wifi-off": "Wi-Fi off",
+    "obstruction-reset": "Begin its obstruction map anew",
     "not-allowed-there": "Service is not allowed there",
     "asker-not-verified": "The asker could not be verified",
     "no-coverage": "Out of reach of the satellites",
