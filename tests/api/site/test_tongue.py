@@ -167,6 +167,8 @@ def test_outages_commands_consents_and_rollouts_are_ukrainian(filled: tuple[Brow
     assert not english, f"{len(english)} texts are in English: {english}"
     history = browser.open(fallen[1]).text
     assert "Published at: 2022-02-26T04:00:00Z" in history
+    assert "Kind: Network" in history
+    assert "No region: 1" in browser.open(asked[-1]).text
     assert "Trm " not in browser.open(asked[-1]).text, "what a stage asked is told by terminal"
 
 

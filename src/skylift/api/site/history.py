@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, get_type_hints
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, is_dataclass
+from typing import Any, get_args, get_type_hints
 
 from skylift.api.office.desk import Desk
 from skylift.api.office.serving import may_hear
@@ -38,10 +38,22 @@ from skylift.twin.office.verbs import Actor
 
 AT_ONCE = 40
 MOST_OF_A_LIST = 6
+
+
+def _fields(kind: type) -> Iterator[tuple[str, Any]]:
+    """What an event or a proposal is made of, and the parts of its parts."""
+    for name, hint in get_type_hints(kind).items():
+        bare = without_none(hint)[0]
+        yield name, bare
+        for part in (bare, *get_args(bare)):
+            if isinstance(part, type) and is_dataclass(part):
+                yield from _fields(part)
+
+
 _HINTS = [
-    (name, without_none(hint)[0])
+    found
     for kind in (*(e for room in ROOMS for e in room.events), *(v.arguments for v in TABLE.verbs.values()))
-    for name, hint in get_type_hints(kind).items()
+    for found in _fields(kind)
 ]
 INSTANTS = frozenset(name for name, hint in _HINTS if hint is InstantUs)
 # Words that are picked from a list, as against those that somebody typed.
@@ -185,7 +197,9 @@ def line_words(line: Mapping[str, Any]) -> str:
 
 
 def _part_label(name: str, key: str) -> str:
-    """Of one part of a value: its field, or the thing that it is told of."""
+    """Of one part of a value: its field, or the thing that it is told of; "" is what is of none."""
+    if not key:
+        return f"No {name.removesuffix('s')}"
     return short(key) if kind_of(key) else field_label("", f"{name}.{key}")
 
 
@@ -195,7 +209,7 @@ def _flat(name: str, value: Any) -> str:
             return "yes" if value else "no"
         case int() | float() if name.endswith("_bps"):
             return rate(value)
-        case int() if name in INSTANTS or name.endswith("_at"):
+        case int() if name in INSTANTS:
             return format_instant(value)
         case str():
             return choice_label(value) if value in CHOSEN else short(value) if kind_of(value) else value
