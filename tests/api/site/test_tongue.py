@@ -67,7 +67,7 @@ def texts(page: Page) -> list[str]:
         ("in 5.5 h", "через 5.5 год"),
         ("Order:", "Порядок:"),
         ("Sleep schedule: daily from 02:10 UTC for 21 minutes", "Розклад сну: щодня з 02:10 UTC, 21 хвилина"),
-        ("18 % (15-21), critical", "18 % (15-21), критичне"),
+        ("18 % (15-21), critical", "18 % (15-21), критичний"),
         ("2 in no region", "без регіону: 2"),
         ("its asker is not verified.", "заявника не перевірено."),
         ("a text that nobody knows", "a text that nobody knows"),
