@@ -83,9 +83,9 @@ def test_rates_that_a_list_does_not_state(tmp_path: Path, kind: str, people: int
 
 
 def test_a_class_of_its_own_goes_before_that_of_the_kind(tmp_path: Path) -> None:
-    rows = "a,1,1,household,Life and rescue\nb,1,1,hospital,\nc,1,1,,everybody\n"
+    rows = "a,1,1,household,Life and rescue\nb,1,1,hospital,\nc,1,1,,everybody\nd,1,1,,critical\n"
     read = read_sites(file(tmp_path, "id,latitude,longitude,kind,class\n" + rows))
-    assert [site.class_ for site in read] == [0, 0, 3]
+    assert [site.class_ for site in read] == [0, 0, 3, 1]
 
 
 def test_every_kind_has_a_class_and_a_source() -> None:

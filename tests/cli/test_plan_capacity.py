@@ -288,7 +288,7 @@ def test_an_interrupt_within_a_kernel_is_no_crash(plan: Run, monkeypatch: pytest
     ],
 )
 def test_how_classes_share_is_set(settings: tuple[str, ...], expected: tuple[object, ...]) -> None:
-    rules = rules_of(1, 2.5, settings)
+    rules = rules_of(settings)
     assert (rules.floor_fraction, rules.tiers(), rules.class_weights) == expected
 
 
@@ -309,5 +309,5 @@ def test_how_classes_share_is_set(settings: tuple[str, ...], expected: tuple[obj
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(setting: str, hint: str) -> None:
     with pytest.raises(Refused, match=hint) as refusal:
-        rules_of(1, 2.5, (setting,))
+        rules_of((setting,))
     assert refusal.value.thing.startswith("--set ")

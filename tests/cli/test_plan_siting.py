@@ -162,6 +162,18 @@ def test_why_is_readable_at_80_columns(tmp_path: Path, monkeypatch: pytest.Monke
     assert "\N{HORIZONTAL ELLIPSIS}" not in said
 
 
+def test_a_hospital_held_down_by_everybodys_floor_says_so_and_how_not_to_be(sites: str) -> None:
+    crowded = (
+        "plan", "terminals", "--sites", sites, "--hours", "1", "--region", "MD", "--resolution", "4",
+        "--gateway", "wola-krobowska", "--background-mbps-per-km2", "500", "--json",
+    )  # fmt: skip
+    held, first = (json.loads(run(*crowded, *more).stdout) for more in ((), ("--set", "floor_fraction=0")))
+    assert held["sites"][0]["gets_bps"]["least"] < 50e6
+    assert any("--set floor_fraction=0 " in note for note in held["notes"])
+    assert first["sites"][0]["gets_bps"]["least"] == pytest.approx(100e6)
+    assert not any("floor_fraction" in note for note in first["notes"])
+
+
 def test_a_list_without_a_region_names_no_country(sites: str) -> None:
     notes = json.loads(run("plan", "terminals", "--sites", sites, "--hours", "1", "--json").stdout)["notes"]
     assert any("nobody but the sites of this list is served" in note for note in notes)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from skylift.base.cells import is_cell
 from skylift.base.errors import Refused
-from skylift.study.capacity import CLASS_NAMES, Demand, Region
+from skylift.study.capacity import CLASS_NAMES, EVERYBODY, Demand, Region, class_named
 
 _COLUMNS = ("cell", "latitude_deg", "longitude_deg", "wanted_mbps", "class")
 
@@ -118,19 +118,20 @@ def _wanted_bps(row: Mapping[str, str], where: str) -> float:
 
 
 def _class(row: Mapping[str, str], where: str) -> int:
-    text = row.get("class", "").lower().replace(" ", "_").replace("-", "_")
+    text = row.get("class", "").strip()
     if not text:
-        return len(CLASS_NAMES) - 1
-    names = (*CLASS_NAMES, *(str(number + 1) for number in range(len(CLASS_NAMES))))
-    if text not in names:
-        near = difflib.get_close_matches(text, CLASS_NAMES, n=1, cutoff=0.3)
+        return EVERYBODY
+    numbers = [str(number + 1) for number in range(len(CLASS_NAMES))]
+    found = numbers.index(text) if text in numbers else class_named(text)
+    if found is None:
+        near = difflib.get_close_matches(text.lower(), CLASS_NAMES, n=1, cutoff=0.3)
         raise Refused(
             "plan.demand",
             f"{where}: class",
             f"it is one of {', '.join(CLASS_NAMES)}, or 1 to {len(CLASS_NAMES)}",
             f"did you mean {near[0]}?" if near else "choose one",
         )
-    return names.index(text) % len(CLASS_NAMES)
+    return found
 
 
 def _cells(row: Mapping[str, str], resolution: int, where: str) -> list[str]:

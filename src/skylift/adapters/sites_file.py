@@ -26,7 +26,7 @@ from skylift.adapters.plan_sources import PlanInputs, PlanSources, alone, load_p
 from skylift.adapters.sites_cells import with_cells
 from skylift.base.cells import is_cell
 from skylift.base.errors import Refused
-from skylift.study.capacity import CLASS_NAMES
+from skylift.study.capacity import CLASS_NAMES, class_named
 from skylift.study.terminals import Site
 
 KINDS_HELP = "docs/reference/plan-terminals.md tells of kinds and columns"
@@ -261,14 +261,15 @@ class _Row:
         return kind
 
     def _class(self, kind: str) -> int:
-        text = self._text("class").lower().replace(" ", "_")
+        text = self._text("class")
         if not text:
             return KINDS[kind].class_
-        if text not in CLASS_NAMES:
-            near = difflib.get_close_matches(text, CLASS_NAMES, n=1, cutoff=0.3)
+        found = class_named(text)
+        if found is None:
+            near = difflib.get_close_matches(text.lower(), CLASS_NAMES, n=1, cutoff=0.3)
             hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(CLASS_NAMES)}"
             raise _WrongError(f"class is not known; {hint}")
-        return CLASS_NAMES.index(text)
+        return found
 
     def _rate(self, kind: str, people: int) -> dict[str, Any]:
         if self._text("wanted_down_mbps"):

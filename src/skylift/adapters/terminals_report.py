@@ -10,8 +10,12 @@ from typing import Any
 from skylift.adapters.atomic import write_atomically
 from skylift.adapters.sites_file import ReadSite, SitesInputs
 from skylift.base.instants import format_instant
-from skylift.study.capacity import CLASS_NAMES
+from skylift.study.capacity import CLASS_NAMES, EVERYBODY
 from skylift.study.terminals import SitePlan, TerminalPlan, TerminalRules
+from skylift.study.terminals_why import Why
+
+# Short because others are served, not for want of a way.
+_FULL = (Why.ANTENNAS, Why.BEAMS, Why.KA, Why.NCO)
 
 # Average power of a kit, W, least and most, as the maker publishes it for each model and nexustelemetry.com
 # (guide to power consumption) repeats it; for the round dish the maker has none, and the range is the users'.
@@ -38,7 +42,7 @@ def terminals_summary(sites: SitesInputs, plan: TerminalPlan, rules: TerminalRul
             for one, read in zip(plan.sites, sites.read, strict=True)
         ],
         "totals": _totals(plan, inputs.case.user_antenna.name),
-        "notes": [*inputs.notes, *_notes(sites)],
+        "notes": [*inputs.notes, *_notes(sites, plan)],
     }
 
 
@@ -92,11 +96,19 @@ def _median(plan: TerminalPlan) -> float:
     return float(np.median(np.sum([one.gets_bps for one in plan.sites], axis=0)))
 
 
-def _notes(sites: SitesInputs) -> list[str]:
+def _notes(sites: SitesInputs, plan: TerminalPlan) -> list[str]:
     assumed = sum(one.rate_source != "given" for one in sites.read)
     notes = ["this list tells where people depend on a dish: keep it as you would keep the sites themselves"]
     if assumed:
         notes.append(f"{assumed} of {len(sites.read)} sites state no rate: that of their kind is taken")
+    case = sites.inputs.case
+    held = sum(one.why in _FULL and one.site.class_ < EVERYBODY for one in plan.sites)
+    if held and case.rules.floor_fraction > 0.0 and case.demand.wanted_bps[:, EVERYBODY].any():
+        notes.append(
+            f"sites of the first three classes that are short of capacity: {held}. The floor, "
+            f"{case.rules.floor_fraction:.3g} of what everybody wants, comes before them: "
+            "--set floor_fraction=0 would serve them first"
+        )
     return notes
 
 

@@ -57,7 +57,7 @@ def capacity(
 
     sources = PlanSources(
         region, catalogue, lenient, gateways, tuple(gateway or ()), tuple(without or ()), system, resolution,
-        _instant(at), demand_mbps_per_km2, rules_of(nco, separation_deg, setting or ()), demand, left_out,
+        _instant(at), demand_mbps_per_km2, rules_of(setting or (), nco, separation_deg), demand, left_out,
         rain, jam, beams, antennas_per_gateway, ka_fraction, hours,
     )  # fmt: skip
     _check_outputs(out, plot)

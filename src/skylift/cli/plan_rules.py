@@ -1,4 +1,4 @@
-"""Rules of the schedule from `--nco`, `--separation-deg` and `--set KEY=VALUE` of `skylift plan capacity`."""
+"""Rules of the schedule from `--nco`, `--separation-deg` and `--set KEY=VALUE` of `skylift plan`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_SEPARATION_DEG = 20.0
 KEYS = ("floor_fraction", "class_tiers", "class_weights")
 
 
-def rules_of(nco: int, separation_deg: float, settings: Sequence[str]) -> ScheduleRules:
+def rules_of(settings: Sequence[str], nco: int = 1, separation_deg: float = 2.5) -> ScheduleRules:
     """Raises Refused for an unknown key, and for a value that the schedule could not keep."""
     from skylift.base.errors import Refused
     from skylift.sky.schedule.problem import ScheduleRules

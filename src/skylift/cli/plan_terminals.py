@@ -52,6 +52,7 @@ def terminals(
     jam: option.Jam = None,
     resolution: option.Resolution = 5,
     antennas_per_gateway: option.Antennas = None,
+    setting: option.Setting = None,
     lenient: option.Lenient = False,
     out: _Out = None,
     as_json: option.AsJson = False,
@@ -64,6 +65,7 @@ def terminals(
     from skylift.adapters.plan_sources import PlanSources, hourly
     from skylift.adapters.sites_file import load_sites
     from skylift.base.instants import parse_instant
+    from skylift.cli.plan_rules import rules_of
     from skylift.cli.plan_warnings import warn
     from skylift.study.terminals import TerminalRules, TerminalStudy
 
@@ -73,7 +75,8 @@ def terminals(
     at_us = None if at is None else parse_instant(at, "--at")
     sources = PlanSources(
         region, catalogue, lenient, gateways, tuple(gateway or ()), tuple(without or ()), system, resolution,
-        at_us, left_out=left_out, rain=rain, jam=jam, antennas=antennas_per_gateway, hours=hours,
+        at_us, rules=rules_of(setting or ()), left_out=left_out, rain=rain, jam=jam,
+        antennas=antennas_per_gateway, hours=hours,
     )  # fmt: skip
     loaded = load_sites(sources, sites, background_mbps_per_km2)
     warn(loaded.inputs, hours)
@@ -152,14 +155,19 @@ def _say(summary: dict[str, Any], plan: TerminalPlan) -> None:
         console.print(f"and {len(rows) - MOST_ROWS:,} more, none shorter of what it wants")
     totals = summary["totals"]
     console.print(
-        f"Rates in Mbit/s. {totals['terminals']:,} terminals and {totals['spares']:,} spares for "
-        f"{totals['sites']:,} sites; {totals['sites_short']:,} sites get less than they want in some hour."
+        f"Rates in Mbit/s. {_count(totals['terminals'], 'terminal')} and {_count(totals['spares'], 'spare')} "
+        f"for {_count(totals['sites'], 'site')}; of these {totals['sites_short']:,} get less than they want "
+        "in some hour."
     )
     if totals["power_w"]:
         least, most = totals["power_w"]["least"] / 1e3, totals["power_w"]["most"] / 1e3
         console.print(
             f"Power: {least:,.1f} to {most:,.1f} kW for {escape(totals['antenna'])}, spares not on."
         )
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'s' * (number != 1)}"
 
 
 def _mbps(bps: float) -> str:

@@ -33,10 +33,21 @@ from skylift.study.ladder import FIRST_ENDS, as_asked, ends_about, in_steps, onl
 # In the order in which the schedule serves them; the names are those of --demand and of --json.
 CLASS_NAMES = ("life_and_rescue", "critical_infrastructure", "government_and_aid", "everybody")
 EVERYBODY = len(CLASS_NAMES) - 1
+# As scenarios write them: the first word.
+_SHORT_NAMES = tuple(name.partition("_")[0] for name in CLASS_NAMES)
 # A study has time: of small crowded regions 300 give a tenth more than none, for half as long again.
 REMAKES = 300
 # Schedules that a study keeps at hand: a cell has some 200 bytes in each.
 _CELLS_REMEMBERED, _MOST_REMEMBERED = 200_000, 100
+
+
+def class_named(text: str) -> int | None:
+    """Index into CLASS_NAMES of a class by its name or the first word of it; None: there is none."""
+    word = text.strip().lower().replace(" ", "_").replace("-", "_")
+    for names in (CLASS_NAMES, _SHORT_NAMES):
+        if word in names:
+            return names.index(word)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
