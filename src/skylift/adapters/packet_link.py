@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import os
+import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -234,16 +236,32 @@ def begin_sky(stack: ExitStack, followed: Followed) -> Connection:
 
 
 def begin_teller(stack: ExitStack, main: Any, args: tuple[Any, ...]) -> Connection:
-    """A process that runs main(connection, *args), and our end of the connection; it ends with the stack."""
+    """A process that runs main(connection, *args), and our end of the connection.
+
+    It ends with the stack, and with this process however that ends.
+    """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=main, args=(theirs, *args), daemon=True)
+    process = context.Process(target=_tell, args=(main, theirs, *args), daemon=True)
     process.start()
     theirs.close()
     stack.callback(process.join, 5)
     stack.callback(process.kill)
     stack.callback(ours.close)
     return ours
+
+
+def _tell(main: Any, *args: Any) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    main(*args)
+
+
+def _end_with_parent() -> None:
+    """Not when the next slot finds nobody to hear it: that may be long after a kill."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 def first_slot(sky: Connection) -> LinkSlot:

@@ -8,7 +8,6 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any
 
-from skylift.adapters import tun
 from skylift.adapters.packet_sky import AHEAD_S, Failure, LinkSlot, row_of, slot_of
 from skylift.base.errors import Refused, SkyliftError
 
@@ -25,7 +24,6 @@ def net_sky_main(pipe: Connection, sources: Any, wanted: tuple[str, ...], at_us:
     wanted  ids; () for all that there are
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    tun.die_with_parent(signal.SIGKILL)
     # Packets come first.
     os.nice(5)
     try:

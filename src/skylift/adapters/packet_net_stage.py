@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from skylift.adapters import tun
 from skylift.adapters.packet_network import POP4, POP6, configure, new_namespace
+from skylift.adapters.packet_processes import Processes, gather
 from skylift.base.errors import Unavailable
 from skylift.wire.packet.hops import Hop
 
@@ -44,7 +45,7 @@ class Stage:
     namespaces: tuple[int, ...]
     pop_tun: int
     pop_namespace: int
-    mounts: int
+    processes: Processes
 
     def told(self) -> list[dict[str, str]]:
         """Each terminal's id, addresses, and the file by which others can join its namespace."""
@@ -85,43 +86,7 @@ def set_up(ids: Sequence[str]) -> Stage:
             f"they cannot be made ({os.strerror(error.errno or 0)})",
             "run as root, or allow user namespaces; as root: sysctl -w user.max_net_namespaces=20000",
         ) from None
-    return Stage(tuple(ids), tuple(tuns), tuple(namespaces), pop_tun, pop_namespace, _gather())
-
-
-def _gather() -> int:
-    """From now on what we begin is in a process namespace of its own, and ends with us, its children too.
-
-    Returns the mount namespace in which /proc shows it. Raises OSError.
-    """
-    tun.unshare(tun.CLONE_NEWPID)
-    readable, writable = os.pipe()
-    # The first process of the namespace: when it ends, the kernel ends all others.
-    first = os.fork()
-    if first == 0:
-        try:
-            _be_first(readable, writable)
-        finally:
-            os._exit(1)
-    os.close(writable)
-    os.read(readable, 1)
-    os.close(readable)
-    return os.open(f"/proc/{first}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-
-
-def _be_first(readable: int, writable: int) -> None:
-    tun.die_with_parent(signal.SIGKILL)
-    os.close(readable)
-    try:
-        tun.unshare(tun.CLONE_NEWNS)
-        tun.cover_processes()
-    except OSError:
-        # In a container /proc may have to stay as it is: ps then shows other numbers.
-        pass
-    os.close(writable)
-    # What loses its parent becomes a child of ours; the kernel forgets it when it ends.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    while True:
-        signal.pause()
+    return Stage(tuple(ids), tuple(tuns), tuple(namespaces), pop_tun, pop_namespace, gather())
 
 
 def _make_room(terminals: int) -> None:
@@ -166,7 +131,7 @@ def begin(stage: Stage, command: Sequence[str], number: int | None, folder: Path
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         tun.set_namespace(namespace, tun.CLONE_NEWNET)
-        tun.set_namespace(stage.mounts, tun.CLONE_NEWNS)
+        stage.processes.enter()
         os.environ["SKYLIFT_TERMINAL"] = terminal
         if folder is not None or not terminal:
             name = os.devnull if folder is None else str(folder / f"{quote(terminal or 'pop', safe='')}.log")

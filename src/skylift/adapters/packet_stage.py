@@ -2,7 +2,7 @@
 
 It is begun by adapters/packet_run.py with one end of a socket. It makes both namespaces with an interface
 each, hands the interfaces over, and runs the user's command behind the terminal. Namespaces have no names:
-they end with this process, and this process ends with the one that began it.
+they and all commands end with this process, and this process ends with the one that began it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import time
 from typing import Any
 
 from skylift.adapters import tun
+from skylift.adapters.packet_foreground import Foreground
 from skylift.adapters.packet_network import OWN, POP4, Ends, Stage, dropped, set_up
+from skylift.adapters.packet_processes import Processes, gather
 from skylift.adapters.packet_wireguard import KeyKeeper
 from skylift.base.errors import SkyliftError
 
@@ -35,6 +37,7 @@ def main(channel: socket.socket) -> int:
     stage = Stage(**_receive(channel))
     try:
         ends = set_up(stage)
+        processes = gather()
     except SkyliftError as error:
         channel.sendall(json.dumps({"error": error.as_dict()["error"]}).encode() + b"\n")
         return 1
@@ -45,12 +48,15 @@ def main(channel: socket.socket) -> int:
         return 1
     if ends.tunnel is not None:
         _shake(ends)
-    at_pop = begin(stage.pop_command, None) if stage.pop_command else None
-    behind = begin(stage.command or _WAIT, ends.terminal)
+    foreground = Foreground()
+    at_pop = begin(stage.pop_command, None, processes) if stage.pop_command else None
+    behind = begin(stage.command or _WAIT, ends.terminal, processes, foreground)
     status = _until_ends(behind, channel, ends)
+    foreground.take_back()
     channel.sendall(json.dumps({"dropped": dropped(ends)}).encode() + b"\n")
     if at_pop is not None:
         _end(at_pop)
+    processes.end()
     if ends.tunnel is not None:
         ends.tunnel.close()
     code = os.waitstatus_to_exitcode(status)
@@ -113,7 +119,9 @@ def _receive(channel: socket.socket) -> Any:
     return json.loads(text)
 
 
-def begin(command: list[str], namespace: int | None) -> int:
+def begin(
+    command: list[str], namespace: int | None, processes: Processes, foreground: Foreground | None = None
+) -> int:
     """Run a command, behind the terminal or here; returns its process id."""
     child = os.fork()
     if child:
@@ -128,6 +136,9 @@ def begin(command: list[str], namespace: int | None) -> int:
             silence = os.open(os.devnull, os.O_RDWR)
             for stream in (0, 1):
                 os.dup2(silence, stream)
+        processes.enter()
+        if foreground is not None:
+            foreground.lend(command)
         os.execvp(command[0], command)
     except OSError as error:
         sys.stderr.write(f"{command[0]}: {os.strerror(error.errno or 0)}\n")
