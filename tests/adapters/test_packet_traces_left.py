@@ -129,6 +129,7 @@ def namespace() -> Iterator[str]:
 
 def test_a_namespace_of_others_gets_the_link_and_loses_it(namespace: str, trace: Path) -> None:
     inside = ["ip", "netns", "exec", namespace]
+    before = links(namespace)
     words = [SKYLIFT, "connect", "any", "--namespace", namespace, "--replay", str(trace), "--no-encrypt"]
     linked = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     try:
@@ -139,8 +140,8 @@ def test_a_namespace_of_others_gets_the_link_and_loses_it(namespace: str, trace:
     finally:
         linked.send_signal(signal.SIGINT)
         assert linked.wait(30) == 0
-    left = subprocess.run([*inside, "ip", "-br", "link"], capture_output=True, text=True, check=True)
-    assert [line.split()[0] for line in left.stdout.splitlines()] == ["lo"]
+    assert before.split()[:2] == ["lo", "DOWN"]
+    assert links(namespace) == before
     routes = subprocess.run([*inside, "ip", "route"], capture_output=True, text=True, check=True)
     assert routes.stdout == ""
     # With a way out of its own it is left alone.
@@ -154,6 +155,12 @@ def test_a_namespace_of_others_gets_the_link_and_loses_it(namespace: str, trace:
     asked = [*inside, sys.executable, "-c", program]
     refused = subprocess.run(asked, capture_output=True, text=True, check=False)
     assert "default route" in refused.stdout
+
+
+def links(namespace: str) -> str:
+    """The interfaces of a namespace, and whether each is up."""
+    asked = ["ip", "-n", namespace, "-br", "link"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout
 
 
 def test_what_cannot_be_joined_is_named(tmp_path: Path) -> None:

@@ -25,15 +25,19 @@ _MAIN, _STATIC, _ON_LINK, _UNICAST = 254, 4, 253, 1
 _HEADER = struct.Struct("=IHHII")
 
 
-def configure(name: str, addresses: Sequence[str], routes: Sequence[str], mtu: int, queue: int) -> None:
-    """Bring up loopback and an interface of the present network namespace, and give it addresses and routes.
+def configure(
+    name: str, addresses: Sequence[str], routes: Sequence[str], mtu: int, queue: int, loopback: bool
+) -> None:
+    """Bring up an interface of the present network namespace, and give it addresses and routes.
 
-    addresses  of one host each, IPv4 or IPv6;  routes  networks, reached over it;  queue  frames
+    addresses  of one host each, IPv4 or IPv6;  routes  networks, reached over it;  queue  frames;
+    loopback  whether that is brought up as well
     Raises OSError as the kernel says.
     """
     index = socket.if_nametoindex(name)
     attributes = _attribute(_MTU, struct.pack("=I", mtu)) + _attribute(_QUEUE, struct.pack("=I", queue))
-    messages = [_link(socket.if_nametoindex("lo"), b""), _link(index, attributes)]
+    messages = [_link(socket.if_nametoindex("lo"), b"")] if loopback else []
+    messages.append(_link(index, attributes))
     for address in addresses:
         host = ip_interface(address)
         body = struct.pack("=BBBBI", _family(host.network), host.network.prefixlen, 0, 0, index)

@@ -157,7 +157,7 @@ def _plain(stage: Stage, joined: int | None, attached: int | None) -> Ends:
     else:
         terminal = _terminal(joined)
         outer = tun.open_tun("sky0", stage.offload)
-        configure("sky0", (TERMINAL4, TERMINAL6), _ALL, _MTU)
+        configure("sky0", (TERMINAL4, TERMINAL6), _ALL, _MTU, loopback=joined is None)
         watched.append(_watched(terminal, "sky0"))
     at_pop = new_namespace()
     inner = tun.open_tun("pop0", stage.offload)
@@ -205,7 +205,7 @@ def _encrypted(stage: Stage, joined: int | None) -> Ends:
     tun.set_namespace(under, tun.CLONE_NEWNET)
     _move("wg0", terminal)
     tun.set_namespace(terminal, tun.CLONE_NEWNET)
-    configure("wg0", (TERMINAL4, TERMINAL6), _ALL, packet_wireguard.MTU)
+    configure("wg0", (TERMINAL4, TERMINAL6), _ALL, packet_wireguard.MTU, loopback=joined is None)
     ending = [] if joined is not None else _ending(stage.hops)
     at_pop = new_namespace()
     inner = tun.open_tun("pop0", stage.offload)
@@ -263,12 +263,17 @@ def _move(name: str, namespace: int) -> None:
         ip.link("set", index=ip.link_lookup(ifname=name)[0], net_ns_fd=namespace)
 
 
-def configure(name: str, addresses: tuple[str, ...], routes: tuple[str, ...], mtu: int) -> None:
-    """Addresses and routes of an interface in the present namespace."""
+def configure(
+    name: str, addresses: tuple[str, ...], routes: tuple[str, ...], mtu: int, loopback: bool = True
+) -> None:
+    """Addresses and routes of an interface in the present namespace.
+
+    loopback  whether it is brought up too: in somebody else's namespace it stays as it is
+    """
     # Duplicate address detection would hold an address back for a second, and there is nobody else.
     for setting in ("accept_dad", "disable_ipv6"):
         _set(f"/proc/sys/net/ipv6/conf/{name}/{setting}", "0")
-    netlink.configure(name, addresses, routes, mtu, _QUEUE_PACKETS)
+    netlink.configure(name, addresses, routes, mtu, _QUEUE_PACKETS, loopback)
 
 
 def _set(path: str, text: str) -> None:
