@@ -68,8 +68,18 @@ def test_beside_two_busy_loops_it_says_that_frames_left_late() -> None:
     assert not report["trustworthy"]
 
 
-def test_what_the_system_drops_while_nobody_reads_is_counted() -> None:
-    """12,000 datagrams at once into a queue of 10,000."""
-    report = reported(f"kill -STOP LOOP; {sys.executable} -c '{FLOOD}'; kill -CONT LOOP; sleep 0.3")
+def test_what_the_system_drops_while_nobody_reads_is_counted(tmp_path: Path) -> None:
+    """12,000 datagrams at once into a queue of 10,000, while the loop is stopped from outside."""
+    wait = "while [ ! -s {} ]; do sleep 0.01; done"
+    stop = f"{wait.format('pid')}; kill -STOP $(cat pid); echo > stopped"
+    stop += f"; {wait.format('flooded')}; kill -CONT $(cat pid)"
+    flood = f"cd {tmp_path}; echo LOOP > pid; {wait.format('stopped')}"
+    flood += f"; {sys.executable} -c '{FLOOD}'; echo > flooded"
+    stopper = subprocess.Popen(["sh", "-c", stop], cwd=tmp_path)
+    try:
+        report = reported(f"{flood}; sleep 0.3")
+    finally:
+        stopper.kill()
+        stopper.wait()
     assert 1_000 <= report["tun_dropped"] <= 12_000
     assert not report["trustworthy"]
