@@ -259,8 +259,8 @@ def test_detected_outages_are_recorded_once_and_told_in_words(server: str, tmp_p
     assert (again["id"], again["new"]) == (first["id"], False)
     (shown,) = run("outages", "events", "--json")["outages"]
     assert shown["text"] == (
-        "Connectivity of AS64500 fell to 18 % (15-21) of ordinary levels at 03:10 UTC on 2022-02-26 and is "
-        "still down. (Synthetic data.)"
+        "Connectivity of AS64500 fell to 18 % (15-21) of ordinary levels at 03:10 UTC on 2022-02-26 and was "
+        "still down when last measured, at 03:20 UTC on 2022-02-26. (Synthetic data.)"
     )
     assert not shown["confirmed"]
     run("outage", "confirm", first["id"], "--json")
