@@ -121,6 +121,25 @@ def test_bad_input_is_refused_by_name(tmp_path: Path) -> None:
         assert names in str(done.exception)
 
 
+def test_what_nobody_can_know_is_refused_and_not_said_to_be_nobody(tmp_path: Path) -> None:
+    covers = {"from": "2022-02-24T00:00:00Z", "to": "2022-02-27T00:00:00Z"}
+    unknown = [{"entity": "country/LT", "reason": "less than a week"}]
+    file = tmp_path / "told.json"
+    for document, at, words in (
+        (covers | {"events": [], "insufficient": unknown}, "2022-02-26T06:00:00Z", "1 of its series"),
+        (covers | {"events": [], "insufficient": []}, "2030-01-01T00:00:00Z", "2022-02-27T00:00:00Z"),
+        (covers | {"events": [], "insufficient": []}, "2022-02-23T00:00:00Z", "2022-02-24T00:00:00Z"),
+    ):
+        file.write_text(json.dumps(document), encoding="utf-8")
+        done = run(str(file), "--at", at, "--country", "LT")
+        assert done.exit_code != 0
+        assert words in str(done.exception)
+    done = run(
+        str(events(tmp_path, {"entity": "country/LT"})), "--at", "2022-02-26T06:00:00Z", "--country", "XX"
+    )
+    assert "ISO 3166" in str(done.exception)
+
+
 def test_cells_in_capitals_count_and_coarser_ones_are_refused(tmp_path: Path) -> None:
     inside = h3.latlng_to_cell(49.5, 30.5, 5)
     people = tmp_path / "people.csv"

@@ -86,7 +86,9 @@ def read_cuts(
     does, of outages that are still open. Of a network that has no area, or no stated share of its area's
     users, nobody is counted but the sites that are connected by it.
     """
-    return cuts_of(_json(path), path.name, at_us, area_of, shares)
+    document = _json(path)
+    _check_knows(document, path.name, at_us)
+    return cuts_of(document, path.name, at_us, area_of, shares)
 
 
 def cuts_of(
@@ -124,6 +126,33 @@ def cuts_of(
             "write its output into a file, and give that",
         ) from None
     return cuts, nowhere
+
+
+def _check_knows(document: Any, name: str, at_us: int) -> None:
+    """Refuse what a detection cannot know, rather than say that nobody is cut off."""
+    if not isinstance(document, dict):
+        return
+    try:
+        begins, ends = (
+            None if key not in document else parse_instant(document[key]) for key in ("from", "to")
+        )
+    except (TypeError, ValueError):
+        return
+    if (begins is not None and at_us < begins) or (ends is not None and at_us > ends):
+        raise Refused(
+            "need.instant",
+            "--at",
+            f"{name} covers {document.get('from', 'the time before')} to {document.get('to', 'now')}",
+            "ask for an instant within, or detect in a recording that reaches as far",
+        )
+    unknown = document.get("insufficient")
+    if unknown and not document.get("events"):
+        raise Refused(
+            "need.unknown",
+            name,
+            f"of {len(unknown)} of its series nobody can say whether they are down: not enough data",
+            "detect again with a longer recording, or with --baseline pinned:FROM/TO",
+        )
 
 
 def _name(event: Mapping[str, Any]) -> str:

@@ -140,9 +140,10 @@ def _drafted(
 
 def _countries(given: list[str], cuts: Any) -> list[str]:
     """Those named; else those that entities name themselves."""
+    from skylift.base.countries import read_country
     from skylift.base.errors import Refused
 
-    found = [one.upper() for one in given] or [
+    found = [read_country(one.upper(), "need") for one in given] or [
         cut.entity.removeprefix("country/") for cut in cuts if len(cut.entity.removeprefix("country/")) == 2
     ]
     if not found and cuts:
