@@ -1,4 +1,4 @@
-"""A run says itself when it is not to be trusted: frames left late, or the system dropped some."""
+"""A run says itself whether it is to be trusted: not when frames left late, or the system dropped some."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.trusted import tried
 
 # The loop's process gets no more of its processor than the two busy loops beside it leave.
 STARVED = """
@@ -57,6 +59,17 @@ def reported(command: str, loops: int = 0) -> dict[str, Any]:
     )
     report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return report
+
+
+def test_a_run_with_nothing_beside_it_is_trusted() -> None:
+    if shutil.which("ping") is None:
+        pytest.skip("ping is not installed")
+    run = tried(lambda: reported("ping -c 60 -i 0.01 198.51.100.1 > /dev/null"), lambda report: report)
+    report = run.trusted()
+    assert report["trustworthy"]
+    assert report["tun_dropped"] == 0
+    # No frame leaves in no time: lateness has been taken note of.
+    assert 0 < report["lateness_us"]["p50"] <= report["lateness_us"]["p99"] <= 10_000
 
 
 def test_beside_two_busy_loops_it_says_that_frames_left_late() -> None:

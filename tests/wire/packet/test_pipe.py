@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from skylift.wire.packet.course import NS_PER_S, Course, Stretch
 from skylift.wire.packet.frame import plain
 from skylift.wire.packet.pipe import AHEAD_NS, Lateness, Pipe, QueueRules
-from skylift.wire.packet.report import Kept
 
 MS = 1_000_000
 
@@ -177,11 +176,3 @@ def test_lateness_is_told_to_two_digits_and_never_too_small(late_ns: int) -> Non
     told_us = late.percentile_us(99)
     assert told_us >= min(late_ns / 1_000, 1e8)
     assert told_us <= max(1.0, late_ns / 1_000 * 1.1 + 1) or late_ns > 99 * NS_PER_S
-
-
-def test_what_is_trusted_ends_at_ten_milliseconds() -> None:
-    for late_ns, trusted in ((10 * MS, True), (10 * MS + 1, False)):
-        late = Lateness()
-        late.note(late_ns)
-        assert Kept(late.percentile_us(50), late.percentile_us(99), 0, False).trustworthy is trusted
-    assert not Kept(0.0, 0.0, 1, False).trustworthy
