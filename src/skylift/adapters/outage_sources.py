@@ -93,6 +93,7 @@ def _recorded(table: Table) -> Probes:
         scale,
         table.take("time_unit", str, "s"),
         table.take("targets_column", str, ""),
+        table.take("aggregate", str, ""),
     )
     path, kind, country = table.path("file"), table.kind(), table.take("country", str, "")
     return RecordedProbes(path, declared, table.signal("connectivity", None, scale), kind, country)

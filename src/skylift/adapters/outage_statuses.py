@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from skylift.adapters.outage_files import instant_us, rows_of, zone_of
+from skylift.adapters.outage_files import instant_us, zone_of
+from skylift.adapters.outage_rows import read_rows
 from skylift.base.errors import Refused
+from skylift.base.texts import printable
 from skylift.ports.probes import Gathered, Left, Measured, Sample, Signal, Status, Statuses
 from skylift.service.outage.state import LEAST_TERMINALS
 
@@ -41,10 +43,12 @@ class StatusFile:
         wanted = [self.time_column, self.thing_column, self.status_column, *self.entity_columns]
         found: list[Status] = []
         left: list[Left] = []
-        for number, row in rows_of(self.path, wanted):
+        for number, row in read_rows(self.path, wanted):
             try:
+                if isinstance(row, str):
+                    raise ValueError(row)
                 at_us = instant_us(row[self.time_column], zone, self.time_unit)
-                names = [str(row[column] or "").strip() for column in self.entity_columns]
+                names = [printable(str(row[column] or "")) for column in self.entity_columns]
                 thing = str(row[self.thing_column] or "").strip()
                 if not thing or not all(names):
                     raise ValueError("it does not say what it is of")

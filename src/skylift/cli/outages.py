@@ -54,6 +54,9 @@ def detect(
     targets_column: str = typer.Option("", help="Column that says how many were asked for each sample."),
     time_unit: str = typer.Option("s", help="Unit of epochs: s, ms or us."),
     step_s: int | None = typer.Option(None, min=1, help="Width of a bin; the samples' own by default."),
+    aggregate: str = typer.Option(
+        "", help="mean, median or least: what a bin wider than the samples' step is made of."
+    ),
     plot: Path | None = typer.Option(
         None, help="Draw those that lost most beside what was ordinary: .png, .svg or .pdf."
     ),
@@ -76,8 +79,10 @@ def detect(
 
     check_picture(plot)
     rule = baseline_rule(baseline)
-    columns = tuple(name.strip() for name in entity_columns.split(",") if name.strip())
-    declared = Declared(time_column, time_zone, value_column, columns, scale_max, time_unit, targets_column)
+    columns = tuple(name.strip() for name in entity_columns.split(","))
+    declared = Declared(
+        time_column, time_zone, value_column, columns, scale_max, time_unit, targets_column, aggregate
+    )
     recording = read_recording(file, declared, None if step_s is None else step_s * 1_000_000)
     with slot_progress("detecting", "bins") as progress:
         found = detect_outages(

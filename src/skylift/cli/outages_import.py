@@ -36,6 +36,7 @@ def import_(
     step_s: Annotated[
         int | None, typer.Option(min=1, help="Width of a bin; the samples' own by default.")
     ] = None,
+    aggregate: Annotated[str, typer.Option(help="mean, median or least, as for `detect`.")] = "",
     kind: Annotated[
         str, typer.Option(help="What its entities are: country, region, as, cell, ...")
     ] = "region",
@@ -56,8 +57,10 @@ def import_(
     from skylift.ports.probes import Signal
     from skylift.watch.recording import Declared
 
-    columns = tuple(name.strip() for name in entity_columns.split(",") if name.strip())
-    declared = Declared(time_column, time_zone, value_column, columns, scale_max, time_unit, targets_column)
+    columns = tuple(name.strip() for name in entity_columns.split(","))
+    declared = Declared(
+        time_column, time_zone, value_column, columns, scale_max, time_unit, targets_column, aggregate
+    )
     recording = read_recording(file, declared, None if step_s is None else step_s * 1_000_000)
     what = Signal(signal, prober, recording.grid.step_us, scale_max, synthetic)
     probes = RecordedProbes(file, declared, what, kind_of(kind).value, country.upper())

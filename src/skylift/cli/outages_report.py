@@ -28,6 +28,7 @@ def report(
     targets_column: Annotated[str, typer.Option(help="Column of how many were asked.")] = "",
     time_unit: Annotated[str, typer.Option(help="Unit of epochs: s, ms or us.")] = "s",
     step_s: Annotated[int | None, typer.Option(min=1, help="Width of a bin.")] = None,
+    aggregate: Annotated[str, typer.Option(help="mean, median or least, as for `detect`.")] = "",
     entity: Annotated[
         list[str] | None,
         typer.Option(help="Series to draw, again for more; those that lost most by default."),
@@ -62,8 +63,10 @@ def report(
 
     about = About(title, file.name, kind_of(kind), country, signal, baseline, synthetic)
     rule = baseline_rule(baseline)
-    columns = tuple(name.strip() for name in entity_columns.split(",") if name.strip())
-    declared = Declared(time_column, time_zone, value_column, columns, scale_max, time_unit, targets_column)
+    columns = tuple(name.strip() for name in entity_columns.split(","))
+    declared = Declared(
+        time_column, time_zone, value_column, columns, scale_max, time_unit, targets_column, aggregate
+    )
     recording = read_recording(file, declared, None if step_s is None else step_s * 1_000_000)
     rules = Rules(full_scale=scale_max)
     with slot_progress("detecting", "bins") as progress:

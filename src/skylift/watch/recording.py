@@ -70,6 +70,7 @@ class Declared:
     time_unit       of epochs: s, ms or us
     scale_max       the value that means "all of it"; what lies outside 0 to it is rejected
     targets_column  how many were asked for each value; "" where the recording does not say
+    aggregate       what a bin of several samples is made of: mean, median or least; "": a bin has one sample
     """
 
     time_column: str
@@ -79,6 +80,7 @@ class Declared:
     scale_max: float
     time_unit: str = "s"
     targets_column: str = ""
+    aggregate: str = ""
 
 
 @dataclass(frozen=True, slots=True)

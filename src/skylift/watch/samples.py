@@ -56,6 +56,8 @@ class Grid:
 def step_of(at_us: Integers, series: Integers) -> int:
     """The commonest distance between two neighbouring samples of one series, in microseconds.
 
+    Of several that are as common the longest.
+
     at_us, series  (N,); in any order
     Raises Refused where no series has two samples: nothing can be said then.
     """
@@ -70,7 +72,7 @@ def step_of(at_us: Integers, series: Integers) -> int:
             "give more samples, or check which columns name the entity and the time",
         )
     steps, counts = np.unique(distance, return_counts=True)
-    return int(steps[np.argmax(counts)])
+    return int(steps[counts == counts.max()][-1])
 
 
 def gridded(
