@@ -243,14 +243,15 @@ def test_columns_that_are_none_or_twice_are_refused(
 def test_a_day_with_the_month_in_letters_is_read(tmp_path: Path) -> None:
     """As the recordings of 2019 and 2020 write it; digits alone may be a month or a day, and are refused."""
     text = (
-        "time,place,level\n20-Jul-2019 00:00:00,A,1\n20-jul-2019 01:00,A,2\n2-Aug-2019,A,3\n"
+        "time,place,level\n20-Jul-2019 00:00:00,A,1\n20-jul-2019 01:00,A,2\n20-Jul-2019T02:00:00,A,2\n"
+        "2-Aug-2019,A,3\n"
         "07/20/2019 00:00,A,4\n31-Jun-2019,A,5\n20-Xyz-2019,A,6\n"
     )
     caracas = Declared("time", "America/Caracas", "level", ("place",), 100)
     recording = read_recording(written(tmp_path, text), caracas, 3_600_000_000)
     assert format_instant(recording.grid.start_us) == "2019-07-20T04:00:00Z"
     assert format_instant(recording.grid.at_us(recording.grid.bins - 1)) == "2019-08-02T04:00:00Z"
-    assert [one.row for one in recording.rejected] == [5, 6, 7]
+    assert [one.row for one in recording.rejected] == [6, 7, 8]
     assert "20-Jul-2019" in recording.rejected[0].reason
 
 
