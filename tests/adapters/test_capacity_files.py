@@ -12,7 +12,7 @@ import h3
 import numpy as np
 import pytest
 
-from skylift.adapters.capacity_files import check_ending, read_report, rows_of, write_report
+from skylift.adapters.capacity_files import read_report, rows_of, write_report
 from skylift.adapters.capacity_report import CapacityReport, report_of
 from skylift.adapters.pictures_capacity import draw_capacity, draw_comparison
 from skylift.adapters.plan_sources import PlanSources, hourly, load_plan
@@ -82,13 +82,6 @@ def test_cells_as_csv_and_geojson_say_the_same(report: CapacityReport, tmp_path:
     assert sum(float(row["served_mbps"]) for row in rows) == pytest.approx(report.summary["served_bps"] / 1e6)
     assert [row["allowed"] for row in rows].count("false") == 1
     assert rows_of(report)[0]["served_mbps"] == 0.0
-
-
-@pytest.mark.parametrize("name", ["result.txt", "result", "result.parquet"])
-def test_an_ending_without_a_format_is_refused(name: str) -> None:
-    with pytest.raises(Refused, match=r"\.json, \.csv, \.geojson"):
-        check_ending(Path(name))
-    check_ending(None)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from skylift.base.errors import Refused, SkyliftError, Unavailable
 from skylift.cli.main import app
+from skylift.cli.outputs import check_output
 
 # SGP4 verification set (AIAA 2006-6753).
 ELEMENTS = """\
@@ -52,7 +53,58 @@ def refused(arguments: list[str], folder: Path) -> Refused:
 @pytest.mark.parametrize("command", WITH_OUTPUT)
 def test_an_output_in_no_folder_is_refused(command: str, option: str, tmp_path: Path) -> None:
     error = refused([*WITH_OUTPUT[command], option, str(tmp_path / "no" / "x.csv")], tmp_path)
-    assert (error.code, error.exit_code) == ("output.folder", 2)
+    assert (error.code, error.thing, error.exit_code) == ("output.folder", "-o", 2)
+
+
+# Commands whose files name their format, with the option and what it may be.
+NAMED = [
+    (["ephemeris", "FILE", "--at", AT], "-o", ".parquet"),
+    (["cells", "--country", "MT"], "-o", ".csv, .geojson or .txt"),
+    (["plan", "capacity", "--region", "MT"], "-o", ".json, .csv or .geojson"),
+    (["plan", "gateways", "--region", "MT", "--candidates", "FILE"], "-o", ".json"),
+    (["plan", "terminals", "--sites", "FILE"], "-o", ".json"),
+    (["simulate", "FILE", "-o", "NEW"], "--schedule", ".parquet or .csv"),
+    (["outages", "export", "--store", "FILE"], "-o", ".csv"),
+    (["outages", "need", "FILE", "--at", AT], "-o", ".json"),
+    (["netreport", "run.json"], "--out", ".json"),
+    (["exec", "kyiv"], "--report", ".json"),
+    (["exec", "kyiv"], "--capture", ".pcap"),
+    (["emulate", "--terminals", "kyiv"], "--namespaces", ".json"),
+]
+
+
+@pytest.mark.parametrize(("command", "option", "endings"), NAMED, ids=lambda words: " ".join(words[:2]))
+def test_a_file_of_another_ending_is_refused_before_the_work(
+    command: list[str], option: str, endings: str, tmp_path: Path
+) -> None:
+    """A document under the name of a table would be found out by whoever opens it, far away."""
+    named = [str(tmp_path / word) if word == "NEW" else word for word in command]
+    more = [] if command[0] not in ("exec", "emulate") else ["--", "true"]
+    error = refused([*named, option, str(tmp_path / "beams.xlsx"), *more], tmp_path)
+    assert (error.code, error.thing) == ("output.format", option)
+    assert error.rule.endswith(f"is {endings}")
+    assert error.way_out == f"name it beams{endings.split(',')[0].split()[0]}"
+
+
+def test_one_format_needs_no_ending_and_a_device_has_none(tmp_path: Path) -> None:
+    check_output(tmp_path / "report", endings=(".json",))
+    check_output(Path("/dev/null"), endings=(".json",))
+    for endings in ((".json", ".csv"), (".csv",)):
+        with pytest.raises(Refused, match=r"\.csv"):
+            check_output(tmp_path / "report.2022", endings=endings)
+    with pytest.raises(Refused, match=r"name it report\.json"):
+        check_output(tmp_path / "report", endings=(".json", ".csv"))
+
+
+def test_a_route_is_written_as_its_file_is_called(tmp_path: Path) -> None:
+    (tmp_path / "a.tle").write_text(ELEMENTS)
+    for name, begins in (("a.csv", "at_us,"), ("a.json", "[{"), ("a.txt", "   ")):
+        words = [str(tmp_path / "a.tle") if word == "FILE" else word for word in WITH_OUTPUT["route"]]
+        CliRunner().invoke(app, [*words, "-o", str(tmp_path / name)], catch_exceptions=False)
+        assert (tmp_path / name).read_text().startswith(begins)
+    words += ["--format", "json", "-o", str(tmp_path / "b.csv")]
+    CliRunner().invoke(app, words, catch_exceptions=False)
+    assert (tmp_path / "b.csv").read_text().startswith("[{"), "a format that is named goes before"
 
 
 @pytest.mark.parametrize("command", WITH_OUTPUT)
@@ -87,7 +139,8 @@ PLANS = {
 def test_an_output_where_no_file_can_be_made_is_told_before_the_work(command: str, tmp_path: Path) -> None:
     """Also for those who may write anywhere: rights say nothing about a file system that makes no files."""
     arguments = {**WITH_OUTPUT, **PLANS}[command]
-    error = failed([*arguments, "-o", "/proc/x.json"], tmp_path)
+    ending = ".parquet" if command == "ephemeris" else ".csv" if command == "cells" else ".json"
+    error = failed([*arguments, "-o", f"/proc/x{ending}"], tmp_path)
     assert isinstance(error, Unavailable)
     assert (error.code, error.exit_code) == ("output.unwritable", 1)
 

@@ -439,20 +439,24 @@ def test_beams_that_could_not_be_written_are_refused_before_the_work(
         == "output.folder"
     )
     assert refused(skylift, tmp_path, GOOD, "--schedule", tmp_path)["code"] == "output.is-folder"
-    for name in ("links.parquet", "rates.png", ".parts/b.parquet"):
+    for name, code in (
+        ("links.parquet", "output.taken"),
+        ("rates.png", "output.format"),
+        (".parts/b.parquet", "output.folder"),
+    ):
         out = tmp_path / "out" / name
-        code = refused(skylift, tmp_path, GOOD, "--schedule", out)["code"]
-        assert code == ("output.taken" if out.parent.name == "out" else "output.folder"), name
+        assert refused(skylift, tmp_path, GOOD, "--schedule", out)["code"] == code, name
 
 
 def test_beams_are_never_written_over_what_the_run_reads(skylift: Skylift, tmp_path: Path) -> None:
-    text = GOOD + '[capacity]\nrain_file = "dry.toml"\n'
-    (tmp_path / "dry.toml").write_text("")
+    text = GOOD + '[capacity]\nrain_file = "dry.csv"\n'
+    (tmp_path / "dry.csv").write_text("")
     (tmp_path / "link.parquet").symlink_to(tmp_path / "bad.toml")
-    for name in ("bad.toml", "dry.toml", "../" + tmp_path.name + "/bad.toml", "link.parquet"):
+    for name in ("dry.csv", "../" + tmp_path.name + "/dry.csv", "link.parquet"):
         error = refused(skylift, tmp_path, text, "--schedule", tmp_path / name)
         assert error["code"] == "output.is-input", name
         assert (tmp_path / "bad.toml").read_text() == text
+    assert refused(skylift, tmp_path, text, "--schedule", tmp_path / "bad.toml")["code"] == "output.format"
     # Another spelling of the folder of results is the same folder.
     (tmp_path / "good.toml").write_text(text)
     (tmp_path / "out").mkdir()

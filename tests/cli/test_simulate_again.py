@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -37,6 +38,13 @@ latitude_deg = {latitude}
 longitude_deg = {longitude}
 pop = "frankfurt"
 """
+
+
+# Columns of beams, with what makes of a text what Parquet gives.
+KINDS = {
+    "at_us": int, "satellite": int, "polarisation": int, "beam": int, "channel": int,
+    "cell": str, "gateway": str, "share_fraction": float, "rate_bps": float,
+}  # fmt: skip
 
 
 def written(folder: Path, latitude: float = 50.45, longitude: float = 30.52, ground: str = "") -> Path:
@@ -95,6 +103,27 @@ def test_resume_takes_no_other_file_for_the_schedule(tmp_path: Path) -> None:
     pq.write_table(table.replace_schema_metadata(metadata), beams)
     simulated(path, out, resume=True, schedule=beams)
     assert beams.read_bytes() == right
+
+
+def test_beams_as_a_table_hold_the_same_and_are_made_anew_by_resume(tmp_path: Path) -> None:
+    path, out = written(tmp_path), tmp_path / "out"
+    beams, table = tmp_path / "beams.parquet", tmp_path / "beams.csv"
+    simulated(path, out, schedule=beams)
+    expected = pq.read_table(beams).to_pylist()
+    simulated(path, out, resume=True, schedule=table)
+    with table.open(newline="") as file:
+        rows = [{k: kind(row[k]) for k, kind in KINDS.items()} for row in csv.DictReader(file)]
+    assert rows == expected
+    assert rows
+    right = table.read_bytes()
+    # Whose it is a CSV does not say: one with these columns is made anew, anything else is left alone.
+    table.write_bytes(right[: len(right) // 2])
+    simulated(path, out, resume=True, schedule=table)
+    assert table.read_bytes() == right
+    table.write_text("my,own\n1,2\n")
+    with pytest.raises(Refused, match="does not hold the beams of this run"):
+        simulated(path, out, resume=True, schedule=table)
+    assert table.read_text() == "my,own\n1,2\n"
 
 
 def other_schedule(folder: Path) -> bytes:

@@ -15,32 +15,13 @@ from skylift.base.places import cell_rings
 
 KIND = "skylift plan capacity"
 FORMAT = 1
-ENDINGS = (".json", ".csv", ".geojson")
 _COLUMNS = ("cell", "latitude_deg", "longitude_deg", "area_km2", "allowed", "wanted_mbps", "served_mbps")
 _LAST_COLUMNS = ("least_served_mbps", "served_mbps_per_km2")
 
 
-def check_ending(path: Path | None) -> None:
-    """Refuses a file whose ending names no format, before any work is done."""
-    if path is not None and path.suffix.lower() not in ENDINGS:
-        raise Refused(
-            "plan.format", "the output file", "its ending names no format", f"use {', '.join(ENDINGS)}"
-        )
-
-
 def write_report(path: Path, report: CapacityReport) -> None:
-    """The whole result as .json, or its cells as .csv or .geojson."""
-    check_ending(path)
-    match path.suffix.lower():
-        case ".json":
-            document = {
-                "kind": KIND, "format": FORMAT, "summary": report.summary, "detail": report.detail,
-            }  # fmt: skip
-            write_atomically(path, json.dumps(document, ensure_ascii=False) + "\n")
-        case ".csv":
-            write_atomically(path, _csv(report))
-        case _:
-            write_atomically(path, _geojson(report))
+    """The whole result as .json, or its cells as .csv or .geojson: one of ENDINGS."""
+    write_atomically(path, _WRITERS[path.suffix.lower()](report))
 
 
 def read_report(path: Path) -> CapacityReport:
@@ -97,6 +78,11 @@ def rows_of(report: CapacityReport) -> list[dict[str, Any]]:
     return rows
 
 
+def _json(report: CapacityReport) -> str:
+    document = {"kind": KIND, "format": FORMAT, "summary": report.summary, "detail": report.detail}
+    return json.dumps(document, ensure_ascii=False) + "\n"
+
+
 def _csv(report: CapacityReport) -> str:
     lines = [",".join((*_COLUMNS, *_LAST_COLUMNS))]
     lines += [",".join(str(value).lower() for value in row.values()) for row in rows_of(report)]
@@ -115,3 +101,7 @@ def _geojson(report: CapacityReport) -> str:
             {"type": "Feature", "id": row["cell"], "properties": properties, "geometry": geometry}
         )
     return json.dumps({"type": "FeatureCollection", "features": features}, separators=(",", ":")) + "\n"
+
+
+_WRITERS = {".json": _json, ".csv": _csv, ".geojson": _geojson}
+ENDINGS = tuple(_WRITERS)

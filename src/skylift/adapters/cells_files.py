@@ -16,7 +16,6 @@ import numpy.typing as npt
 from matplotlib.collections import LineCollection, PolyCollection
 
 from skylift.adapters.atomic import save_atomically, write_atomically
-from skylift.base.errors import Refused
 from skylift.base.places import Outline, cell_rings, cells_area_km2
 
 Points = npt.NDArray[np.float64]
@@ -28,15 +27,7 @@ MOST_DRAWN_EDGES = 20_000
 def write_cells(path: Path, cells: Sequence[str]) -> None:
     """The cells as .csv, .geojson or .txt, told by the file's ending."""
     writers = {".csv": _csv, ".geojson": _geojson, ".txt": _txt}
-    writer = writers.get(path.suffix.lower())
-    if writer is None:
-        raise Refused(
-            "cells.format",
-            f"output file {path.name}",
-            "its ending names no format",
-            "use .csv, .geojson or .txt",
-        )
-    write_atomically(path, writer(cells))
+    write_atomically(path, writers[path.suffix.lower()](cells))
 
 
 def _txt(cells: Sequence[str]) -> str:
@@ -66,8 +57,6 @@ def _geojson(cells: Sequence[str]) -> str:
 
 def draw_cells(path: Path, outline: Outline, cells: Sequence[str], title: str) -> None:
     """A map of the cells under the area's outline, as .png."""
-    if path.suffix.lower() != ".png":
-        raise Refused("cells.format", f"picture {path.name}", "a picture is written as PNG", "end it in .png")
     rings = [ring.T for cell in cells for ring in cell_rings(cell)]
     west, east = _shortest_span(rings)
     # An area on both sides of the antimeridian is drawn in one piece.

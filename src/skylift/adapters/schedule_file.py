@@ -9,6 +9,7 @@ from pathlib import Path
 import h3
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from skylift.adapters.atomic import save_atomically
@@ -30,6 +31,7 @@ _FIELDS = (
     pa.field("share_fraction", pa.float64(), nullable=False),
     pa.field("rate_bps", pa.float64(), nullable=False),
 )
+_PLAIN = pa.schema([f.with_type(pa.string()) if f.type == _NAMES else f for f in _FIELDS])
 
 
 def schedule_schema(names: Names) -> pa.Schema:
@@ -82,12 +84,30 @@ def origin_of(path: Path) -> Origin | None:
         return None
 
 
+def may_be_of(path: Path, fingerprint: str) -> bool:
+    """Whether a file holds beams of this run. A CSV does not say of which: any with these columns may be."""
+    if path.suffix.lower() == ".csv":
+        with path.open("rb") as file:
+            return file.readline(1_000).strip().decode("ascii", "replace") == ",".join(_PLAIN.names)
+    origin = origin_of(path)
+    return origin is not None and origin.fingerprint == fingerprint
+
+
 def put_together(parts: Sequence[Path], names: Names, target: Path, origin: Origin) -> None:
-    """Write `target` from parts, one after the other; whole or not at all."""
-    save_atomically(target, lambda temporary: _put_together(parts, names, temporary, origin))
+    """Write `target` from parts, one after the other, as its ending says; whole or not at all."""
+    write = _WRITERS[target.suffix.lower()]
+    save_atomically(target, lambda temporary: write(parts, names, temporary, origin))
 
 
-def _put_together(parts: Sequence[Path], names: Names, target: Path, origin: Origin) -> None:
+def _write_csv(parts: Sequence[Path], names: Names, target: Path, origin: Origin) -> None:
+    """The same rows and columns; what a CSV has no place for is left out."""
+    options = pa_csv.WriteOptions(quoting_header="none")
+    with pa_csv.CSVWriter(target, _PLAIN, write_options=options) as writer:
+        for part in parts:
+            writer.write_table(pq.read_table(part).cast(_PLAIN))
+
+
+def _write_parquet(parts: Sequence[Path], names: Names, target: Path, origin: Origin) -> None:
     schema = schedule_schema(names)
     schema = schema.with_metadata({**(schema.metadata or {}), **origin.as_metadata()})
     waiting: list[pa.Table] = []
@@ -104,3 +124,7 @@ def _write_group(writer: pq.ParquetWriter, waiting: list[pa.Table]) -> None:
         whole = pa.concat_tables(waiting).unify_dictionaries().combine_chunks()
         writer.write_table(whole, row_group_size=max(whole.num_rows, 1))
         waiting.clear()
+
+
+_WRITERS = {".parquet": _write_parquet, ".csv": _write_csv}
+ENDINGS = tuple(_WRITERS)

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from skylift.adapters.links_file import Names, links_schema
-from skylift.adapters.schedule_file import Origin, origin_of
+from skylift.adapters.schedule_file import Origin, may_be_of, origin_of
 from skylift.base.errors import Refused
 from skylift.twin.world import World
 
@@ -86,8 +86,7 @@ def check_schedule_to_resume(schedule: Path | None, fingerprint: str) -> None:
     """Refuses to go on with a run whose file of beams is there already, and is not of this run."""
     if schedule is None or not schedule.is_file():
         return
-    theirs = origin_of(schedule)
-    if theirs is None or theirs.fingerprint != fingerprint:
+    if not may_be_of(schedule, fingerprint):
         raise Refused(
             "simulate.other_schedule",
             "--schedule",

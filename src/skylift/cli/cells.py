@@ -42,7 +42,7 @@ def cells(
     from skylift.base.errors import Refused
     from skylift.base.places import cells_area_km2, cells_of
 
-    check_output(out)
+    check_output(out, endings=(".csv", ".geojson", ".txt"))
     check_picture(plot, (".png",))
     outline = _outline(country, geojson)
     with Console(stderr=True).status("finding the cells"):

@@ -86,8 +86,8 @@ def connect(
             "one of them gets the link; an interface's is not encrypted and has no internet behind it",
             "give --namespace NAME, or --interface NAME without --encrypt and --internet",
         )
-    check_output(report)
-    check_output(capture)
+    check_output(report, "--report", (".json",))
+    check_output(capture, "--capture", (".pcap",))
     said = LinkWords(
         scenario, catalogue, at, server, token, replay, mahimahi, trace, trace_places, set_, preset, seed
     )

@@ -74,8 +74,8 @@ def emulate(
 
     ids = _ids(terminals, count)
     _check(encrypt, output)
-    for file in (report, namespaces):
-        check_output(file)
+    check_output(report, "--report", (".json",))
+    check_output(namespaces, "--namespaces", (".json",))
     check_preset(preset)
     orders = Orders(
         WallClock().now() if at is None else parse_instant(at, "--at"),

@@ -56,7 +56,7 @@ def ephemeris(
     from skylift.sky.orbit.age import refuse_stale, stale_elements
     from skylift.sky.orbit.propagate import Propagator
 
-    check_output(output)
+    check_output(output, endings=(".parquet",))
     instants = [parse_instant(text, "--at") for text in at]
     earth = None if earth_orientation is None else read_earth_orientation(earth_orientation)
     read = read_catalogue(file, lenient=lenient)

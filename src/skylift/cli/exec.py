@@ -76,8 +76,8 @@ def execute(
 
         skylift exec kyiv --scenario S.toml --at 2022-02-27T03:05:00Z -- ping -c 5 pop
     """
-    check_output(report)
-    check_output(capture)
+    check_output(report, "--report", (".json",))
+    check_output(capture, "--capture", (".pcap",))
     said = LinkWords(
         scenario, catalogue, at, server, token, replay, mahimahi, trace, trace_places, set_, preset, seed
     )
@@ -117,8 +117,8 @@ def shell(
     program = os.environ.get("SHELL", "")
     command = [program] if program and shutil.which(program) else ["/bin/sh"]
     typer.echo(f"a shell behind {terminal}: `pop` is the other end; exit ends it", err=True)
-    check_output(report)
-    check_output(capture)
+    check_output(report, "--report", (".json",))
+    check_output(capture, "--capture", (".pcap",))
     said = LinkWords(
         scenario, catalogue, at, server, token, replay, mahimahi, trace, trace_places, set_, preset, seed
     )

@@ -64,7 +64,7 @@ def netreport(
     """
     from skylift.adapters.netreport_run import measured, read_report
 
-    check_output(out)
+    check_output(out, "--out", (".json",))
     check_picture(plot)
     if what.endswith(".json"):
         document = read_report(Path(what))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from skylift.cli.outages_import import STORE
+from skylift.cli.outputs import check_output
 
 _COLUMNS = ("time", "signal", "kind", "entity", "country", "mean", "least", "samples")
 
@@ -32,6 +33,7 @@ def export(
     from skylift.base.errors import Refused
     from skylift.base.instants import format_instant
 
+    check_output(out, endings=(".csv",))
     if not store.is_file():
         raise Refused("outages.store", store.name, "it is not there", "name the store of a monitor")
     kept = OutageStore(store)

@@ -86,7 +86,7 @@ def need(
     from skylift.study.need import NeedRules
     from skylift.study.need import need as reckon
 
-    check_output(out)
+    check_output(out, endings=(".json",))
     rules = NeedRules(online, below, longer_h, terminal_mbps * 1e6)
     at_us = parse_instant(at, "--at")
     properties = [one.strip() for one in area_properties.split(",")]

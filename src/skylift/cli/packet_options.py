@@ -109,7 +109,7 @@ def followed(terminal: str, words: LinkWords) -> Followed:
     from skylift.wire.packet.texture import preset as check_preset
 
     check_preset(words.preset)
-    check_output(words.trace)
+    check_output(words.trace, "--trace")
     overrides = overrides_of(words.set_)
     server = server_of(words)
     replayed = replay_of_words(words, server)

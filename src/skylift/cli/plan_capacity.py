@@ -65,10 +65,9 @@ def capacity(
 
 
 def _check_outputs(out: Path | None, plot: Path | None) -> None:
-    from skylift.adapters.capacity_files import check_ending
+    from skylift.adapters.capacity_files import ENDINGS
 
-    check_output(out)
-    check_ending(out)
+    check_output(out, endings=ENDINGS)
     check_picture(plot, (".png",))
 
 

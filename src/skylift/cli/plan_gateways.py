@@ -75,7 +75,7 @@ def gateways(
     from skylift.base.instants import parse_instant
     from skylift.study.siting_search import Limits
 
-    check_output(out)
+    check_output(out, endings=(".json",))
     check_picture(plot, (".png",))
     at_us = None if at is None else parse_instant(at, "--at")
     sources = PlanSources(

@@ -69,7 +69,7 @@ def terminals(
     from skylift.cli.plan_warnings import warn
     from skylift.study.terminals import TerminalRules, TerminalStudy
 
-    check_output(out)
+    check_output(out, endings=(".json",))
     rules = TerminalRules(terminal_mbps * 1e6, people_per_terminal, spare)
     _check(region, background_mbps_per_km2)
     at_us = None if at is None else parse_instant(at, "--at")

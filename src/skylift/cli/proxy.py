@@ -61,7 +61,7 @@ def proxy(
     from skylift.adapters.packet_proxy import run_proxy
 
     host, port = _loopback(listen)
-    check_output(report)
+    check_output(report, "--report", (".json",))
     said = LinkWords(
         scenario, catalogue, at, server, token, replay, mahimahi, trace, trace_places, set_, preset, seed
     )

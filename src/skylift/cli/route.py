@@ -51,7 +51,9 @@ def route(
     ] = None,
     duration: Annotated[float, typer.Option(help="Seconds; 0 for one instant.")] = 0.0,
     step: Annotated[float, typer.Option(help="Seconds between instants.")] = 15.0,
-    form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="How to print; by default what the file's ending says.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     total: Annotated[
         bool, typer.Option("--total", help="Add access and processing to the light time.")
@@ -94,13 +96,19 @@ def route(
     case = replace(case, terms=DelayTerms() if total else None, lasers=case.lasers and lasers)
     rows = _computed(routes, case, (near, far), at)
     names = case.catalogue.norad if catalogue is not None else range(len(case.catalogue))
-    chosen = Format.JSON if as_json else form
+    chosen = Format.JSON if as_json else form or _format_of(output)
     _write(_printed(rows, [int(name) for name in names], case, chosen), output)
     if plot is not None:
         from skylift.adapters.pictures_route import draw_route
 
         draw_route(plot, rows, total)
     _say_counts(rows)
+
+
+def _format_of(output: Path | None) -> Format:
+    """As the file's ending says; a table for people where it says nothing."""
+    named = "" if output is None else output.suffix.lower().removeprefix(".")
+    return Format(named) if named in (Format.CSV, Format.JSON) else Format.TABLE
 
 
 def _say_counts(rows: list[RouteStep]) -> None:

@@ -38,7 +38,7 @@ def simulate(
     ),
     earth_orientation: Path | None = typer.Option(None, help="IERS finals2000A or CelesTrak EOP file."),
     schedule: Path | None = typer.Option(
-        None, help="File for the beam schedule, Parquet; see docs/reference/schedule-parquet.md."
+        None, help="File for the beam schedule, .parquet or .csv; see docs/reference/schedule-parquet.md."
     ),
     pictures: bool = typer.Option(True, "--pictures/--no-pictures", help="Draw the pictures."),
     as_json: bool = typer.Option(False, "--json", help="Print summary.json on stdout."),
@@ -71,11 +71,12 @@ def simulate(
 
 
 def _check_schedule(schedule: Path | None, out: Path) -> None:
+    from skylift.adapters.schedule_file import ENDINGS
     from skylift.cli.outputs import check_output
 
     # The folder of the results itself is made when the run begins.
-    if schedule is None or schedule.is_dir() or schedule.resolve().parent != out.resolve():
-        check_output(schedule)
+    begins = schedule is not None and not out.exists() and schedule.resolve().parent == out.resolve()
+    check_output(schedule, "--schedule", ENDINGS, makes_folder=begins)
 
 
 def _say(outcome: Outcome, out: Path, schedule: Path | None) -> None:

@@ -146,15 +146,13 @@ def _asked(client: Client, id: str, given: dict[str, str]) -> dict[str, Any]:
 
 
 def _files(given: dict[str, str]) -> tuple[Path | None, Path | None]:
-    from skylift.base.errors import Refused
     from skylift.cli.outputs import check_output, check_picture
 
     out = Path(given["out"]) if "out" in given else None
     plot = Path(given["plot"]) if "plot" in given else None
-    check_output(out)
-    check_picture(plot)
-    if out is not None and out.suffix.lower() not in (".csv", ".parquet"):
-        raise Refused("output.format", "out", "it ends in .csv or .parquet", "name it history.parquet")
+    # The words of `skylift terminal history` are NAME=VALUE.
+    check_output(out, "out", (".csv", ".parquet"))
+    check_picture(plot, option="plot")
     return out, plot
 
 
