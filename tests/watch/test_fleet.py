@@ -2,43 +2,76 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import replace
-from itertools import compress
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 
 from skylift.base.units import US_PER_S
-from skylift.watch.fleet import SILENT_AFTER_US, WORDS, Dish, Why, is_well, judged
+from skylift.watch.fleet import (
+    LOSSY_FRACTION,
+    OBSTRUCTED_FRACTION,
+    SILENT_AFTER_US,
+    WHYS,
+    WORDS,
+    Dishes,
+    Verdicts,
+    Why,
+    judged,
+    number_of,
+)
 
 NOW = 1_700_000_000 * US_PER_S
 MINUTE = 60 * US_PER_S
 
 
+@dataclass(frozen=True)
+class Dish:
+    """One of them, in words."""
+
+    terminal: str
+    area: str
+    barred: str
+    state: str
+    received_us: int
+    since_us: int
+    ping_drop_fraction: float = 0.0
+    obstructed_fraction: float = 0.0
+    snr_low: bool = False
+
+
 def dish(number: int, state: str = "connected", since_min: float = 600, **more: object) -> Dish:
     since = int(NOW - since_min * MINUTE)
-    one = Dish(f"trm_{number}", "a1", "", state, NOW - MINUTE, NOW - MINUTE, since)
+    one = Dish(f"trm_{number}", "a1", "", state, NOW - MINUTE, since)
     return replace(one, **more)  # type: ignore[arg-type]
 
 
 def silent(number: int, for_min: float, **more: object) -> Dish:
     at = int(NOW - for_min * MINUTE)
-    return dish(number, at_us=at, received_us=at, **more)
+    return dish(number, received_us=at, **more)  # type: ignore[arg-type]
+
+
+def verdicts(*dishes: Dish) -> Verdicts:
+    areas = sorted({one.area for one in dishes} - {""})
+    columns = Dishes(
+        np.array([areas.index(one.area) if one.area else -1 for one in dishes], dtype=np.int64),
+        np.array([bool(one.barred) for one in dishes], dtype=np.bool_),
+        np.array([number_of(one.state) for one in dishes], dtype=np.int8),
+        np.array([one.received_us for one in dishes], dtype=np.int64),
+        np.array([one.since_us for one in dishes], dtype=np.int64),
+        np.array([one.ping_drop_fraction > LOSSY_FRACTION for one in dishes], dtype=np.bool_),
+        np.array([one.obstructed_fraction > OBSTRUCTED_FRACTION for one in dishes], dtype=np.bool_),
+        np.array([one.snr_low for one in dishes], dtype=np.bool_),
+    )
+    return judged(columns, NOW)
 
 
 def whys(*dishes: Dish) -> list[Why]:
-    found = judged(dishes, NOW)
-    # Those that are well may be counted instead of looked at: it is the same for the others, and they are up.
-    apart = [
-        one.barred
-        or NOW - one.received_us > SILENT_AFTER_US
-        or not is_well(one.state, one.ping_drop_fraction)
-        for one in dishes
-    ]
-    well = Counter(one.area for one, is_apart in zip(dishes, apart, strict=True) if not is_apart)
-    assert judged(list(compress(dishes, apart)), NOW, well) == list(compress(found, apart))
-    assert all(one.why is Why.UP for one, is_apart in zip(found, apart, strict=True) if not is_apart)
-    return [verdict.why for verdict in found]
+    found = verdicts(*dishes)
+    names = [WHYS[code] for code in found.why]
+    assert {why: names.count(why) for why in names} == found.by_why()
+    assert list(found.is_down) == [why not in (Why.UP, Why.CHOSEN) for why in names]
+    return names
 
 
 @pytest.mark.parametrize(
@@ -68,14 +101,11 @@ def test_a_dish_alone(one: Dish, why: Why) -> None:
 
 
 def test_since_when() -> None:
-    gone, bad, both = judged(
-        [silent(1, 30), dish(2, "no-pings", since_min=5), silent(3, 20, state="booting", since_min=25)], NOW
+    found = verdicts(
+        silent(1, 30), dish(2, "no-pings", since_min=5), silent(3, 20, state="booting", since_min=25)
     )
-    assert gone.since_us == NOW - 30 * MINUTE
-    assert gone.silent
-    assert bad.since_us == NOW - 5 * MINUTE
-    assert not bad.silent
-    assert both.since_us == NOW - 25 * MINUTE
+    assert list(NOW - found.since_us) == [30 * MINUTE, 5 * MINUTE, 25 * MINUTE]
+    assert list(found.silent) == [True, False, True]
 
 
 def test_most_of_an_area_within_ten_minutes_is_the_region_and_its_neighbours_are_not() -> None:
@@ -126,11 +156,11 @@ def test_all_silent_at_once_is_our_own_ear() -> None:
 
 
 def test_silence_begins_after_ten_minutes() -> None:
-    edge = dish(1, at_us=NOW - SILENT_AFTER_US, received_us=NOW - SILENT_AFTER_US)
+    edge = dish(1, received_us=NOW - SILENT_AFTER_US)
     assert whys(edge) == [Why.UP]
     assert whys(replace(edge, received_us=edge.received_us - 1)) == [Why.POWER]
 
 
 def test_every_verdict_has_its_words_and_none_tells_how_to_find_a_jammer() -> None:
     assert set(WORDS) == set(Why)
-    assert judged([], NOW) == []
+    assert whys() == []

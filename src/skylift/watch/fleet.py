@@ -14,11 +14,13 @@ cannot know it does not say: jamming is suspected, never found.
 from __future__ import annotations
 
 import enum
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-from skylift.base.instants import InstantUs
+import numpy as np
+import numpy.typing as npt
+
 from skylift.base.units import US_PER_S
 
 # An agent posts at least once in five minutes; twice that, and it is silent.
@@ -34,9 +36,15 @@ PROBER_SHARE = 0.9
 # Beyond 2 % of the time obstructed the operator's own app asks for another place.
 OBSTRUCTED_FRACTION = 0.02
 LOSSY_FRACTION = 0.2
-CONNECTED = "connected"
+CONNECTED, DISABLED = "connected", "disabled"
 CHOSEN = frozenset({"stowed", "sleeping"})
-DISABLED = "disabled"
+# What a dish may say of itself, as far as a rule asks for it; whatever else it says has the number after.
+_SAID = (CONNECTED, "stowed", "sleeping", DISABLED, "obstructed", "thermal", "booting")
+_NUMBERS: Mapping[str, int] = {word: number for number, word in enumerate(_SAID)}
+
+Flags = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int8]
 
 
 class Why(enum.Enum):
@@ -72,136 +80,117 @@ WORDS: Mapping[Why, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Dish:
-    """What is known of one dish now.
+def number_of(state: str) -> int:
+    """By what number `Dishes.says` knows a state."""
+    return _NUMBERS.get(state, len(_SAID))
 
-    area         what dishes that fail together share: a coarse cell; "" where it is not known
-    barred       why the service itself would not serve it; "" where it would
-    state        of its newest row, which was measured at at_us and came at received_us
-    since_us     since when that state holds
+
+class Dishes(NamedTuple):
+    """What is known of N dishes now, in columns (N,).
+
+    area         number of what dishes that fail together share, a coarse cell; -1 where it is not known
+    barred       whether the service itself would not serve it
+    says         what it says of itself, by `number_of`
+    received_us  when its newest row came
+    since_us     since when it says so
+    lossy        whether it loses more than LOSSY_FRACTION of its pings
+    obstructed   whether more than OBSTRUCTED_FRACTION of its time is
+    weak         whether its signal is below what is usual
     """
 
-    terminal: str
-    area: str
-    barred: str
-    state: str
-    at_us: int
-    received_us: int
-    since_us: int
-    ping_drop_fraction: float | None = None
-    obstructed_fraction: float | None = None
-    snr_low: bool | None = None
+    area: Numbers
+    barred: Flags
+    says: Codes
+    received_us: Numbers
+    since_us: Numbers
+    lossy: Flags
+    obstructed: Flags
+    weak: Flags
+
+    def say(self, *states: str) -> Flags:
+        """Which of them say one of these."""
+        return np.isin(self.says, [number_of(state) for state in states])
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """since_us: when it went down, or came up."""
+WHYS = tuple(Why)
+_CODES: Mapping[Why, int] = {why: code for code, why in enumerate(WHYS)}
 
-    terminal: str
-    why: Why
-    since_us: InstantUs
-    area: str = ""
-    silent: bool = False
+
+class Verdicts(NamedTuple):
+    """On N dishes, in columns (N,). why: places in WHYS; since_us: when each went down, or came up."""
+
+    why: Codes
+    since_us: Numbers
+    silent: Flags
 
     @property
-    def is_down(self) -> bool:
-        return self.why not in (Why.UP, Why.CHOSEN)
+    def is_down(self) -> Flags:
+        return ~np.isin(self.why, [_CODES[Why.UP], _CODES[Why.CHOSEN]])
+
+    def by_why(self) -> Counter[Why]:
+        counts = np.bincount(self.why, minlength=len(WHYS))
+        return +Counter({why: int(count) for why, count in zip(WHYS, counts, strict=True)})
 
 
-def is_well(state: str, ping_drop_fraction: float | None) -> bool:
-    """Whether a dish that is not silent is up, whatever else it says: so are nearly all of a fleet."""
-    return state == CONNECTED and (ping_drop_fraction or 0.0) <= LOSSY_FRACTION
+def judged(dishes: Dishes, now: int) -> Verdicts:
+    """A verdict on each, in their order."""
+    silent = now - dishes.received_us > SILENT_AFTER_US
+    connected, chosen = dishes.say(CONNECTED), dishes.say(*CHOSEN)
+    # A dish that was well until it fell silent is down since then; one that was not, since before.
+    since_us = np.where(silent & connected, dishes.received_us, dishes.since_us)
+    shared = _shared(dishes, silent, since_us)
+    rules = (
+        (silent & _is_prober(dishes.received_us[silent], len(silent)), Why.PROBER),
+        (dishes.barred | dishes.say(DISABLED), Why.NO_ACCOUNT),
+        (chosen, Why.CHOSEN),
+        *((shared == _CODES[why], why) for why in (Why.JAMMING, Why.WEATHER, Why.REGION)),
+        (silent, Why.POWER),
+        # From here on it is what a dish says of itself.
+        (connected & ~(dishes.obstructed & dishes.lossy), Why.UP),
+        (connected | dishes.say("obstructed"), Why.OBSTRUCTION),
+        (dishes.say("thermal"), Why.HEAT),
+        (dishes.say("booting"), Why.STARTING),
+        (dishes.obstructed, Why.OBSTRUCTION),
+    )
+    why = np.full(len(silent), _CODES[Why.NETWORK], dtype=np.int8)
+    for holds, reason in reversed(rules):
+        why[holds] = _CODES[reason]
+    return Verdicts(why, since_us, silent)
 
 
-def judged(dishes: Sequence[Dish], now: int, well: Mapping[str, int] | None = None) -> list[Verdict]:
-    """A verdict on each, in their order.
+def _is_prober(silent_since_us: Numbers, count: int) -> bool:
+    """Whether it is rather us who hear nobody."""
+    number = len(silent_since_us)
+    if number < LEAST_OF_ALL or number < PROBER_SHARE * count:
+        return False
+    first, last = _together(np.sort(silent_since_us), AT_ONCE_US)
+    return last - first >= PROBER_SHARE * number
 
-    well  by area, how many others there are that are not silent, not barred, and `is_well`: they are up
-    """
-    well = well or {}
-    silent = {dish.terminal for dish in dishes if now - dish.received_us > SILENT_AFTER_US}
-    deaf = _is_prober(dishes, silent, sum(well.values()))
-    areas: defaultdict[str, list[Dish]] = defaultdict(list)
-    for dish in dishes:
-        if dish.area:
-            areas[dish.area].append(dish)
-    shared = {area: _shared(some, silent, well.get(area, 0)) for area, some in areas.items()}
-    found: list[Verdict] = []
-    for dish in dishes:
-        is_silent = dish.terminal in silent
-        why = _why(dish, is_silent, deaf, shared.get(dish.area, {}))
-        found.append(Verdict(dish.terminal, why, InstantUs(_since(dish, is_silent)), dish.area, is_silent))
+
+def _shared(dishes: Dishes, silent: Flags, since_us: Numbers) -> Codes:
+    """(N,) by what dishes of an area went down together, as places in WHYS; -1 where they did not."""
+    found = np.full(len(silent), -1, dtype=np.int8)
+    asked = (dishes.area >= 0) & ~dishes.barred & ~dishes.say(*CHOSEN)
+    # What ails these may come from outside.
+    ailing = silent | ~dishes.say(CONNECTED) | (dishes.weak & dishes.lossy)
+    hit = np.flatnonzero(asked & ~dishes.say(DISABLED, "obstructed", "thermal") & ailing)
+    needed = np.maximum(LEAST_OF_AN_AREA, AREA_SHARE * np.bincount(dishes.area[asked]))
+    for some in _by_area(hit, dishes.area, since_us):
+        least = needed[dishes.area[some[0]]]
+        if len(some) < least:
+            continue
+        for window_us, why in _windows(bool(2 * dishes.weak[some].sum() > len(some))):
+            first, last = _together(since_us[some], window_us)
+            if last - first >= least:
+                found[some[first:last]] = _CODES[why]
+                break
     return found
 
 
-def _since(dish: Dish, silent: bool) -> int:
-    # A dish that was well until it fell silent is down since then; one that was not, since before.
-    return dish.received_us if silent and dish.state == CONNECTED else dish.since_us
-
-
-def _why(dish: Dish, silent: bool, deaf: bool, shared: Mapping[str, Why]) -> Why:
-    if silent and deaf:
-        return Why.PROBER
-    if dish.barred or dish.state == DISABLED:
-        return Why.NO_ACCOUNT
-    if dish.state in CHOSEN:
-        return Why.CHOSEN
-    if dish.terminal in shared:
-        return shared[dish.terminal]
-    return Why.POWER if silent else _own(dish)
-
-
-def _own(dish: Dish) -> Why:
-    """What a dish says of itself."""
-    obstructed = (dish.obstructed_fraction or 0.0) > OBSTRUCTED_FRACTION
-    match dish.state:
-        case "connected":
-            return Why.OBSTRUCTION if obstructed and _is_lossy(dish) else Why.UP
-        case "obstructed":
-            return Why.OBSTRUCTION
-        case "thermal":
-            return Why.HEAT
-        case "booting":
-            return Why.STARTING
-    return Why.OBSTRUCTION if obstructed else Why.NETWORK
-
-
-def _is_lossy(dish: Dish) -> bool:
-    return (dish.ping_drop_fraction or 0.0) > LOSSY_FRACTION
-
-
-def _is_prober(dishes: Sequence[Dish], silent: set[str], well: int) -> bool:
-    """Whether it is rather us who hear nobody."""
-    if len(silent) < LEAST_OF_ALL or len(silent) < PROBER_SHARE * (len(dishes) + well):
-        return False
-    times = [dish.received_us for dish in dishes if dish.terminal in silent]
-    return len(_together(times, AT_ONCE_US)) >= PROBER_SHARE * len(times)
-
-
-def _is_hit(dish: Dish, silent: set[str]) -> bool:
-    """Whether what ails it may come from outside."""
-    if dish.barred or dish.state in CHOSEN or dish.state in (DISABLED, "obstructed", "thermal"):
-        return False
-    return dish.terminal in silent or dish.state != CONNECTED or (bool(dish.snr_low) and _is_lossy(dish))
-
-
-def _shared(dishes: Sequence[Dish], silent: set[str], well: int) -> dict[str, Why]:
-    """Terminals of an area that went down together, and by what."""
-    hit = [dish for dish in dishes if _is_hit(dish, silent)]
-    asked = well + sum(not dish.barred and dish.state not in CHOSEN for dish in dishes)
-    needed = max(LEAST_OF_AN_AREA, AREA_SHARE * asked)
-    if len(hit) < needed:
-        return {}
-    since = {dish.terminal: _since(dish, dish.terminal in silent) for dish in hit}
-    low = Counter(bool(dish.snr_low) for dish in hit)
-    weak = low[True] * 2 > len(hit)
-    for window_us, why in _windows(weak):
-        together = _together(since.values(), window_us)
-        if len(together) >= needed:
-            first, last = together[0], together[-1]
-            return {terminal: why for terminal, at in since.items() if first <= at <= last}
-    return {}
+def _by_area(hit: Numbers, area: Numbers, since_us: Numbers) -> Iterator[Numbers]:
+    """Dishes of one area after another, each area's ascending by when they went down."""
+    ordered = hit[np.lexsort((since_us[hit], area[hit]))]
+    yield from (some for some in np.split(ordered, np.flatnonzero(np.diff(area[ordered])) + 1) if len(some))
 
 
 def _windows(weak: bool) -> tuple[tuple[int, Why], ...]:
@@ -210,13 +199,8 @@ def _windows(weak: bool) -> tuple[tuple[int, Why], ...]:
     return ((TOGETHER_US, Why.REGION),)
 
 
-def _together(times: Iterable[int], window_us: int) -> list[int]:
-    """The most of these instants that lie within one window, ascending."""
-    ordered = sorted(times)
-    start = begin = count = 0
-    for end, at in enumerate(ordered, 1):
-        while at - ordered[start] > window_us:
-            start += 1
-        if end - start > count:
-            begin, count = start, end - start
-    return ordered[begin : begin + count]
+def _together(times_us: Numbers, window_us: int) -> tuple[int, int]:
+    """From which place to which of ascending times most lie within one window; the second is not in it."""
+    ends = np.searchsorted(times_us, times_us + window_us, side="right")
+    first = int(np.argmax(ends - np.arange(len(times_us))))
+    return first, int(ends[first])

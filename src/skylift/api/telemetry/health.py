@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 from starlette.responses import Response
 
 from skylift.api.office.door import Call
 from skylift.api.telemetry.intake import Intake
 from skylift.api.telemetry.places import Placed
-from skylift.base.instants import format_instant
+from skylift.api.telemetry.states import NOT_KNOWN, StateColumns
+from skylift.base.instants import InstantUs, format_instant
 from skylift.base.units import US_PER_DAY
 from skylift.ports.telemetry import ROWS
 from skylift.service.account.roles import Subject
 from skylift.twin.office.known import Known
-from skylift.watch.fleet import CONNECTED, SILENT_AFTER_US, WORDS, Dish, Verdict, Why, judged
+from skylift.watch.fleet import CONNECTED, WHYS, WORDS, Dishes, Verdicts, Why, judged, number_of
 from skylift.wire.telemetry.rows import Row
 from skylift.wire.telemetry.states import LastState, Run, run_after
 
@@ -52,44 +55,59 @@ class HealthShown:
 
 
 class Judged(NamedTuple):
-    """well: how many are up of whom nothing else is to be said; others, and their regions."""
+    """Verdicts on terminals, and where those are."""
 
-    well: int
-    verdicts: list[Verdict]
-    regions: dict[str, str]
+    names: list[str]
+    placed: list[Placed]
+    verdicts: Verdicts
 
     def by_why(self) -> Counter[str]:
-        found = Counter(one.why.value for one in self.verdicts)
-        found[Why.UP.value] += self.well
-        return +found
+        return Counter({why.value: count for why, count in self.verdicts.by_why().items()})
+
+    def down(self, most: int) -> list[DownShown]:
+        """The longest first."""
+        down = np.flatnonzero(self.verdicts.is_down)
+        since_us = self.verdicts.since_us
+        if len(down) > most:
+            # Nothing is sorted of what will not be shown.
+            down = down[since_us[down] <= np.partition(since_us[down], most)[most]]
+        places = sorted(down.tolist(), key=lambda place: (int(since_us[place]), self.names[place]))
+        return [self._shown(place) for place in places[:most]]
+
+    def _shown(self, place: int) -> DownShown:
+        why = WHYS[self.verdicts.why[place]]
+        placed = self.placed[place]
+        since = format_instant(InstantUs(int(self.verdicts.since_us[place])))
+        silent = bool(self.verdicts.silent[place])
+        return DownShown(self.names[place], why.value, WORDS[why], since, placed.area, placed.region, silent)
 
 
 async def verdicts(intake: Intake, only: set[str] | None = None) -> Judged:
     """On every dish that ever reported, or on `only` some."""
     now = intake.desk.clock.now()
-    well, others = intake.states.parted(now - SILENT_AFTER_US)
+    states = intake.states.columns()
+    if only is not None:
+        states = states.only([place for place, name in enumerate(states.names) if name in only])
 
-    def look(known: Known, permissions: object, sequence: int) -> tuple[Counter[str], dict[str, Placed]]:
-        areas: Counter[str] = Counter()
-        placed: dict[str, Placed] = {}
-        of = intake.places.of
-        for terminal in well if only is None else only.intersection(well):
-            place = of(known, terminal)
-            if place.barred:
-                placed[terminal] = place
-            else:
-                areas[place.area] += 1
-        for terminal in others if only is None else only.intersection(others):
-            placed[terminal] = of(known, terminal)
-        return areas, placed
+    def look(known: Known, permissions: object, sequence: int) -> list[Placed]:
+        return [intake.places.of(known, name) for name in states.names]
 
-    areas, placed = await intake.desk.facts.ask(look)
-    # Some may have been forgotten meanwhile.
-    states = [state for terminal in placed if (state := intake.states.get(terminal)) is not None]
-    await asyncio.to_thread(_learn, intake, states)
-    dishes = [_dish(intake, state, placed[state.terminal]) for state in states]
-    found = await asyncio.to_thread(judged, dishes, now, areas)
-    return Judged(areas.total(), found, {terminal: one.region for terminal, one in placed.items()})
+    placed = await intake.desk.facts.ask(look)
+    await _learn(intake, states)
+    return Judged(states.names, placed, await asyncio.to_thread(_judged, states, placed, now))
+
+
+def _judged(states: StateColumns, placed: Sequence[Placed], now: int) -> Verdicts:
+    areas: dict[str, int] = {"": -1}
+    # Each area has the next number when it is met first.
+    numbers = [areas.setdefault(one.area, len(areas) - 1) for one in placed]
+    since_us = np.where(states.since_us == NOT_KNOWN, states.at_us, states.since_us)
+    dishes = Dishes(
+        np.array(numbers, dtype=np.int64),
+        np.array([bool(one.barred) for one in placed], dtype=np.bool_),
+        states.says, states.received_us, since_us, states.lossy, states.obstructed, states.weak,
+    )  # fmt: skip
+    return judged(dishes, now)
 
 
 async def health(call: Call, intake: Intake) -> Response:
@@ -107,55 +125,32 @@ async def health(call: Call, intake: Intake) -> Response:
     everything = not region and office.allows(actor, "terminal.read", Subject())
     only = None if everything else await call.desk.facts.ask(look)
     found = await verdicts(intake, only)
-    is_down = (one for one in found.verdicts if one.is_down)
-    down = sorted(is_down, key=lambda one: (one.since_us, one.terminal))
     by = found.by_why()
     shown = HealthShown(
         format_instant(call.desk.clock.now()),
         by.total(),
         by[Why.UP.value],
         dict(sorted(by.items())),
-        [_shown(one, found.regions) for one in down[:MOST_SHOWN]],
+        found.down(MOST_SHOWN),
     )
     return Response(msgspec.json.encode(shown), media_type="application/json")
 
 
-def _shown(one: Verdict, regions: dict[str, str]) -> DownShown:
-    return DownShown(
-        one.terminal,
-        one.why.value,
-        WORDS[one.why],
-        format_instant(one.since_us),
-        one.area,
-        regions.get(one.terminal, ""),
-        one.silent,
-    )
-
-
-def _dish(intake: Intake, state: LastState, placed: Placed) -> Dish:
-    run = intake.states.run_of(state.terminal)
-    return Dish(
-        state.terminal,
-        placed.area,
-        placed.barred,
-        state.state,
-        state.at_us,
-        state.received_us,
-        state.at_us if run is None else run.since_us,
-        state.ping_drop_fraction,
-        state.obstructed_fraction,
-        state.snr_low,
-    )
-
-
-def _learn(intake: Intake, states: list[LastState]) -> None:
+async def _learn(intake: Intake, states: StateColumns) -> None:
     """Since when those are down that were so before this service began."""
-    unknown = [
-        state for state in states if state.state != CONNECTED and intake.states.run_of(state.terminal) is None
-    ]
-    for state in unknown[:MOST_ASKED]:
-        before = state.at_us - US_PER_DAY
-        columns = intake.store.history(state.terminal, before, state.at_us + 1, ROWS).columns
-        pairs = zip(columns.get("at_us", ()), columns.get("state", ()), strict=True)
-        run = run_after(None, [Row(1, at_us, state=word) for at_us, word in pairs])
-        intake.states.learn(state.terminal, run or Run(state.state, state.at_us, state.at_us))
+    unknown = np.flatnonzero((states.says != number_of(CONNECTED)) & (states.since_us == NOT_KNOWN))
+    places = unknown[:MOST_ASKED].tolist()
+    # Some may have been forgotten meanwhile.
+    now = [(place, state) for place in places if (state := intake.states.get(states.names[place]))]
+    runs = await asyncio.to_thread(lambda: [_run_of(intake, state) for _, state in now])
+    for (place, state), run in zip(now, runs, strict=True):
+        intake.states.learn(state.terminal, run)
+        states.since_us[place] = run.since_us
+
+
+def _run_of(intake: Intake, state: LastState) -> Run:
+    before = state.at_us - US_PER_DAY
+    columns = intake.store.history(state.terminal, before, state.at_us + 1, ROWS).columns
+    pairs = zip(columns.get("at_us", ()), columns.get("state", ()), strict=True)
+    run = run_after(None, [Row(1, at_us, state=word) for at_us, word in pairs])
+    return run or Run(state.state, state.at_us, state.at_us)

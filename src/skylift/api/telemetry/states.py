@@ -5,20 +5,45 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from itertools import compress
-from operator import not_
+from typing import NamedTuple
 
 import msgspec
+import numpy as np
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from skylift.watch.fleet import is_well
+from skylift.watch.fleet import LOSSY_FRACTION, OBSTRUCTED_FRACTION, Codes, Flags, Numbers, number_of
 from skylift.wire.telemetry.rows import Row
 from skylift.wire.telemetry.states import COLUMNS, LastState, Run, decoded, run_after
 
 # So many go into one piece of about 200 kB: what changes makes one piece anew, not all of them.
 IN_A_PIECE = 2048
 _COLUMNS = msgspec.json.encode(COLUMNS)
+_LOSSY, _OBSTRUCTED, _WEAK = 1, 2, 4
+# In place of since when a state holds, where that was before the start.
+NOT_KNOWN = -1
+
+
+class StateColumns(NamedTuple):
+    """What health asks of N terminals, (N,) each. since_us: NOT_KNOWN where it was before the start."""
+
+    names: list[str]
+    at_us: Numbers
+    received_us: Numbers
+    since_us: Numbers
+    says: Codes
+    lossy: Flags
+    obstructed: Flags
+    weak: Flags
+
+    def only(self, places: Sequence[int]) -> StateColumns:
+        """Those at some places."""
+        some = np.asarray(places, dtype=np.int64)
+        return StateColumns(
+            [self.names[place] for place in places],
+            self.at_us[some], self.received_us[some], self.since_us[some],
+            self.says[some], self.lossy[some], self.obstructed[some], self.weak[some],
+        )  # fmt: skip
 
 
 class LastStates:
@@ -30,8 +55,8 @@ class LastStates:
         # By seat; b"" and "" where nobody sits.
         self._texts: list[bytes] = []
         self._names: list[str] = []
-        self._received_us = array("q")
-        self._well = bytearray()
+        self._at_us, self._received_us, self._since_us = array("q"), array("q"), array("q")
+        self._says, self._flags = bytearray(), bytearray()
         # A piece as it is sent; None where something in it has changed.
         self._pieces: list[bytes | None] = []
         self._runs: dict[str, Run] = {}
@@ -47,14 +72,16 @@ class LastStates:
         newest = decoded(text)
         self._texts[seat] = text
         self._pieces[seat // IN_A_PIECE] = None
-        self._received_us[seat] = newest.received_us
-        self._well[seat] = is_well(newest.state, newest.ping_drop_fraction)
+        self._at_us[seat], self._received_us[seat] = newest.at_us, newest.received_us
+        self._says[seat], self._flags[seat] = number_of(newest.state), _flags_of(newest)
         run = run_after(self._runs.get(terminal), rows)
         if run is not None and (rows or run.state == newest.state):
             self._runs[terminal] = run
+            self._since_us[seat] = run.since_us
         else:
             # It came by another server, with whatever was before it.
             self._runs.pop(terminal, None)
+            self._since_us[seat] = NOT_KNOWN
         self._count(terminal, newest.state)
 
     def put_all(self, states: Iterable[tuple[str, bytes]]) -> None:
@@ -76,13 +103,15 @@ class LastStates:
 
     def learn(self, terminal: str, run: Run) -> None:
         """What history says of before the start."""
-        self._runs.setdefault(terminal, run)
+        seat = self._seats.get(terminal)
+        if seat is not None:
+            self._since_us[seat] = self._runs.setdefault(terminal, run).since_us
 
     def forget(self, terminal: str) -> None:
         self._runs.pop(terminal, None)
         seat = self._seats.pop(terminal, None)
         if seat is not None:
-            self._texts[seat], self._names[seat], self._well[seat] = b"", "", 0
+            self._texts[seat], self._names[seat] = b"", ""
             self._free.append(seat)
             self._pieces[seat // IN_A_PIECE] = None
             self.counts[self._words.pop(terminal)] -= 1
@@ -94,12 +123,14 @@ class LastStates:
         seat = self._seats.get(terminal)
         return None if seat is None else decoded(self._texts[seat])
 
-    def parted(self, heard_us: int) -> tuple[list[str], list[str]]:
-        """Terminals that are well and were heard of since then, and all others."""
-        seats = zip(self._names, self._well, self._received_us, strict=True)
-        are_well = [well and received_us >= heard_us for _, well, received_us in seats]
-        well = list(compress(self._names, are_well))
-        return well, [name for name in compress(self._names, map(not_, are_well)) if name]
+    def columns(self) -> StateColumns:
+        """Of all terminals, as they are now: a copy, which may go to another thread."""
+        at_us, received_us, since_us = map(_numbers, (self._at_us, self._received_us, self._since_us))
+        flags = np.array(self._flags, dtype=np.uint8)
+        lossy, obstructed, weak = ((flags & flag) != 0 for flag in (_LOSSY, _OBSTRUCTED, _WEAK))
+        says = np.array(self._says, dtype=np.int8)
+        whole = StateColumns(list(self._names), at_us, received_us, since_us, says, lossy, obstructed, weak)
+        return whole.only([at for at, name in enumerate(whole.names) if name]) if self._free else whole
 
     def body(self, head: bytes, only: Collection[str] | None = None) -> list[bytes]:
         """A JSON object in pieces; `head` is its beginning, with a trailing comma."""
@@ -127,8 +158,8 @@ class LastStates:
             self._free.append(len(self._texts))
             self._texts.append(b"")
             self._names.append("")
-            self._received_us.append(0)
-            self._well.append(0)
+            for column in (self._at_us, self._received_us, self._since_us, self._says, self._flags):
+                column.append(0)
         seat = self._seats[terminal] = self._free.pop()
         self._names[seat] = terminal
         return seat
@@ -139,6 +170,16 @@ class LastStates:
             texts = self._texts[number * IN_A_PIECE : (number + 1) * IN_A_PIECE]
             piece = self._pieces[number] = b",\n".join(filter(None, texts))
         return piece
+
+
+def _numbers(column: array[int]) -> Numbers:
+    return np.array(column, dtype=np.int64)
+
+
+def _flags_of(state: LastState) -> int:
+    lossy = _LOSSY * ((state.ping_drop_fraction or 0.0) > LOSSY_FRACTION)
+    obstructed = _OBSTRUCTED * ((state.obstructed_fraction or 0.0) > OBSTRUCTED_FRACTION)
+    return lossy | obstructed | _WEAK * bool(state.snr_low)
 
 
 class Pieces(Response):

@@ -1,0 +1,107 @@
+"""Telemetry as it is read: the health of 150,000 dishes, and how many were online."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable
+from functools import cache
+from types import SimpleNamespace
+from typing import Any, cast
+
+import h3
+
+from bench.harness import Case
+from skylift.api.telemetry.health import Judged, verdicts
+from skylift.api.telemetry.intake import Intake
+from skylift.api.telemetry.places import Places
+from skylift.api.telemetry.states import LastStates
+from skylift.base.units import US_PER_S
+from skylift.service.account.roles import Subject
+from skylift.service.permission.decision import TerminalFacts
+from skylift.twin.office.known import Known
+from skylift.wire.telemetry.rows import Row
+from skylift.wire.telemetry.states import encoded
+
+FLEET = 150_000
+NOW_US = 1_800_000_000 * US_PER_S
+SPAN_US = 15 * US_PER_S
+
+
+class _Facts:
+    """What the office knows, asked as a service asks it, on a thread."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+
+    async def ask(self, work: Callable[[Known, object, int], Any]) -> Any:
+        return await asyncio.to_thread(work, self._known, None, 0)
+
+
+class _Clock:
+    """It stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now_us = NOW_US
+
+    def now(self) -> int:
+        return self.now_us
+
+
+def name_of(number: int) -> str:
+    return f"trm_{number:024d}"
+
+
+def known_fleet(count: int) -> Known:
+    """Terminals over some 400 areas of Europe, in 20 regions."""
+    cells = sorted(h3.grid_disk(h3.latlng_to_cell(49.0, 31.0, 5), 80))
+    known = Known()
+    for number in range(count):
+        known.terminals[name_of(number)] = TerminalFacts("acc_1", home_cell=cells[number % len(cells)])
+        known.subjects[name_of(number)] = Subject(f"rgn_{number % 20}", "acc_1")
+    return known
+
+
+@cache
+def _fleet() -> Intake:
+    """As much of an intake as health asks: every terminal has posted 20 rows within the last 5 minutes."""
+    states = LastStates()
+    for number in range(FLEET):
+        received_us = NOW_US - number % 300 * US_PER_S
+        rows = [Row(n + 1, received_us - (19 - n) * SPAN_US, state="connected") for n in range(20)]
+        states.put(name_of(number), encoded(name_of(number), received_us, rows[-1]), rows)
+    # As a service with a large fleet does.
+    gc.freeze()
+    desk = SimpleNamespace(facts=_Facts(known_fleet(FLEET)), clock=_Clock())
+    return cast(Intake, SimpleNamespace(desk=desk, states=states, places=Places(), store=None))
+
+
+def _health(after_us: int) -> Callable[[], object]:
+    def go() -> Judged:
+        intake = _fleet()
+        cast(_Clock, intake.desk.clock).now_us = NOW_US + after_us
+        return asyncio.run(verdicts(intake))
+
+    return go
+
+
+def _prepare_fleet() -> None:
+    _fleet()
+
+
+def cases(seed: int) -> list[Case]:
+    return [
+        Case(
+            f"telemetry-health{name}",
+            _health(after_us),
+            None,
+            "",
+            "",
+            None,
+            f"health of 150,000 dishes{words} in < 0.5 s of CPU",
+            lambda result: result.ours.cpu_s < 0.5,
+            seed,
+            prepare=_prepare_fleet,
+        )
+        for name, after_us, words in (("", 0, ""), ("-silent", 3_600 * US_PER_S, ", all silent,"))
+    ]
