@@ -12,6 +12,7 @@ import h3
 import numpy as np
 import pytest
 
+from skylift.adapters import pictures_capacity
 from skylift.adapters.capacity_files import read_report, rows_of, write_report
 from skylift.adapters.capacity_report import CapacityReport, report_of
 from skylift.adapters.pictures_capacity import draw_capacity, draw_comparison
@@ -125,13 +126,20 @@ def test_pictures_are_drawn(report: CapacityReport, tmp_path: Path) -> None:
         assert yellow.any()
 
 
-def test_a_study_without_any_service_is_drawn(result: CapacityResult, tmp_path: Path) -> None:
+def test_a_study_without_any_service_is_drawn(
+    result: CapacityResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     inputs = load_plan(SOURCES)
     dark = bearing(replace(result.case, gateways=()), hourly(inputs.start_us, 1), every=0)
     nothing = report_of(replace(inputs, case=dark.case), dark)
     assert nothing.summary["hours"][0]["beams_used_fraction"] is None
+    figures: list[Any] = []
+    monkeypatch.setattr(pictures_capacity.plt, "close", figures.append)
     draw_capacity(tmp_path / "dark.png", nothing)
     assert drawn(tmp_path / "dark.png").size > 0
+    curves = [axes for axes in figures[0].axes if axes.texts]
+    assert [text.get_text() for axes in curves for text in axes.texts] == ["nothing is served"] * 2
+    assert all(axes.get_ylim() == (0.0, 1.0) for axes in curves)
 
 
 def test_a_region_across_the_antimeridian_is_drawn_in_one_piece(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -71,6 +72,31 @@ def test_one_slot_is_drawn_over_its_fifteen_seconds(figures: list[Any], tmp_path
     for figure in figures:
         west, east = figure.axes[0].get_xlim()
         assert (east - west) * 86_400 == pytest.approx(15.0)
+
+
+@pytest.mark.parametrize(("terminals", "dark"), [(2, (0,)), (2, (0, 1)), (9, range(9))])
+def test_an_axis_without_values_says_why(
+    terminals: int, dark: Iterable[int], figures: list[Any], tmp_path: Path
+) -> None:
+    columns = columns_of(3, terminals)
+    columns.rtt_us[:, list(dark)] = np.nan
+    columns.why_down[:, list(dark)] = WhyDown.NO_SATELLITE
+    columns.gateway[:, list(dark)] = -1
+    columns = replace(columns, down_bps=columns.rtt_us * 1e3)
+    world = world_of([(50.0 - i, 30.0) for i in range(terminals)], [(52.0, 21.0)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw_all(world, columns, Heading("dark"), tmp_path)
+        draw_map(world, columns, Heading("dark"), tmp_path)
+    for figure in figures[2:4]:
+        axes = figure.axes[0]
+        said = [text.get_text() for text in axes.texts]
+        names = [text.get_text() for text in axes.get_legend().get_texts()] if terminals == 2 else []
+        if len(list(dark)) == terminals:
+            assert said == ["no link in any slot"]
+            assert axes.get_yticks().tolist() == [0.0]
+        else:
+            assert (said, names) == ([], ["t0 (no link)", "t1"])
 
 
 @pytest.mark.parametrize("slots", [299, 601, 5_759])

@@ -23,7 +23,8 @@ def load_siting(sources: PlanSources, candidates: Path, only: Sequence[str] = ()
     found, notes = read_candidates(candidates, existing)
     if only:
         kept = resolve_gateways(
-            found, only, "--candidate", f"no site in {candidates.name} that is not a gateway already",
+            found, only, "--candidate",
+            f"{candidates.name} has no site of this name, or it is a gateway already",
             "see the names in that file",
         )  # fmt: skip
         found = tuple(g for i, g in enumerate(found) if i in kept)

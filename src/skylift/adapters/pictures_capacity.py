@@ -136,7 +136,7 @@ def _density(report: CapacityReport) -> Floats:
 def _top(*densities: Floats) -> float:
     """The upper end of a colour scale: below the greatest, so that a few cells do not dim all others."""
     values = np.concatenate([d[np.isfinite(d)] for d in densities])
-    return max(float(np.quantile(values, 0.98)) if len(values) else 1.0, 1e-6)
+    return (float(np.quantile(values, 0.98)) if len(values) else 0.0) or 1.0
 
 
 def draw_capacity(path: Path, report: CapacityReport) -> None:
@@ -180,7 +180,7 @@ def draw_comparison(
         )
     _scale(figure, painted, maps[:2], f"{DENSITY}, mean")
     change = second - first
-    most = max(_top(np.abs(change)), 1e-6)
+    most = _top(np.abs(change))
     changed = canvas.fill(maps[2], change, {"cmap": "PuOr", "norm": TwoSlopeNorm(0.0, -most, most)})
     maps[2].set_title("difference", loc="left")
     _scale(figure, changed, maps[2], "Mbit/s per km² more", extend="both")
@@ -203,7 +203,10 @@ _Curves = list[tuple[CapacityReport, str, str]]
 
 
 def _plain(axes: Any, top: float) -> None:
-    axes.set_ylim(0.0, max(top, 1e-6))
+    axes.set_ylim(0.0, top or 1.0)
+    if not top:
+        axes.text(0.5, 0.5, "nothing is served", ha="center", transform=axes.transAxes, color="#555555")
+        axes.set_yticks([0.0])
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -56,7 +56,8 @@ def draw_map(world: World, columns: SlotColumns, heading: Heading, folder: Path)
     axes.set_xlabel("longitude (degrees)")
     axes.set_ylabel("latitude (degrees)")
     heading.over(axes, "terminals and the gateways that carried them")
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    if axes.get_legend_handles_labels()[0]:
+        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     figure.savefig(folder / "map.png", dpi=130)
     plt.close(figure)
     return ["map.png"]

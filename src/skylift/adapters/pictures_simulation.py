@@ -38,6 +38,7 @@ WHY_COLOURS = {
 }
 LINE_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#8C8C00")
 MOST_LINES = len(LINE_COLOURS)
+WITHOUT = "no link"
 MOST_LABELLED_ROWS = 40
 MOST_POINTS = 300
 
@@ -150,13 +151,16 @@ def _over_time(grouped: tuple[Any, Any, Any, Any], names: list[str], label: str,
     times = _times(at)
     if len(names) <= MOST_LINES:
         for i, name in enumerate(names):
-            if np.isfinite(middle[:, i]).any():
-                axes.fill_between(times, low[:, i], high[:, i], color=LINE_COLOURS[i], alpha=0.13, lw=0)
-                axes.plot(times, middle[:, i], lw=1.3, color=LINE_COLOURS[i], label=name)
+            named = name if np.isfinite(middle[:, i]).any() else f"{name} ({WITHOUT})"
+            axes.fill_between(times, low[:, i], high[:, i], color=LINE_COLOURS[i], alpha=0.13, lw=0)
+            axes.plot(times, middle[:, i], lw=1.3, color=LINE_COLOURS[i], label=named)
     else:
         _band(axes, times, middle)
     axes.set_ylabel(label)
     axes.set_ylim(bottom=0)
+    if not np.isfinite(middle).any():
+        axes.text(0.5, 0.5, f"{WITHOUT} in any slot", ha="center", transform=axes.transAxes)
+        axes.set_yticks([0.0])
     axes.set_xlim(times[0], times[-1])
     axes.grid(alpha=0.25)
     for side in ("top", "right"):

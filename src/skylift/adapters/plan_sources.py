@@ -345,7 +345,7 @@ def resolve_gateways(
     gateways: Sequence[Gateway],
     names: Sequence[str],
     option: str,
-    what: str = "no gateway in operation then",
+    rule: str = "no gateway that is in operation then has this name",
     way_out: str = "skylift gateways lists them",
 ) -> set[int]:
     """Indices of gateways by id, name or town. Raises Refused with the near names."""
@@ -358,7 +358,7 @@ def resolve_gateways(
             raise Refused(
                 "plan.unknown-gateway",
                 f"{option} {name!r}" if len(name) <= 60 else option,
-                f"there is {what} of this name",
+                rule,
                 f"did you mean {' or '.join(near)}?" if near else way_out,
             )
         found.add(index[key])

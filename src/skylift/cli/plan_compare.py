@@ -107,8 +107,8 @@ def _print(pair: tuple[CapacityReport, CapacityReport], names: tuple[str, str]) 
     )
     gain = moved["served_bps"]
     sign = "more" if gain >= 0 else "less"
-    share = percent(gain, one["served_bps"])
-    console.print(f"Served: {gbps(abs(gain))} Gbit/s {sign} ({share}).", style="bold", highlight=False)
+    share = f" ({percent(gain, one['served_bps'])})" if one["served_bps"] else ", where nothing was"
+    console.print(f"Served: {gbps(abs(gain))} Gbit/s {sign}{share}.", style="bold", highlight=False)
     for name, summary in zip(names, (one, two), strict=True):
         console.print(f"{escape(name)}: {verdict(summary)}", highlight=False)
     if one["at"] != two["at"] or len(one["hours"]) != len(two["hours"]):
