@@ -76,11 +76,17 @@ def _fleet() -> Intake:
     return cast(Intake, SimpleNamespace(desk=desk, states=states, places=Places(), store=None))
 
 
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """One for all calls, as a service has. A Runner would write out each result to look after a signal."""
+    return asyncio.new_event_loop()
+
+
 def _health(after_us: int) -> Callable[[], object]:
     def go() -> Judged:
         intake = _fleet()
         cast(_Clock, intake.desk.clock).now_us = NOW_US + after_us
-        return asyncio.run(verdicts(intake))
+        return _loop().run_until_complete(verdicts(intake))
 
     return go
 
