@@ -53,7 +53,7 @@ def _check_ending(path: Path, kind: str, option: str, endings: tuple[str, ...]) 
     raise Refused(
         f"{kind}.format",
         option,
-        f"its ending names the format, and is {listed}",
+        f"the ending of {'a picture' if kind == 'picture' else 'the file'} names its format, and is {listed}",
         f"name it {path.stem[:40] or kind}{endings[0]}",
     )
 
