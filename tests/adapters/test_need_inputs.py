@@ -14,7 +14,7 @@ from skylift.adapters.people_files import read_people
 from skylift.adapters.sites_file import read_sites
 from skylift.base.errors import Refused
 from skylift.base.instants import parse_instant
-from skylift.study.need import Cut, NeedRules, NeedSite, need, network_of
+from skylift.study.need import Cut, NeedRules, NeedSite, Stated, need, network_of
 
 # The middle of an ocean: nobody's place.
 LATITUDE, LONGITUDE = -30.0, -20.0
@@ -180,8 +180,10 @@ def test_a_monitors_events_say_what_they_are_and_how_it_is_now(tmp_path: Path) -
     ]
     path = written(tmp_path, "e.json", {"events": events})
 
+    share = {"as/AS64500": Stated.alone(0.3)}
+
     def cuts(at: str, **shares: float) -> tuple[list[Cut], list[str]]:
-        return read_cuts(path, parse_instant(at), area_of_entity(None), {"as/AS64500": 0.3} if shares else {})
+        return read_cuts(path, parse_instant(at), area_of_entity(None), share if shares else {})
 
     [country, network], nowhere = cuts("2022-02-26T02:00:00Z")
     assert (country.entity, country.level, network.entity) == ("country/LT", 0.1, "as/AS64500")

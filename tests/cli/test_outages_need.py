@@ -169,3 +169,74 @@ def test_what_the_sky_gives_the_sites_that_are_cut_off(tmp_path: Path) -> None:
     assert 0 < site["least_bps"] <= site["median_bps"] <= 100e6
     assert any("nobody else" in one for one in document["sky"]["assumptions"])
     assert "none are named" in str(run(str(cut), *words).exception)
+
+
+def test_events_that_do_not_say_when_somebody_looked_are_no_zero(tmp_path: Path) -> None:
+    file = tmp_path / "told.json"
+    over = {"entity": "country/LT", "min_fraction": 0.2, "low": 0.1, "high": 0.3,
+            "opened_at": "2022-02-25T00:00:00Z", "closed_at": "2022-02-25T05:00:00Z"}  # fmt: skip
+    for some, words in (([], "does not say what time"), ([over], "covers 2022-02-25T00:00:00Z")):
+        for span in ({}, {"from": None, "to": None}):
+            file.write_text(json.dumps({"events": some} | span), encoding="utf-8")
+            done = run(str(file), "--at", "2022-02-26T06:00:00Z", "--country", "LT")
+            assert done.exit_code != 0
+            assert words in str(done.exception)
+
+
+def test_what_was_left_when_measured_last_counts_and_is_said(tmp_path: Path) -> None:
+    now = {"measured_at": "2022-02-26T05:00:00Z", "fraction": 0.6, "low": 0.55, "high": 0.65}
+    file = str(events(tmp_path, {"entity": "country/LT", "now": now, "counted": True}))
+
+    def people(at: str) -> Any:
+        return json.loads(run(file, "--at", at, "--json").stdout)
+
+    later, before = people("2022-02-26T06:00:00Z"), people("2022-02-26T04:00:00Z")
+    # 40 % of its users are cut off by then, and before that nobody knows: 80 % at the worst.
+    assert round(before["people_cut_off"]["about"] / later["people_cut_off"]["about"], 3) == 2.0
+    assert any("last measured, 2022-02-26T05:00:00Z" in one for one in later["assumptions"])
+    assert any("lowest level" in one for one in before["assumptions"])
+    assert not any("lowest level" in one for one in later["assumptions"])
+
+
+def test_an_interval_holds_what_is_stated_and_none_is_made_up(tmp_path: Path) -> None:
+    inside = h3.latlng_to_cell(49.5, 30.5, 5)
+    people = tmp_path / "people.csv"
+    people.write_text(f"cell,people\n{inside},1000\n", encoding="utf-8")
+    shared = ("--at", "2022-02-26T06:00:00Z", "--areas", str(square(tmp_path)), "--people", str(people),
+              "--area-properties", "name_1,name_2", "--json")  # fmt: skip
+    level = {"entity": "North/Square", "counted": True}
+    file = str(events(tmp_path, level))
+    stated = ("--share", "North/Square=0.4-0.6", "--online", "0.8-1", "--people-within", "0.1")
+    document = json.loads(run(file, *shared, *stated).stdout)
+    # 1,000 people; half of 90 % of them, of whom 80 % (75 to 85) have nothing.
+    assert document["people_cut_off"] == {
+        "about": 360, "least": round(900 * 0.8 * 0.4 * 0.75), "most": round(1100 * 1.0 * 0.6 * 0.85)
+    }  # fmt: skip
+    said = " ".join(document["assumptions"])
+    assert "the level, people, how many of them are users, shares of networks" in said
+    assert "North/Square carries 50% (40-60) of the users" in said
+    uncounted = str(events(tmp_path, level | {"counted": False, "low": 0.2, "high": 0.2}))
+    document = json.loads(run(uncounted, *shared, "--online", "1").stdout)
+    assert document["people_cut_off"] == {"about": 800, "least": None, "most": None}
+    assert any(one.startswith("no interval: how many targets") for one in document["assumptions"])
+    told = run(uncounted, *shared[:-1]).stdout
+    assert "at 2022-02-26T06:00:00Z about 640 people cut off (no interval)" in " ".join(told.split())
+
+
+def test_shares_are_of_somebody_and_said_once(tmp_path: Path) -> None:
+    file = str(events(tmp_path, {"entity": "AS64500", "kind": "as", "country": "LT"}))
+    at = ("--at", "2022-02-26T06:00:00Z", "--country", "LT")
+    for share, words in (
+        (("AS64501=0.3",), "no event is of this entity"),
+        (("AS64500=0.3", "AS64500=0.4"), "once"),
+        (("AS64500=0.3", "as/AS64500=0.4"), "twice"),
+        (("AS64500=0.4-0.3",), "fraction"),
+        (("AS64500=",), "fraction"),
+        (("=0.3",), "an entity"),
+    ):
+        done = run(file, *at, *(word for one in share for word in ("--share", one)))
+        assert done.exit_code != 0
+        assert words in str(done.exception)
+    # A network's number alone says enough.
+    done = run(file, *at, "--share", "AS64500=0.3", "--json")
+    assert json.loads(done.stdout)["people_cut_off"]["about"] > 0

@@ -161,7 +161,8 @@ def test_bad_words_are_refused(
 
 
 def test_nothing_is_drafted_where_nothing_is_cut_off(tmp_path: Path) -> None:
-    (tmp_path / "e.json").write_text(json.dumps({"events": []}))
+    covers = {"from": "2022-02-25T00:00:00Z", "to": "2022-02-27T00:00:00Z"}
+    (tmp_path / "e.json").write_text(json.dumps({"events": []} | covers))
     words = ["outages", "need", str(tmp_path / "e.json"), "--at", "2022-02-26", "--country", "LT", "--draft"]
     result = CliRunner().invoke(app, words)
     assert isinstance(result.exception, Refused)

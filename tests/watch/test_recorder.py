@@ -27,7 +27,7 @@ def week_and_more(seed: int, series: int = 3) -> Grid:
 def test_the_level_is_the_median_of_the_same_hour_of_seven_days() -> None:
     grid = week_and_more(1)
     recorder = Recorder(grid.bins, grid.series)
-    detect(grid, Seasonal(3, HOUR_US, 24 * HOUR_US, 7), Rules(), recorder=recorder)
+    detect(grid, Seasonal(3, HOUR_US, 24 * HOUR_US, 7), Rules(), watchers=(recorder,))
     assert np.isnan(recorder.level[: 7 * 24]).all(), "before a week nobody can say"
     for row in (168, 180, 191):
         same_hours = grid.values[row - 168 : row : 24, 0]
@@ -41,7 +41,9 @@ def test_the_level_is_the_median_of_the_same_hour_of_seven_days() -> None:
 def test_keeping_it_changes_no_verdict() -> None:
     grid = week_and_more(2)
     plain, _ = detect(grid, Pinned(grid, 0, 24 * HOUR_US), Rules())
-    kept, _ = detect(grid, Pinned(grid, 0, 24 * HOUR_US), Rules(), recorder=Recorder(grid.bins, grid.series))
+    kept, _ = detect(
+        grid, Pinned(grid, 0, 24 * HOUR_US), Rules(), watchers=(Recorder(grid.bins, grid.series),)
+    )
     assert plain == kept
 
 
@@ -54,7 +56,7 @@ def test_some_series_are_traced_as_they_were_judged_among_all() -> None:
     assert worst_series(found, 1) == (2,)
     assert worst_series(found, 1, ("a", "b", "a")) == (0, 1)
     whole = Recorder(grid.bins, 3)
-    detect(grid, Seasonal(3, HOUR_US, 24 * HOUR_US, 7), Rules(), recorder=whole)
+    detect(grid, Seasonal(3, HOUR_US, 24 * HOUR_US, 7), Rules(), watchers=(whole,))
     part = traced(found, rule, (2, 0))
     np.testing.assert_array_equal(part.recorder.level, whole.level[:, [2, 0]])
     np.testing.assert_array_equal(part.recorder.fraction, whole.fraction[:, [2, 0]])

@@ -13,9 +13,10 @@ from skylift.adapters.packaged import packaged_bytes
 from skylift.adapters.people_files import RESOLUTION, read_people
 from skylift.adapters.sites_file import ReadSite, read_sites
 from skylift.base.errors import Refused
-from skylift.base.instants import parse_instant
+from skylift.base.instants import format_instant, parse_instant
 from skylift.base.places import cells_of, outline_of_geojson
-from skylift.study.need import Cut, NeedSite, network_of
+from skylift.base.texts import printable
+from skylift.study.need import Cut, NeedSite, Stated, network_of
 
 __all__ = [
     "Areas",
@@ -27,6 +28,14 @@ __all__ = [
     "read_cuts",
     "read_people",
 ]
+
+
+# data/people/SOURCE.toml
+PACKAGED_PEOPLE = (
+    "people are of the packaged list (GeoNames, settlements of 500 and more, of different years): who lives "
+    "outside them is missing (Ukraine has 37.7 of 40 million, the world 3.9 of 8 billion), others are "
+    "up to a quarter too high"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,7 @@ class Areas:
         features: dict[str, list[Any]] = {}
         for feature in document.get("features", []) if isinstance(document, dict) else []:
             values = (feature.get("properties") or {}) if isinstance(feature, dict) else {}
-            name = "/".join(str(values.get(one, "")).strip() for one in names)
+            name = "/".join(printable(str(values.get(one, ""))) for one in names)
             features.setdefault(name, []).append(feature)
         features.pop("", None)
         if not features:
@@ -78,12 +87,12 @@ def people_of(countries: Iterable[str]) -> dict[str, int]:
 
 
 def read_cuts(
-    path: Path, at_us: int, area_of: Callable[[str], frozenset[str] | None], shares: Mapping[str, float]
+    path: Path, at_us: int, area_of: Callable[[str], frozenset[str] | None], shares: Mapping[str, Stated]
 ) -> tuple[list[Cut], list[str]]:
     """Outages that last at an instant, from what `detect` or `monitor` print as JSON; and who has no area.
 
-    An outage counts with the lowest level that it had: what is left now, a detection does not say. A monitor
-    does, of outages that are still open. Of a network that has no area, or no stated share of its area's
+    An outage counts with the level that was measured last before the instant, where its `now` says one; else
+    with the lowest that it had. Of a network that has no area, or no stated share of its area's
     users, nobody is counted but the sites that are connected by it.
     """
     document = _json(path)
@@ -96,18 +105,19 @@ def cuts_of(
     name: str,
     at_us: int,
     area_of: Callable[[str], frozenset[str] | None],
-    shares: Mapping[str, float],
+    shares: Mapping[str, Stated],
 ) -> tuple[list[Cut], list[str]]:
     """The same of a document; `name` stands in what is refused."""
     cuts, nowhere = [], []
     try:
+        by_name = _shares_by_name(document, shares)
         for event in document["events"]:
             began_us = parse_instant(event["opened_at"])
             ended = event["closed_at"]
             if began_us > at_us or (ended is not None and parse_instant(ended) <= at_us):
                 continue
             entity = _name(event)
-            share = shares.get(entity)
+            share = by_name.get(entity)
             cells = area_of(entity)
             network = bool(network_of(entity))
             if cells is None and network and share is not None and event.get("country"):
@@ -117,7 +127,11 @@ def cuts_of(
                 if not network:
                     continue
                 cells = frozenset()
-            cuts.append(Cut(entity, cells, *_level(event, at_us), began_us, share or 1.0))
+            of = share or Stated.alone(1.0)
+            level, counted, measured_us = _level(event, at_us)
+            cuts.append(
+                Cut(entity, cells, *level, began_us, of.about, (of.low, of.high), counted, measured_us)
+            )
     except (KeyError, TypeError, ValueError):
         raise Refused(
             "need.events",
@@ -128,21 +142,60 @@ def cuts_of(
     return cuts, nowhere
 
 
+def _shares_by_name(document: Any, shares: Mapping[str, Stated]) -> dict[str, Stated]:
+    """Shares by the names of the events' entities: AS64500 is as/AS64500 as well, and UA country/UA.
+
+    Raises Refused for a share of what no event names.
+    """
+    names = list(dict.fromkeys(_name(event) for event in document["events"]))
+    found = {}
+    for given, share in shares.items():
+        own = [
+            name
+            for name in names
+            if given in (name, name.partition("/")[2]) or (network_of(given) or "-") == network_of(name)
+        ]
+        if not own:
+            raise Refused(
+                "need.share",
+                f"--share {given[:40]!r}",
+                "no event is of this entity",
+                f"the events are of {', '.join(names[:5]) or 'nobody'}{', ...' if len(names) > 5 else ''}",
+            )
+        for name in own:
+            if name in found:
+                raise Refused("need.share", f"--share {given[:40]!r}", "it is said twice", "say it once")
+            found[name] = share
+    return found
+
+
 def _check_knows(document: Any, name: str, at_us: int) -> None:
     """Refuse what a detection cannot know, rather than say that nobody is cut off."""
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or not isinstance(document.get("events"), list):
         return
+    begins: int | None
+    ends: int | None
     try:
         begins, ends = (
-            None if key not in document else parse_instant(document[key]) for key in ("from", "to")
+            None if document.get(key) is None else parse_instant(document[key]) for key in ("from", "to")
         )
-    except (TypeError, ValueError):
+        told = [
+            parse_instant(event[key])
+            for event in document["events"]
+            for key in ("opened_at", "closed_at")
+            if event[key] is not None
+        ]
+        still_open = any(event["closed_at"] is None for event in document["events"])
+    except (KeyError, TypeError, ValueError):
         return
+    if begins is None and ends is None and not still_open:
+        # Without its span only the outages themselves say when somebody looked.
+        begins, ends = (min(told), max(told)) if told else (at_us + 1, at_us - 1)
     if (begins is not None and at_us < begins) or (ends is not None and at_us > ends):
         raise Refused(
             "need.instant",
             "--at",
-            f"{name} covers {document.get('from', 'the time before')} to {document.get('to', 'now')}",
+            f"{name} {_covers(begins, ends)}",
             "ask for an instant within, or detect in a recording that reaches as far",
         )
     unknown = document.get("insufficient")
@@ -155,17 +208,31 @@ def _check_knows(document: Any, name: str, at_us: int) -> None:
         )
 
 
+def _covers(begins: int | None, ends: int | None) -> str:
+    if begins is not None and ends is not None and begins > ends:
+        return "holds no event, and does not say what time it covers"
+    first, last = (
+        other if at is None else format_instant(at)
+        for at, other in ((begins, "the time before"), (ends, "now"))
+    )
+    return f"covers {first} to {last}"
+
+
 def _name(event: Mapping[str, Any]) -> str:
     """As in country/UA: a monitor's events say what their entity is."""
-    kind = event.get("kind", "")
-    return f"{kind}/{event['entity']}" if kind and kind != "region" else str(event["entity"])
+    kind, entity = event.get("kind", ""), printable(str(event["entity"]))
+    return f"{kind}/{entity}" if kind and kind != "region" else entity
 
 
-def _level(event: Mapping[str, Any], at_us: int) -> tuple[float, float, float]:
-    now = event.get("now")
+def _level(event: Mapping[str, Any], at_us: int) -> tuple[tuple[float, float, float], bool, int | None]:
+    """(level with its bounds, whether they hold the doubt about the sample, when it was measured)"""
+    now, measured_us = event.get("now"), None
     if now and parse_instant(now["measured_at"]) <= at_us:
-        return float(now["fraction"]), float(now["low"]), float(now["high"])
-    return float(event["min_fraction"]), float(event["low"]), float(event["high"])
+        measured_us = parse_instant(now["measured_at"])
+        about, low, high = (float(now[name]) for name in ("fraction", "low", "high"))
+    else:
+        about, low, high = (float(event[name]) for name in ("min_fraction", "low", "high"))
+    return (about, low, high), bool(event.get("counted", low < high)), measured_us
 
 
 def area_of_entity(areas: Areas | None) -> Callable[[str], frozenset[str] | None]:

@@ -168,7 +168,7 @@ class _Rows:
                 "outages.entities",
                 f"{name}: {', '.join(self._declared.entity_columns)}",
                 f"{doubled} of {doubled + len(self._samples)} rows are of a series and a time that another "
-                f"row has, and {self._contradicting} of them say something else: these columns name no series",
+                f"row has, and {self._contradicting} of them contradict it: these columns name no series",
                 "name more columns with --entity-columns, with commas between",
             )
         if not self._samples:
@@ -197,7 +197,7 @@ class _Rows:
             raise Refused(
                 "outages.step",
                 name,
-                f"a bin of {step_us // US_PER_S} s holds no whole number of samples of {found_us // US_PER_S} s",
+                f"{step_us // US_PER_S} s is no whole number of its samples' {found_us // US_PER_S} s",
                 "ask for a step that does, or leave --step-s out",
             )
 

@@ -186,7 +186,7 @@ class Monitor:
         events = self._store.events()
         agreed = self._agreement(known, series, events)
         last = {id: self._last(id, len(series[id])) for id in known}
-        crowds = self._store.crowds(EntityKind.TERMINALS.value)
+        crowds, counted = self._store.crowds(EntityKind.TERMINALS.value), self._store.counted()
         found = []
         for event, counts in zip(events, agreed, strict=True):
             one, of = known[event.signal], series[event.signal][event.place]
@@ -200,10 +200,30 @@ class Monitor:
                     "low": round(min(low, fraction), 4),
                     "high": round(max(high, fraction), 4),
                 }
-            found.append(
-                self._as_dict(event, one, of, counts) | {"targets": crowds.get(event.id, 0), "now": now}
-            )
+            about = {"targets": crowds.get(event.id, 0), "counted": event.id in counted, "now": now}
+            found.append(self._as_dict(event, one, of, counts) | about)
         return found
+
+    def covers(self) -> dict[str, object]:
+        """From when to when signals were judged, null where none was, and which entities never could be."""
+        known = self._store.signals()
+        spans_us = [
+            (one.origin * one.signal.step_us, (one.judged + 1) * one.signal.step_us)
+            for one in known
+            if one.origin is not None and one.judged is not None
+        ]
+        never = []
+        for one in known:
+            series = self._store.series(one.id)
+            reason = f"{one.signal.name}: not enough data"
+            for of, last in zip(series, self._last(one.id, len(series))[0], strict=True):
+                if last < 0:
+                    never.append({"entity": f"{of.kind}/{of.code}", "reason": reason})
+        return {
+            "from": format_instant(min(begin for begin, _ in spans_us)) if spans_us else None,
+            "to": format_instant(max(end for _, end in spans_us)) if spans_us else None,
+            "insufficient": never,
+        }
 
     def _as_dict(
         self, event: KeptEvent, known: Known, of: Measured, counts: tuple[int, int]

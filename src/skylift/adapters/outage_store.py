@@ -403,6 +403,14 @@ class OutageStore:
         )
         return {id: int(fewest) for id, fewest in rows if fewest is not None}
 
+    def counted(self) -> set[str]:
+        """Outages of which it is known how many were asked when they began, as far as that is kept."""
+        rows = self._rows(
+            "select event.id from event join sample on sample.signal = event.signal "
+            "and sample.bin = event.opened and sample.place = event.place where sample.targets is not null"
+        )
+        return {id for (id,) in rows}
+
     def mark_sent(self, id: str, sent: str) -> None:
         with self.transaction():
             self._db.execute("update event set sent = ? where id = ?", (sent, id))

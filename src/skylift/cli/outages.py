@@ -60,6 +60,9 @@ def detect(
     plot: Path | None = typer.Option(
         None, help="Draw those that lost most beside what was ordinary: .png, .svg or .pdf."
     ),
+    at: str = typer.Option(
+        "", help="Say how much was left at this instant, where an outage lasted then; the end by default."
+    ),
     slow: bool = typer.Option(
         False, "--declines", help="Find slow decay too, day by day; takes a pinned window of 5 days or more."
     ),
@@ -72,6 +75,7 @@ def detect(
     file is guessed: zone, columns and scale are yours to declare. Rows left out are listed with the reason.
     """
     from skylift.adapters.outage_files import read_recording
+    from skylift.base.instants import parse_instant
     from skylift.cli.progress import slot_progress
     from skylift.study.outages import detect_outages
     from skylift.watch.detector import Rules
@@ -86,24 +90,33 @@ def detect(
     recording = read_recording(file, declared, None if step_s is None else step_s * 1_000_000)
     with slot_progress("detecting", "bins") as progress:
         found = detect_outages(
-            recording.grid, recording.entities, rule, Rules(full_scale=scale_max), progress
+            recording.grid,
+            recording.entities,
+            rule,
+            Rules(full_scale=scale_max),
+            progress,
+            parse_instant(at, "--at") if at else None,
         )
     sunk = _declines(found, rule) if slow else []
     if plot is not None:
         _draw(found, rule, Rules(full_scale=scale_max), f"{value_column} (0 to {scale_max:g})", plot)
+    _tell(recording, found, sunk if slow else None, as_json)
+
+
+def _tell(recording: Recording, found: Detection, sunk: list[dict[str, Any]] | None, as_json: bool) -> None:
     if as_json:
         rejected = [{"row": one.row, "reason": one.reason} for one in recording.rejected]
         document = {**found.as_dict(), "rejected": rejected, "warnings": list(recording.warnings)}
-        if slow:
+        if sunk is not None:
             document["declines"] = sunk
         typer.echo(json.dumps(document, ensure_ascii=False))
-    else:
-        _print(recording, found)
-        for one in sunk:
-            typer.echo(
-                f"{one['entity']} sinks since {_short(one['since'])}: at {one['fraction']:.0%} of its level"
-                + (" (with an outage between)" if one["with_outage"] else "")
-            )
+        return
+    _print(recording, found)
+    for one in sunk or ():
+        typer.echo(
+            f"{one['entity']} sinks since {_short(one['since'])}: at {one['fraction']:.0%} of its level"
+            + (" (with an outage between)" if one["with_outage"] else "")
+        )
 
 
 def _declines(found: Detection, rule: Rule) -> list[dict[str, Any]]:
@@ -144,19 +157,23 @@ def _print(recording: Recording, found: Detection) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     events = [found.event(outage) for outage in found.outages]
     table = Table(box=None, pad_edge=False)
-    for title in ("entity", "opened", "closed", "lowest", "about 90 % sure", "band"):
-        table.add_column(title, justify="right" if title == "lowest" else "left", no_wrap=True)
+    left = "left at the end" if found.at_us == found.grid.at_us(found.grid.bins) else "left then"
+    for title in ("entity", "opened", "closed", "lowest", "about 90 % sure", "band", left):
+        table.add_column(title, justify="right" if title in ("lowest", left) else "left", no_wrap=True)
     for event in events[:_SHOWN]:
         table.add_row(
             str(event["entity"]),
             _short(event["opened_at"]),
             _short(event["closed_at"] or "still open"),
             f"{event['min_fraction']:.0%}",
-            f"{event['low']:.0%} to {event['high']:.0%}",
+            f"{event['low']:.0%} to {event['high']:.0%}" if event["counted"] else "not known",
             str(event["band"]),
+            f"{event['now']['fraction']:.0%}" if isinstance(event["now"], dict) else "",
         )
     if events:
         console.print(table)
+    if not all(event["counted"] for event in events):
+        console.print("not known: how many were asked, and so how sure a level is (--targets-column)")
     if len(events) > _SHOWN:
         console.print(f"... and {len(events) - _SHOWN} more; --json has them all")
     fell = len({event["entity"] for event in events})

@@ -52,7 +52,7 @@ def words(report: NeedReport, site: SiteNeed, synthetic: bool) -> str:
         f"Connectivity there is below {report.rules.below_fraction:.0%} of ordinary, since "
         f"{format_instant(site.began_us)}.",
         f"{site.terminals} terminals for {site.site.wanted_bps / 1e6:g} Mbit/s.",
-        f"Assumed: {'; '.join(report.assumptions())}.",
+        f"Assumed: {'; '.join(report.stated())}.",
     ]
     return " ".join(part for part in parts if part)
 

@@ -128,7 +128,7 @@ def _send(work: Monitor, kept: OutageStore, client: Any, agree: int) -> int:
 
 def _say(said: dict[str, Any], work: Monitor, as_json: bool, once: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(said | {"events": work.events()}, ensure_ascii=False))
+        typer.echo(json.dumps(said | work.covers() | {"events": work.events()}, ensure_ascii=False))
         return
     for one in said["gathered"]:
         if one["error"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,7 @@ from skylift.cli.outages_sky import said as sky_said
 from skylift.cli.outputs import check_output
 
 if TYPE_CHECKING:
-    from skylift.study.need import NeedReport
+    from skylift.study.need import NeedReport, Stated
 
 _SHOWN = 20
 
@@ -23,8 +24,8 @@ _Share = Annotated[
     list[str] | None,
     typer.Option(
         "--share",
-        help="ENTITY=FRACTION: of the users where it is, who depend on it. 1 by default; of a network's "
-        "users nobody is counted without it.",
+        help="ENTITY=FRACTION, or ENTITY=LOW-HIGH: of the users where it is, who depend on it. 1 by default; "
+        "of a network's users nobody is counted without it.",
     ),
 ]
 _People = Annotated[
@@ -53,14 +54,17 @@ def register(outages: typer.Typer) -> None:
 
 def need(
     events: Path = typer.Argument(help="What `skylift outages detect --json` wrote."),
-    at: str = typer.Option(help="The instant asked for, ISO 8601."),
+    at: str = typer.Option(help="The instant asked for, ISO 8601; in UTC unless it ends in an offset."),
     country: list[str] = typer.Option([], help="Whose people are counted, ISO 3166; may be given again."),
     areas: Path | None = typer.Option(None, help="Where entities are: GeoJSON."),
     area_properties: _Properties = "name",
     share: _Share = None,
     people: _People = None,
     sites: _Sites = None,
-    online: float = typer.Option(0.8, help="Fraction of people who use the internet on an ordinary day."),
+    people_within: float = typer.Option(0.0, help="By so much of itself a number of people may be wrong."),
+    online: str = typer.Option(
+        "0.8", help="Of people, who use the internet on an ordinary day; or LOW-HIGH."
+    ),
     below: float = typer.Option(0.5, help="A site is cut off below this fraction of ordinary ..."),
     longer_h: float = typer.Option(2.0, help="... for more than so many hours."),
     terminal_mbps: float = typer.Option(60.0, help="Counted on from one terminal."),
@@ -87,13 +91,17 @@ def need(
     from skylift.study.need import need as reckon
 
     check_output(out, endings=(".json",))
-    rules = NeedRules(online, below, longer_h, terminal_mbps * 1e6)
+    users = _stated(online, "--online", "0.8, or 0.75-0.85")
+    within = None if users.sure else (users.low, users.high)
+    rules = NeedRules(users.about, below, longer_h, terminal_mbps * 1e6, within, people_within)
     at_us = parse_instant(at, "--at")
     properties = [one.strip() for one in area_properties.split(",")]
     named = None if areas is None else files.Areas.read(areas, properties)
     cuts, nowhere = files.read_cuts(events, at_us, files.area_of_entity(named), shares_of(share or []))
     counted = files.read_people(people) if people else files.people_of(_countries(country, cuts))
     report = reckon(cuts, counted, files.need_sites(sites), rules, at_us)
+    if people is None:
+        report = replace(report, people_said=files.PACKAGED_PEOPLE)
     document = document_of(report, nowhere)
     if sky:
         document["sky"] = _sky(sites, report, catalogue)
@@ -156,42 +164,54 @@ def _countries(given: list[str], cuts: Any) -> list[str]:
     return found
 
 
-def shares_of(given: list[str]) -> dict[str, float]:
+def shares_of(given: list[str]) -> dict[str, Stated]:
     from skylift.base.errors import Refused
 
-    found = {}
+    found: dict[str, Stated] = {}
     for one in given:
         entity, equals, text = one.rpartition("=")
-        try:
-            found[entity] = float(text)
-        except ValueError:
-            equals = ""
-        if not equals or not 0.0 < found[entity] <= 1.0:
+        share = (
+            _stated(text, f"--share {one[:60]!r}", "--share as/AS64500=0.3, or =0.2-0.4") if equals else None
+        )
+        if share is None or not entity or not 0.0 < share.about <= share.high <= 1.0 or entity in found:
             raise Refused(
                 "need.share",
                 f"--share {one[:60]!r}",
-                "it is an entity and a fraction above 0 and at most 1",
-                "write it like --share as/AS64500=0.3",
+                "it is an entity, once, and a fraction above 0 and at most 1",
+                "write it like --share as/AS64500=0.3, or =0.2-0.4",
             )
+        found[entity] = share
     return found
+
+
+def _stated(text: str, thing: str, like: str) -> Stated:
+    """0.3, or from 0.2 to 0.4 as 0.2-0.4: the middle of it is counted with."""
+    from skylift.base.errors import Refused
+    from skylift.study.need import Stated
+
+    try:
+        numbers = [float(part) for part in text.split("-")]
+    except ValueError:
+        numbers = []
+    if not 1 <= len(numbers) <= 2 or numbers != sorted(numbers):
+        raise Refused("need.fraction", thing, "it is a fraction, or two with a dash between", f"write {like}")
+    return Stated(sum(numbers) / len(numbers), numbers[0], numbers[-1])
 
 
 def document_of(report: NeedReport, nowhere: list[str]) -> dict[str, Any]:
     from skylift.base.instants import format_instant
 
-    middle, least, most = report.cut_off
     # Nobody is not the same as nobody knows.
     known = bool(report.cells) or not nowhere
-    about = {"about": round(middle), "least": round(least), "most": round(most)}
     return {
         "at": format_instant(report.at_us),
-        "people_cut_off": about if known else None,
+        "people_cut_off": _people(*report.cut_off) if known else None,
         "terminals": report.terminals,
         "cells": [
             {
                 "cell": one.cell,
                 "people": one.people,
-                "cut_off": {"about": round(one.cut_off), "least": round(one.least), "most": round(one.most)},
+                "cut_off": _people(one.cut_off, one.least, one.most),
                 "hours": round(one.hours, 2),
                 "entities": list(one.entities),
             }
@@ -215,15 +235,27 @@ def document_of(report: NeedReport, nowhere: list[str]) -> dict[str, Any]:
     }
 
 
+def _people(about: float, least: float | None, most: float | None) -> dict[str, int | None]:
+    return {
+        "about": round(about),
+        "least": None if least is None else round(least),
+        "most": None if most is None else round(most),
+    }
+
+
 def say(report: NeedReport, nowhere: list[str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from skylift.base.instants import format_instant
+
     console = Console(highlight=False)
     middle, least, most = report.cut_off
     if report.cells or not nowhere:
+        doubt = "no interval" if least is None else f"{least:,.0f} to {most:,.0f}"
         console.print(
-            f"about {middle:,.0f} people cut off ({least:,.0f} to {most:,.0f}) in {len(report.cells):,} cells"
+            f"at {format_instant(report.at_us)} about {middle:,.0f} people cut off ({doubt}) "
+            f"in {len(report.cells):,} cells"
         )
     else:
         console.print("how many people are cut off is not known: no area, or no share of its users")

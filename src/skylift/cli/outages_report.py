@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -75,14 +75,26 @@ def report(
     outlines = areas_of(found.entities, areas, [one.strip() for one in area_properties.split(",")])
     make_folder(out)
     files = write_report(out, about, recording, found, traces, outlines, declared)
+    document = {
+        "folder": str(out), "files": files, "events": len(found.outages), "series": len(found.entities),
+        "on_map": len(outlines), "synthetic": synthetic,
+    }  # fmt: skip
+    _tell(document, as_json)
+
+
+def _tell(document: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        document = {
-            "folder": str(out), "files": files, "events": len(found.outages), "series": len(found.entities),
-            "on_map": len(outlines), "synthetic": synthetic,
-        }  # fmt: skip
         typer.echo(json.dumps(document))
-    else:
-        typer.echo(f"{len(found.outages)} outages; wrote {', '.join(files)} to {out}")
+        return
+    files, on_map = document["files"], document["on_map"]
+    typer.echo(f"{document['events']} outages; wrote {', '.join(files)} to {document['folder']}")
+    if not on_map:
+        typer.echo("no map: it is not known where entities are; name a file with --areas", err=True)
+    elif on_map < document["series"]:
+        typer.echo(
+            f"on the map are {on_map} of {document['series']} entities: no area is known of the others",
+            err=True,
+        )
 
 
 def kind_of(text: str) -> EntityKind:

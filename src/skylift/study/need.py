@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from skylift.base.errors import Refused
+from skylift.base.instants import format_instant
 from skylift.base.units import US_PER_S
 
 US_PER_HOUR = 3600 * US_PER_S
@@ -18,10 +19,39 @@ _NETWORK = re.compile(r"(?:(?:as|asn|as-with-customer-cone)/(?:AS)?|AS)([1-9]\d{
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """A fraction that somebody states, and from what to what it may be; alone where no doubt is stated."""
+
+    about: float
+    low: float
+    high: float
+
+    @classmethod
+    def alone(cls, about: float) -> Stated:
+        return cls(about, about, about)
+
+    @property
+    def sure(self) -> bool:
+        return self.low == self.high
+
+    def __str__(self) -> str:
+        """30%, or 30% (20-40)."""
+        doubt = "" if self.sure else f" ({_percent(self.low)}-{_percent(self.high)})"
+        return f"{_percent(self.about)}%{doubt}"
+
+
+def _percent(fraction: float) -> str:
+    """As whole per cents, but never a share that is there as nothing."""
+    return f"{fraction * 100:.0f}" if fraction >= 0.01 else f"{fraction * 100:.2g}"
+
+
+@dataclass(frozen=True, slots=True)
 class NeedRules:
     """What is assumed; every figure that rests on it prints it.
 
     online_fraction     of people who use the internet where nothing is down (ITU: Ukraine 2021, 79 %)
+    online_within       from what to what that may be; None: nobody says
+    people_within       by so much of itself the number of people in a cell may be wrong; 0: nobody says
     below_fraction      a site counts as cut off where less than this of ordinary is left ...
     longer_than_h       ... for longer than this
     terminal_bps        counted on from one terminal, as `plan terminals` does
@@ -31,10 +61,20 @@ class NeedRules:
     below_fraction: float = 0.5
     longer_than_h: float = 2.0
     terminal_bps: float = 60e6
+    online_within: tuple[float, float] | None = None
+    people_within: float = 0.0
+
+    @property
+    def online(self) -> Stated:
+        return Stated(self.online_fraction, *(self.online_within or (self.online_fraction,) * 2))
 
     def __post_init__(self) -> None:
+        low, high = self.online.low, self.online.high
         for name, value, least, most in (
             ("online_fraction", self.online_fraction, 0.0, 1.0),
+            ("online_within", low, 0.0, self.online_fraction),
+            ("online_within", high, self.online_fraction, 1.0),
+            ("people_within", self.people_within, 0.0, 1.0),
             ("below_fraction", self.below_fraction, 0.0, 1.0),
             ("longer_than_h", self.longer_than_h, 0.0, 10_000.0),
             ("terminal_bps", self.terminal_bps, 1e5, 1e11),
@@ -44,11 +84,12 @@ class NeedRules:
 
     def said(self) -> tuple[str, ...]:
         """The assumptions in words."""
+        people = f"to {self.people_within:.0%}" if self.people_within else "without a stated doubt"
         return (
-            f"{self.online_fraction:.0%} of people use the internet on an ordinary day",
+            f"{self.online} of people use the internet on an ordinary day",
+            f"people in a cell are known {people}",
             f"a site is cut off below {self.below_fraction:.0%} of ordinary, over {self.longer_than_h:g} h",
             f"one terminal is counted on for {self.terminal_bps / 1e6:g} Mbit/s",
-            "an outage counts with its lowest level, where nobody says what is left at the instant",
             "people live where the place list has them: nobody has fled, nobody has come",
         )
 
@@ -61,6 +102,9 @@ class Cut:
     began_us          since when
     share             of these cells' users who depend on what is down: 1 for a country's or region's own
                       level, a stated assumption for a network
+    share_within      from what to what that may be; None: nobody says
+    counted           low and high hold the doubt about the sample; False: nobody says how many were asked
+    measured_us       when the level was measured last; None: it is the lowest of the outage
     """
 
     entity: str
@@ -70,6 +114,13 @@ class Cut:
     high: float
     began_us: int
     share: float = 1.0
+    share_within: tuple[float, float] | None = None
+    counted: bool = True
+    measured_us: int | None = None
+
+    @property
+    def stated(self) -> Stated:
+        return Stated(self.share, *(self.share_within or (self.share, self.share)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +138,13 @@ class NeedSite:
 
 @dataclass(frozen=True, slots=True)
 class CellNeed:
-    """One cell: people in it, and how many of them are cut off, with an interval."""
+    """One cell: people in it, and how many of them are cut off; least and most: None where nobody can say."""
 
     cell: str
     people: int
     cut_off: float
-    least: float
-    most: float
+    least: float | None
+    most: float | None
     hours: float
     entities: tuple[str, ...]
 
@@ -130,27 +181,60 @@ class NeedReport:
     cells: tuple[CellNeed, ...]
     sites: tuple[SiteNeed, ...]
     rules: NeedRules = field(default_factory=NeedRules)
-    shares: tuple[tuple[str, float], ...] = ()
+    cuts: tuple[Cut, ...] = ()
+    people_said: str = ""
 
     @property
-    def cut_off(self) -> tuple[float, float, float]:
-        """(people cut off, at least, at most)."""
-        return (
-            sum(one.cut_off for one in self.cells),
-            sum(one.least for one in self.cells),
-            sum(one.most for one in self.cells),
-        )
+    def cut_off(self) -> tuple[float, float | None, float | None]:
+        """(people cut off, at least, at most); None where the doubt about a level is not known."""
+        least = [one.least for one in self.cells if one.least is not None]
+        most = [one.most for one in self.cells if one.most is not None]
+        known = len(least) == len(most) == len(self.cells)
+        about = sum(one.cut_off for one in self.cells)
+        return (about, sum(least), sum(most)) if known else (about, None, None)
 
     @property
     def terminals(self) -> int:
         return sum(one.terminals for one in self.sites)
 
+    def stated(self) -> tuple[str, ...]:
+        """What was assumed before anything was measured, in words: the same at every instant."""
+        shares = sorted({(cut.entity, str(cut.stated)) for cut in self.cuts if cut.share < 1.0})
+        said = (self.people_said,) if self.people_said else ()
+        return (
+            *self.rules.said(),
+            *said,
+            *(f"{entity} carries {share} of the users where it is" for entity, share in shares),
+        )
+
     def assumptions(self) -> tuple[str, ...]:
         """All that the figures rest on, in words."""
-        shares = tuple(
-            f"{entity} carries {share:.0%} of the users where it is" for entity, share in self.shares
-        )
-        return (*self.rules.said(), *shares)
+        return (*self.stated(), *self._levels_said(), *self._interval_said())
+
+    def _levels_said(self) -> list[str]:
+        measured = [cut.measured_us for cut in self.cuts if cut.measured_us is not None]
+        lowest = len(self.cuts) - len(measured)
+        said = []
+        if measured:
+            first, last = format_instant(min(measured)), format_instant(max(measured))
+            when = first if first == last else f"from {first} to {last}"
+            said.append(f"{len(measured)} outages count with what was left when last measured, {when}")
+        if lowest:
+            said.append(
+                f"{lowest} outages count with their lowest level: nobody says what is left at the instant"
+            )
+        return said
+
+    def _interval_said(self) -> list[str]:
+        if not self.cells:
+            return []
+        if self.cut_off[1] is None:
+            return ["no interval: how many targets were asked is not known, nor how sure a level is"]
+        doubts = ["the level"]
+        doubts += ["people"] if self.rules.people_within else []
+        doubts += [] if self.rules.online.sure else ["how many of them are users"]
+        doubts += [] if all(cut.stated.sure for cut in self.cuts) else ["shares of networks"]
+        return [f"the interval holds the doubt about {', '.join(doubts)}, and no other"]
 
 
 def need(
@@ -181,19 +265,19 @@ def need(
         tuple(sorted((one for one in cells if one.people), key=lambda one: (-one.score, one.cell))),
         tuple(sorted(cut_off, key=lambda one: (one.site.class_, -one.score, one.site.id))),
         rules,
-        tuple(sorted({(cut.entity, cut.share) for cut in cuts if cut.share < 1.0})),
+        tuple(cuts),
     )
 
 
 def _cell(cell: str, cuts: Sequence[Cut], people: int, rules: NeedRules, at_us: int) -> CellNeed:
-    users = people * rules.online_fraction
-    lost = [_lost(cuts, bound) for bound in ("level", "high", "low")]
+    online, within = rules.online, rules.people_within
+    counted = all(cut.counted for cut in cuts)
     return CellNeed(
         cell,
         people,
-        users * lost[0],
-        users * lost[1],
-        users * lost[2],
+        people * online.about * _lost(cuts),
+        people * (1 - within) * online.low * _lost(cuts, "high", "low") if counted else None,
+        people * (1 + within) * online.high * _lost(cuts, "low", "high") if counted else None,
         _hours(cuts, at_us),
         tuple(sorted({cut.entity for cut in cuts})),
     )
@@ -203,7 +287,9 @@ def _felt(site: NeedSite, cuts: Sequence[Cut], there: Sequence[Cut]) -> list[Cut
     """The outages that a site feels."""
     if not site.network:
         return list(there)
-    own = [replace(cut, share=1.0) for cut in cuts if network_of(cut.entity) == site.network]
+    own = [
+        replace(cut, share=1.0, share_within=None) for cut in cuts if network_of(cut.entity) == site.network
+    ]
     return own + [cut for cut in there if cut.share >= 1.0 and not network_of(cut.entity)]
 
 
@@ -215,14 +301,15 @@ def network_of(entity: str) -> str:
 
 def _site(site: NeedSite, cuts: Sequence[Cut], rules: NeedRules, at_us: int) -> SiteNeed:
     terminals = max(1, math.ceil(site.wanted_bps / rules.terminal_bps - 1e-9))
-    return SiteNeed(site, 1.0 - _lost(cuts, "level"), _hours(cuts, at_us), terminals, _began(cuts))
+    return SiteNeed(site, 1.0 - _lost(cuts), _hours(cuts, at_us), terminals, _began(cuts))
 
 
-def _lost(cuts: Sequence[Cut], bound: str) -> float:
+def _lost(cuts: Sequence[Cut], level: str = "level", share: str = "about") -> float:
     """Share of the users of a cell who are cut off, by the level or by one of its bounds."""
-    gone: list[tuple[float, float]] = [(cut.share, max(0.0, 1.0 - getattr(cut, bound))) for cut in cuts]
-    networks = min(1.0, sum(share * lost for share, lost in gone if share < 1.0))
-    return max([networks, *(lost for share, lost in gone if share >= 1.0)])
+    gone: list[tuple[Stated, float]] = [(cut.stated, max(0.0, 1.0 - getattr(cut, level))) for cut in cuts]
+    networks: float = min(1.0, sum(getattr(of, share) * lost for of, lost in gone if of.about < 1.0))
+    whole: list[float] = [lost for of, lost in gone if of.about >= 1.0]
+    return max(networks, *whole) if whole else networks
 
 
 def _hours(cuts: Sequence[Cut], at_us: int) -> float:
@@ -235,7 +322,8 @@ def _began(cuts: Sequence[Cut]) -> int:
 
 def _check(cuts: Sequence[Cut], at_us: int) -> None:
     for cut in cuts:
-        if not 0.0 < cut.share <= 1.0:
+        of = cut.stated
+        if not 0.0 < of.about <= 1.0 or not 0.0 <= of.low <= of.about <= of.high <= 1.0:
             raise Refused(
                 "need.share", f"the share of {cut.entity}", "it is above 0 and at most 1", "correct it"
             )

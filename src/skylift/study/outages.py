@@ -10,11 +10,13 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from skylift.base.errors import Refused
 from skylift.base.instants import format_instant
 from skylift.base.units import US_PER_DAY
 from skylift.watch.baseline import Baseline, Pinned, Seasonal, periods_fit
-from skylift.watch.detector import Outage, Recorder, Rules, detect
+from skylift.watch.detector import Latest, Outage, Recorder, Rules, detect
 from skylift.watch.ioda import HISTORY_DAYS, THRESHOLDS, MovingMedian, ioda_patience
 from skylift.watch.recording import IodaRule, PinnedRule, Rule
 from skylift.watch.samples import Grid
@@ -25,12 +27,15 @@ class Detection:
     """What a recording shows.
 
     insufficient  names of the series that were never judged, with the reason
+    at_us, latest  an instant, and how much was left of each series when it was judged last before it
     """
 
     grid: Grid
     entities: tuple[str, ...]
     outages: tuple[Outage, ...]
     insufficient: tuple[tuple[str, str], ...]
+    at_us: int
+    latest: Latest
 
     def as_dict(self) -> dict[str, object]:
         """{series, step_s, from, to, events, insufficient}, as `skylift outages detect --json` prints it."""
@@ -59,6 +64,27 @@ class Detection:
             "low": round(outage.low, 4),
             "high": round(outage.high, 4),
             "band": outage.band,
+            "counted": self.counted(outage),
+            "now": self.now(outage),
+        }
+
+    def counted(self, outage: Outage) -> bool:
+        """Whether it is known how many were asked: else its bounds hold only the doubt about the ordinary."""
+        targets = self.grid.targets
+        return targets is not None and bool(np.isfinite(targets[outage.worst_row, outage.series]))
+
+    def now(self, outage: Outage) -> dict[str, object] | None:
+        """How much was left when it was measured last before the instant; None where it did not last then."""
+        grid, row = self.grid, int(self.latest.row[outage.series])
+        ended = outage.closed_row is not None and grid.at_us(outage.closed_row) <= self.at_us
+        if ended or row < outage.opened_row:
+            return None
+        fraction, low, high = self.latest.levels[:, outage.series].tolist()
+        return {
+            "measured_at": format_instant(grid.at_us(row + 1)),
+            "fraction": round(fraction, 4),
+            "low": round(min(low, fraction), 4),
+            "high": round(max(high, fraction), 4),
         }
 
 
@@ -105,7 +131,7 @@ def traced(found: Detection, rule: Rule, series: Sequence[int], rules: Rules | N
     targets = None if grid.targets is None else grid.targets[:, columns]
     part = Grid(grid.start_us, grid.step_us, grid.values[:, columns], targets)
     recorder = Recorder(part.bins, part.series)
-    detect(part, _baseline(part, rule), _rules(rule, rules), recorder=recorder)
+    detect(part, _baseline(part, rule), _rules(rule, rules), watchers=(recorder,))
     learnt_us = (rule.from_us, rule.to_us) if isinstance(rule, PinnedRule) else None
     return Traces(tuple(columns), recorder, learnt_us)
 
@@ -121,13 +147,27 @@ def detect_outages(
     rule: Rule,
     rules: Rules | None = None,
     progress: Callable[[int, int], None] | None = None,
+    at_us: int | None = None,
 ) -> Detection:
-    """Feed a recording to the detector, bin by bin. Raises Refused where the bins do not fit the baseline."""
+    """Feed a recording to the detector, bin by bin. Raises Refused where the bins do not fit the baseline.
+
+    at_us  the instant of which outages say how much was left; None: the recording's end
+    """
+    end_us = grid.at_us(grid.bins)
+    at_us = end_us if at_us is None else at_us
+    if not grid.start_us <= at_us <= end_us:
+        raise Refused(
+            "outages.instant",
+            "--at",
+            f"the recording is from {format_instant(grid.start_us)} to {format_instant(end_us)}",
+            "name an instant within it",
+        )
     baseline = _baseline(grid, rule)
-    outages, unjudged = detect(grid, baseline, _rules(rule, rules), progress)
+    latest = Latest(grid.series, (at_us - grid.start_us) // grid.step_us)
+    outages, unjudged = detect(grid, baseline, _rules(rule, rules), progress, (latest,))
     lacking = baseline.lacking()
     insufficient = tuple((entities[series], lacking) for series in unjudged.nonzero()[0].tolist())
-    return Detection(grid, tuple(entities), tuple(outages), insufficient)
+    return Detection(grid, tuple(entities), tuple(outages), insufficient, at_us, latest)
 
 
 def _rules(rule: Rule, rules: Rules | None) -> Rules:

@@ -5,7 +5,7 @@ events, unjudged = detect(grid, Seasonal(...), Rules())
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,6 +41,7 @@ class Outage:
     confirmed_row  the bin that made it sure
     closed_row     the first bin of the run that closed it; None: still open at the end
     min_fraction   the least fraction of ordinary, with low and high about 90 % sure to hold it
+    worst_row      the bin of that; -1 where it was before a restart
     """
 
     series: int
@@ -50,6 +51,7 @@ class Outage:
     min_fraction: float
     low: float
     high: float
+    worst_row: int = -1
 
     @property
     def band(self) -> str:
@@ -144,11 +146,13 @@ class Events:
         self._open: dict[int, Outage] = {}
         # The deepest point of a run that may still become an outage.
         self._deepest = np.full((3, series), np.nan)
+        self._deepest_row = np.full(series, -1, dtype=np.int64)
 
     def take(self, row: int, verdict: Verdict) -> None:
         point = np.stack((verdict.fraction, verdict.low, verdict.high))
         deeper = verdict.judged & ~(self._deepest[0] <= verdict.fraction)
         self._deepest = np.where(deeper, point, self._deepest)
+        self._deepest_row[deeper] = row
         opened: list[int] = np.flatnonzero(verdict.turns.opened).tolist()
         closed: list[int] = np.flatnonzero(verdict.turns.closed).tolist()
         for series in opened:
@@ -157,7 +161,7 @@ class Events:
             self.all.append(outage)
         for series, outage in self._open.items():
             if self._deepest[0, series] < outage.min_fraction:
-                outage.min_fraction, outage.low, outage.high = self._point(series)
+                outage.min_fraction, outage.low, outage.high, outage.worst_row = self._point(series)
         for series in closed:
             self._open.pop(series).closed_row = int(verdict.turns.since_row[series])
 
@@ -178,6 +182,7 @@ class Events:
 
     def restore(self, arrays: Arrays, series: int) -> None:
         self._deepest = longer(arrays["deepest"], series, np.nan)
+        self._deepest_row = np.full(series, -1, dtype=np.int64)
         self.all = [
             Outage(int(which), int(opened), int(sure), None, float(fraction), float(low), float(high))
             for which, opened, sure, fraction, low, high in arrays["outages"].tolist()
@@ -188,9 +193,10 @@ class Events:
         """What is neither open nor on its way has no deepest point."""
         self._deepest[:, calm] = np.nan
 
-    def _point(self, series: int) -> tuple[float, float, float]:
+    def _point(self, series: int) -> tuple[float, float, float, int]:
         fraction, low, high = self._deepest[:, series]
-        return float(fraction), float(min(low, fraction)), float(max(high, fraction))
+        row = int(self._deepest_row[series])
+        return float(fraction), float(min(low, fraction)), float(max(high, fraction)), row
 
 
 class Recorder:
@@ -210,22 +216,43 @@ class Recorder:
         self.fraction[row] = verdict.fraction
 
 
+class Latest:
+    """How much was left of each series when it was judged last, in bins before `end`.
+
+    row     (S,), -1 for never;  levels (3, S): fraction of ordinary, and its bounds
+    """
+
+    def __init__(self, series: int, end: int) -> None:
+        self._end = end
+        self.row = np.full(series, -1, dtype=np.int64)
+        self.levels = np.full((3, series), np.nan)
+
+    def take(self, row: int, verdict: Verdict) -> None:
+        if row < self._end:
+            point = np.stack((verdict.fraction, verdict.low, verdict.high))
+            self.row[verdict.judged] = row
+            self.levels[:, verdict.judged] = point[:, verdict.judged]
+
+
 def detect(
     grid: Grid,
     baseline: Baseline,
     rules: Rules,
     progress: Callable[[int, int], None] | None = None,
-    recorder: Recorder | None = None,
+    watchers: Sequence[Recorder | Latest] = (),
 ) -> tuple[list[Outage], Bools]:
-    """Every outage of a recording, by opening time, and which series were never judged, (S,)."""
+    """Every outage of a recording, by opening time, and which series were never judged, (S,).
+
+    watchers  told of each bin as well
+    """
     detector, events = Detector(grid.series, baseline, rules), Events(grid.series)
     unjudged = np.ones(grid.series, dtype=np.bool_)
     for row in range(grid.bins):
         asked = None if grid.targets is None else grid.targets[row]
         verdict = detector.step(row, grid.values[row], asked)
         events.take(row, verdict)
-        if recorder is not None:
-            recorder.take(row, verdict)
+        for watcher in watchers:
+            watcher.take(row, verdict)
         events.forget(~detector.open & (verdict.judged & (verdict.fraction >= rules.patience.open_below)))
         unjudged &= ~verdict.judged
         if progress is not None:
