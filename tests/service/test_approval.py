@@ -19,15 +19,17 @@ from skylift.service.approval.state import (
     Approval,
     ApprovalState,
     Proposal,
+    Standing,
     agreed,
     declined,
     label,
     proposed,
+    standing,
     used,
 )
 
 CHANGE = change_hash("region.activate", "rgn_1", 3, {})
-PROPOSAL = Proposal("region.activate", "rgn_1", CHANGE)
+PROPOSAL = Proposal("region.activate", "rgn_1", CHANGE, 3)
 
 
 def who(at: int, account: str = "acc_1") -> Who:
@@ -96,10 +98,25 @@ def test_it_lapses_and_is_used_once() -> None:
     assert refusal.value.code == "approval.wrong-state"
 
 
+def test_how_it_stands_is_more_than_its_state() -> None:
+    approval = opened()
+    assert standing(approval, InstantUs(1), about_version=3) is Standing.OPEN
+    assert standing(approval, InstantUs(1), about_version=4) is Standing.VOID
+    assert standing(approval, InstantUs(LONGEST_US), about_version=4) is Standing.LAPSED
+    assert standing(approval, InstantUs(1), about_version=None) is Standing.OPEN, (
+        "nobody knows what it is about"
+    )
+    approval = ROOM.apply(approval, agreed(approval, who(1), "per_2", CHANGE)[0])
+    assert standing(approval, InstantUs(2), about_version=3) is Standing.AGREED
+    assert standing(approval, InstantUs(2), about_version=4) is Standing.VOID
+    spent = ROOM.apply(approval, used(approval, who(2), PROPOSAL.verb, CHANGE)[0])
+    assert standing(spent, InstantUs(LONGEST_US), about_version=4) is Standing.USED
+
+
 @pytest.mark.parametrize("people", [1, 6])
 def test_impossible_numbers_of_people(people: int) -> None:
     with pytest.raises(Refused, match="2 to 5 people"):
-        proposed(Approval("apr_1"), who(0), "per_1", Proposal("v", "x", CHANGE, people_needed=people))
+        proposed(Approval("apr_1"), who(0), "per_1", Proposal("v", "x", CHANGE, 0, people_needed=people))
 
 
 @given(
@@ -109,7 +126,7 @@ def test_impossible_numbers_of_people(people: int) -> None:
 def test_nothing_is_used_without_enough_people(needed: int, steps: list[tuple[str, int]]) -> None:
     approval = Approval("apr_1")
     events: list[Event] = [
-        *proposed(approval, who(0), "per_1", Proposal("v", "x", CHANGE, people_needed=needed))
+        *proposed(approval, who(0), "per_1", Proposal("v", "x", CHANGE, 0, people_needed=needed))
     ]
     approval = ROOM.apply(approval, events[0])
     agreeing = {"per_1"}

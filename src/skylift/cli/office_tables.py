@@ -23,12 +23,12 @@ FIRST = {
     "authority": ("code", "kind", "title"),
     "terminal": ("serial", "kit", "hardware", "owner", "region", "cell"),
     "shipment": ("reference", "origin", "destination", "recipient"),
-    "approval": ("verb", "about", "void", "lapses_at", "people_needed"),
+    "approval": ("stands", "verb", "about", "lapses_at"),
     "statement": ("published_at",),
     "outage": ("began_at", "ended_at"),
 }
 # Said by `show`, and nobody's way to tell one from another.
-_LEFT_OUT = frozenset({"state", "version", "approval", "needed", "change"})
+_LEFT_OUT = frozenset({"state", "version", "approval", "needed", "change", "void", "proposed_version"})
 _LONGEST_CELL = 40
 _WIDEST = 100_000
 

@@ -124,15 +124,69 @@ def test_whoever_is_asked_to_agree_is_told_to_what(town: Town, staff: dict[str, 
     assert shown["proposed_version"] == 1
 
 
+def stands(person: Person, approval: str) -> tuple[str, str]:
+    """How an agreement stands: as it says itself, and as the list says."""
+    listed = {one["id"]: one["stands"] for one in person.get("approvals").json()["items"]}
+    return person.get(f"approvals/{approval}").json()["stands"], listed[approval]
+
+
+def refused_agreement(approver: Person, waiting: dict[str, Any]) -> dict[str, Any]:
+    """What an approver is told who agrees to what cannot be agreed to any more; nothing is written."""
+    said = approver.post(f"approvals/{waiting['approval']}/agree", change=waiting["change"])
+    assert said.status_code == 409, said.text
+    told: dict[str, Any] = said.json()
+    assert approver.id not in approver.get(f"approvals/{waiting['approval']}").json()["people"]
+    return told
+
+
 def test_what_was_changed_meanwhile_is_void_and_said_to_be_so(town: Town, staff: dict[str, Person]) -> None:
     operator, approver = staff["operator"], staff["approver"]
     account = operator.made("persons")["id"]
-    waiting = operator.post(f"persons/{account}/grant", role="viewer").json()["approval"]
-    assert approver.get(f"approvals/{waiting}").json()["void"] is False
+    waiting = operator.post(f"persons/{account}/grant", role="viewer").json()
+    id = waiting["approval"]
+    assert waiting["stands"] == "open"
+    assert approver.get(f"approvals/{id}").json()["void"] is False
     operator.made(f"persons/{account}/lock", reason="lost a telephone")
-    assert approver.get(f"approvals/{waiting}").json()["void"] is True
+    assert approver.get(f"approvals/{id}").json()["void"] is True
     listed = {one["id"]: one["void"] for one in approver.get("approvals?status=open").json()["items"]}
-    assert listed == {waiting: True}
+    assert listed == {id: True}
+    assert stands(approver, id) == ("void", "void")
+    told = refused_agreement(approver, waiting)
+    assert told["error"]["code"] == "approval.void"
+    assert f"person {account} is at version 2 and locked by now, not at version 1" in told["error"]["rule"]
+    assert told["now"] == {"version": 1, "status": "open", "stands": "void", "void": True}
+    # Whoever tidies up may still say no to it.
+    assert approver.made(f"approvals/{id}/decline")["stands"] == "declined"
+
+
+def test_what_is_over_is_not_agreed_to(town: Town, staff: dict[str, Person]) -> None:
+    operator, approver = staff["operator"], staff["approver"]
+
+    def proposed() -> dict[str, Any]:
+        waiting: dict[str, Any] = grant(operator, named(operator), "viewer").json()
+        return waiting
+
+    lapsing, declined, done = proposed(), proposed(), proposed()
+    approver.made(f"approvals/{declined['approval']}/decline")
+    assert refused_agreement(approver, declined)["now"]["stands"] == "declined"
+    second = town.person("approver", by=operator, approver=approver)
+    assert second.made(f"approvals/{done['approval']}/agree", change=done["change"])["stands"] == "agreed"
+    used = operator.post(f"persons/{done['about']}/grant", role="viewer", approval=done["approval"])
+    assert used.status_code == 200
+    assert stands(approver, done["approval"]) == ("used", "used"), "what it was used for does not void it"
+    assert refused_agreement(approver, done)["now"]["stands"] == "used"
+    operator.made("clock", advance_s=DAY_S)
+    assert stands(approver, lapsing["approval"]) == ("lapsed", "lapsed")
+    told = refused_agreement(approver, lapsing)
+    assert (told["error"]["code"], told["now"]["stands"]) == ("approval.lapsed", "lapsed")
+
+
+def test_what_is_not_there_yet_is_not_void(town: Town, staff: dict[str, Person]) -> None:
+    operator, approver = staff["operator"], staff["approver"]
+    activated_region(town, operator, approver)
+    over = {"country": "UA", "title": "The same again", "cells": CELLS}
+    waiting = operator.post("regions", **over)
+    assert stands(approver, waiting.json()["approval"]) == ("open", "open"), "it is not there yet"
 
 
 def test_lists_are_in_the_order_in_which_things_were_begun(town: Town, staff: dict[str, Person]) -> None:

@@ -6,7 +6,6 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -15,12 +14,14 @@ from skylift.api.office.documents import document, etag, readable
 from skylift.api.office.door import Call, Parameter, answer
 from skylift.api.office.exports import csv_list
 from skylift.api.office.problems import missing
-from skylift.api.office.proposals import is_void, proposal_of
+from skylift.api.office.proposals import proposal_of
 from skylift.base.errors import Refused
 from skylift.base.things import Room
 from skylift.ports.store import Reader, Stored, Wanted
 from skylift.service.account.roles import REACHES, Reach, Subject
 from skylift.service.approval.state import ROOM as APPROVALS
+from skylift.service.approval.state import Approval, Standing
+from skylift.twin.office.approvals import standing_now
 from skylift.twin.office.office import Office
 from skylift.twin.office.verbs import Actor
 
@@ -50,12 +51,19 @@ LIST_PARAMETERS = (
 
 
 def read_one(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:
-    def look(reader: Reader, office: Office, id: str) -> tuple[Stored[Any] | None, dict[str, Any]]:
+    def look(reader: Reader, at: int, id: str) -> tuple[Stored[Any] | None, dict[str, Any]]:
         stored = reader.get(room, id)
-        return stored, {} if stored is None or room is not APPROVALS else _words(reader, office, stored)
+        if stored is None or room is not APPROVALS:
+            return stored, {}
+        proposed = proposal_of(reader, stored)
+        # What somebody is asked to agree to, word for word; null once it is not kept any more.
+        return stored, stands(reader, stored, at) | {
+            "proposed": None if proposed is None else proposed.arguments
+        }
 
     async def handle(call: Call) -> Response:
-        stored, more = await call.desk.read(lambda reader: look(reader, call.desk.office, call.id))
+        at = call.desk.clock.now()
+        stored, more = await call.desk.read(lambda reader: look(reader, at, call.id))
         if stored is None or not readable(call.desk.office, call.asker(), room, stored.thing):
             raise missing(room.kind)
         return answer({**document(room, stored), **more}, ETag=etag(stored.version))
@@ -63,28 +71,20 @@ def read_one(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:
     return handle
 
 
-def _words(reader: Reader, office: Office, stored: Stored[Any]) -> dict[str, Any]:
-    """What somebody is asked to agree to, word for word; null once it is not kept any more."""
-    proposed = proposal_of(reader, stored)
-    void = _void(reader, office, stored)
-    if proposed is None:
-        return {"proposed": None, "proposed_version": None, **void}
-    return {"proposed": proposed.arguments, "proposed_version": proposed.version, **void}
-
-
-def _void(reader: Reader, office: Office, stored: Stored[Any]) -> dict[str, Any]:
-    """Whether what it is about was changed since: to agree to it would lead nowhere."""
-    verb = office.table.verbs.get(stored.thing.verb)
-    return {"void": is_void(reader, None if verb is None else verb.room, stored)}
+def stands(reader: Reader, stored: Stored[Approval], at: int) -> dict[str, Any]:
+    """How an agreement stands now; void: what it is about was changed since, to agree would lead nowhere."""
+    standing = standing_now(reader, stored.thing, at)
+    return {"stands": standing.value, "void": standing is Standing.VOID}
 
 
 def read_list(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:
     def look(
-        reader: Reader, office: Office, actor: Actor, wanted: Wanted
+        reader: Reader, office: Office, actor: Actor, wanted: Wanted, at: int
     ) -> tuple[list[dict[str, Any]], str | None]:
         found, following = page_of(reader, office, actor, room, wanted)
-        void = partial(_void, reader, office) if room is APPROVALS else _nothing
-        return [{**document(room, stored), **void(stored)} for stored in found], following
+        if room is APPROVALS:
+            return [{**document(room, one), **stands(reader, one, at)} for one in found], following
+        return [document(room, one) for one in found], following
 
     async def handle(call: Call) -> Response:
         actor, office = call.asker(), call.desk.office
@@ -96,14 +96,12 @@ def read_list(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:
         wanted = only_own(actor, wanted)
         if _as_csv(call):
             return await csv_list(call, room, replace(wanted, after="", newest=False))
-        items, following = await call.desk.read(lambda reader: look(reader, office, actor, wanted))
+        items, following = await call.desk.read(
+            lambda reader: look(reader, office, actor, wanted, call.desk.clock.now())
+        )
         return answer({"items": items, "next": following})
 
     return handle
-
-
-def _nothing(stored: Stored[Any]) -> dict[str, Any]:
-    return {}
 
 
 def _as_csv(call: Call) -> bool:

@@ -13,10 +13,9 @@ from typing import Any
 
 import msgspec
 
-from skylift.base.things import Room
 from skylift.ports.store import Reader, Reply, Stored, Transaction
 from skylift.service.approval.change import change_hash
-from skylift.service.approval.state import Approval, ApprovalState
+from skylift.service.approval.state import Approval
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +43,6 @@ def proposal_of(reader: Reader, approval: Stored[Approval]) -> Proposed | None:
     thing = approval.thing
     same = change_hash(thing.verb, thing.about, found.version, found.arguments) == thing.change
     return found if same else None
-
-
-def is_void(reader: Reader, room: Room[Any] | None, approval: Stored[Approval]) -> bool:
-    """Whether nobody can carry it out any more: what it is about was changed since, or is there already.
-
-    room  of the thing that it is about; None where that is not known
-    """
-    proposed = proposal_of(reader, approval)
-    if room is None or proposed is None or approval.thing.state is not ApprovalState.OPEN:
-        return False
-    about = reader.get(room, approval.thing.about)
-    return (about.version if about is not None else 0) != proposed.version
 
 
 def _key(approval_id: str) -> str:

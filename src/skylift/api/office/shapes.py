@@ -183,3 +183,4 @@ class Agreement:
     people: tuple[str, ...]
     needed: int
     lapses_at: int
+    stands: str = "open"

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from skylift.api.office.documents import agreement, document, etag, plural, readable, thing_name
 from skylift.api.office.door import Call, Door, Parameter, answer, instant, read_object
-from skylift.api.office.listing import LIST_PARAMETERS, page_schema, read_list, read_one
+from skylift.api.office.listing import LIST_PARAMETERS, page_schema, read_list, read_one, stands
 from skylift.api.office.problems import missing, said, status_of
 from skylift.api.office.proposals import keep_proposal
 from skylift.api.office.shapes import Agreement
@@ -21,6 +21,7 @@ from skylift.base.errors import Refused
 from skylift.base.instants import InstantUs
 from skylift.base.labels import personal_number
 from skylift.ports.store import Reader, Reply, Stored, Transaction
+from skylift.service.approval.state import ROOM as APPROVALS
 from skylift.twin.office.imports_table import MOST_CELL
 from skylift.twin.office.office import Asked, Done, Forbidden, Office
 from skylift.twin.office.verbs import Actor, Verb, VerbTable
@@ -139,6 +140,7 @@ def _do(
                 # At once, on the writer's own thread: the next write may be that person's.
                 call.desk.forget()
             extra = more(transaction, done.stored, office.read_arguments(verb, arguments), at) if more else {}
+            extra = {**extra, **_standing(transaction, verb, done.stored, at)}
             return _done(office, actor, verb, done, extra)
 
         try:
@@ -243,14 +245,23 @@ def _done(office: Office, actor: Actor, verb: Verb, done: Done, extra: Mapping[s
     return Answered(201 if verb.creates else 200, body, etag(done.stored.version))
 
 
+def _standing(reader: Reader, verb: Verb, stored: Stored[Any], at: InstantUs) -> Mapping[str, Any]:
+    return stands(reader, stored, at) if verb.room is APPROVALS else {}
+
+
 async def _now(call: Call, verb: Verb) -> Mapping[str, Any] | None:
     """What the thing is now, for whoever came too late."""
     if not call.id:
         return None
-    stored = await call.desk.read(lambda reader: reader.get(verb.room, call.id))
-    if stored is None or not readable(call.desk.office, call.asker(), verb.room, stored.thing):
-        return None
-    return {"version": stored.version, "status": verb.room.facets(stored.thing).status}
+
+    def look(reader: Reader) -> Mapping[str, Any] | None:
+        stored = reader.get(verb.room, call.id)
+        if stored is None or not readable(call.desk.office, call.asker(), verb.room, stored.thing):
+            return None
+        now = {"version": stored.version, "status": verb.room.facets(stored.thing).status}
+        return {**now, **_standing(reader, verb, stored, call.desk.clock.now())}
+
+    return await call.desk.read(look)
 
 
 # --- the list of doors

@@ -13,7 +13,7 @@ from skylift.api.site.command_facts import rollout_extra
 from skylift.api.site.given import discrepancy_words
 from skylift.api.site.history import shown as shown_value
 from skylift.api.site.inside import Answer
-from skylift.api.site.kinds import KINDS, approval_badge
+from skylift.api.site.kinds import KINDS, standing_badge
 from skylift.api.site.outage_facts import bars
 from skylift.api.site.times import Step, steps_of
 from skylift.api.site.values import DAY_US, NONE, Badge, Link, Mono, Value, kind_of, named, path_of, time_of
@@ -24,7 +24,7 @@ from skylift.base.labels import plural
 from skylift.ports.store import Reader, Stored
 from skylift.service.account.person import Person, PersonState
 from skylift.service.account.roles import Subject
-from skylift.service.approval.state import Approval, ApprovalState
+from skylift.service.approval.state import Approval, Standing
 from skylift.service.outage.public import told_at
 from skylift.service.outage.state import Outage
 from skylift.service.outage.words import is_stale, sentence
@@ -36,6 +36,7 @@ from skylift.service.shipment.state import Shipment
 from skylift.service.statement.drafting import texts
 from skylift.service.statement.state import Statement
 from skylift.service.terminal.state import Terminal
+from skylift.twin.office.approvals import about_now, standing_now
 
 Extra = Callable[[Visit, Stored[Any]], Awaitable[dict[str, Any]]]
 
@@ -233,37 +234,34 @@ async def _statement(visit: Visit, stored: Stored[Statement]) -> dict[str, Any]:
 async def _approval(visit: Visit, stored: Stored[Approval]) -> dict[str, Any]:
     approval, now = stored.thing, visit.now_us
     verb = visit.desk.office.table.verbs.get(approval.verb)
-    proposed, about = await visit.desk.read(lambda reader: _read_change(visit, reader, stored))
-    # A thing that is to be begun is not there yet.
-    stale = proposed is not None and (about.version if about is not None else 0) != proposed.version
+    proposed, about, stands = await visit.desk.read(lambda reader: _read_change(reader, stored, now))
     allowed = verb is not None and _may_carry_out(visit, approval, about)
     return {
-        "state": approval_badge(approval, now),
+        "state": standing_badge(stands),
         "verb_says": verb.says if verb is not None else approval.verb,
         "verb_label": verb_label(approval.verb),
         "about": _about(approval.about, about),
         "proposed": None if proposed is None else _arguments(approval.verb, proposed.arguments, now),
         "known": proposed is not None,
-        "hidden": () if _may_agree(visit, approval, now) and not stale else ("approval.agree",),
-        "stale": stale and approval.state is ApprovalState.OPEN,
+        "hidden": ()
+        if stands is Standing.OPEN and visit.who.person not in approval.people
+        else ("approval.agree",),
+        "stale": stands is Standing.VOID,
         "agreed_by_me": visit.who.person in approval.people,
-        "lapsed": approval.state is ApprovalState.OPEN and now >= approval.lapses_at,
-        "ready": approval.is_agreed and now < approval.lapses_at and proposed is not None and not stale,
+        "lapsed": stands is Standing.LAPSED,
+        "ready": stands is Standing.AGREED and proposed is not None,
         "may_carry_out": allowed,
         "asked": "asked" in visit.request.query_params,
     }
 
 
-def _may_agree(visit: Visit, approval: Approval, now: int) -> bool:
-    return visit.who.person not in approval.people and now < approval.lapses_at
-
-
 def _read_change(
-    visit: Visit, reader: Reader, stored: Stored[Approval]
-) -> tuple[Proposed | None, Stored[Any] | None]:
-    page = KINDS.get(kind_of(stored.thing.about))
-    about = reader.get(page.room, stored.thing.about) if page is not None else None
-    return proposal_of(reader, stored), about
+    reader: Reader, stored: Stored[Approval], at: int
+) -> tuple[Proposed | None, Stored[Any] | None, Standing]:
+    """The change in words, what it is about where that is there by now, and how the agreement stands."""
+    about = about_now(reader, stored.thing)
+    there = about if about is not None and about.version and kind_of(about.id) in KINDS else None
+    return proposal_of(reader, stored), there, standing_now(reader, stored.thing, at)
 
 
 def _may_carry_out(visit: Visit, approval: Approval, about: Stored[Any] | None) -> bool:

@@ -307,13 +307,21 @@ def approval_heading(a: approval.Approval) -> str:
 
 
 def approval_badge(a: approval.Approval, now: int) -> Badge:
-    """Where it stands now: an open one may be agreed to by all, or have lapsed."""
-    if a.state is approval.ApprovalState.OPEN:
-        if now >= a.lapses_at:
+    """Where it stands, as far as it says itself: whether it is void, the thing that it is about says."""
+    return standing_badge(approval.standing(a, now, a.proposed_version))
+
+
+def standing_badge(standing: approval.Standing) -> Badge:
+    """How an agreement stands, for people."""
+    match standing:
+        case approval.Standing.VOID:
+            return Badge("Void: it was changed meanwhile", "bad")
+        case approval.Standing.LAPSED:
             return Badge("Lapsed", "bad")
-        if a.is_agreed:
+        case approval.Standing.AGREED:
             return Badge("Agreed, to be carried out", "good")
-    return Badge(approval.label(a.state), {"open": "wait", "declined": "bad"}.get(a.state.value, "calm"))
+    state = approval.ApprovalState(standing.value)
+    return Badge(approval.label(state), {"open": "wait", "declined": "bad"}.get(state.value, "calm"))
 
 
 def _approval_row(a: approval.Approval, now: int) -> tuple[Value, ...]:

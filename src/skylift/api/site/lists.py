@@ -9,16 +9,15 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from skylift.api.office.listing import after_cursor, only_own, page_of
-from skylift.api.office.proposals import is_void
-from skylift.api.site.kinds import KindPage
+from skylift.api.site.kinds import KindPage, standing_badge
 from skylift.api.site.known import regions_of
-from skylift.api.site.start import room_about
 from skylift.api.site.titles import render
 from skylift.api.site.values import Badge, Link, path_of, short
 from skylift.api.site.visit import NAMES, Visit, Work
 from skylift.base.errors import Refused
 from skylift.ports.store import Reader, Stored, Wanted
 from skylift.service.account.roles import Subject
+from skylift.twin.office.approvals import standing_now
 
 ON_A_PAGE = 25
 
@@ -37,7 +36,7 @@ def list_page(kind: KindPage) -> Work:
             "list.html",
             title=NAMES[kind.kind],
             kind=kind,
-            rows=_rows(kind, found, visit.now_us, await _void(visit, kind, found)),
+            rows=_rows(kind, found, visit.now_us, await _standing(visit, kind, found)),
             told=told,
             regions=await regions_of(visit) if "region" in kind.filters else (),
             next=_next(kind, told, following),
@@ -69,29 +68,26 @@ def _wanted(visit: Visit, kind: KindPage) -> tuple[Wanted, dict[str, str]]:
     return wanted, told
 
 
-async def _void(visit: Visit, kind: KindPage, found: Sequence[Stored[Any]]) -> frozenset[str]:
-    """Agreements that nobody can carry out any more."""
+async def _standing(visit: Visit, kind: KindPage, found: Sequence[Stored[Any]]) -> dict[str, Badge]:
+    """How agreements stand, by id, with what they are about."""
     if kind.kind != "approval":
-        return frozenset()
+        return {}
 
-    def look(reader: Reader) -> frozenset[str]:
-        return frozenset(one.id for one in found if is_void(reader, room_about(visit, one), one))
+    def look(reader: Reader) -> dict[str, Badge]:
+        return {one.id: standing_badge(standing_now(reader, one.thing, visit.now_us)) for one in found}
 
     return await visit.desk.read(look)
 
 
-_VOID = Badge("Void: it was changed meanwhile", "bad")
-
-
 def _rows(
-    kind: KindPage, found: Sequence[Stored[Any]], now_us: int, void: frozenset[str]
+    kind: KindPage, found: Sequence[Stored[Any]], now_us: int, standing: dict[str, Badge]
 ) -> list[dict[str, Any]]:
     return [
         {
             "main": Link(kind.heading(one.thing), path_of(kind.kind, one.id)),
             "id": short(one.id),
             "cells": list(zip(kind.columns, kind.row(one.thing, now_us), strict=True)),
-            "state": _VOID if one.id in void else kind.badge(one.thing, now_us),
+            "state": standing.get(one.id) or kind.badge(one.thing, now_us),
         }
         for one in found
     ]

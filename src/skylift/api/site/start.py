@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from skylift.api.office.documents import readable
 from skylift.api.office.problems import missing
-from skylift.api.office.proposals import is_void
 from skylift.api.office.score import Shown, score_of
 from skylift.api.site.details import carry_out
 from skylift.api.site.inside import Answer
@@ -19,13 +18,13 @@ from skylift.api.site.times import steps_of, tiles
 from skylift.api.site.titles import render
 from skylift.api.site.values import DAY_US, NONE, Badge, Link, Value, away, named, path_of, time_of
 from skylift.api.site.visit import Visit
-from skylift.base.things import Room
 from skylift.ports.store import Reader, Stored, Wanted
 from skylift.service.account.roles import Subject
 from skylift.service.approval.state import Approval
 from skylift.service.permission.decision import allowed_spans
 from skylift.service.region.state import Region
 from skylift.service.request.state import Request, RequestState
+from skylift.twin.office.approvals import CAN_BE_CARRIED_OUT, standing_now
 
 SHOWN = 6
 LOOKED_AT = 200
@@ -160,16 +159,9 @@ def _open_approvals(visit: Visit, reader: Reader) -> list[Stored[Approval]]:
     return [
         one
         for one in found
-        if now < one.thing.lapses_at
-        and readable(office, actor, page.room, one.thing)
-        and not is_void(reader, room_about(visit, one), one)
+        if readable(office, actor, page.room, one.thing)
+        and standing_now(reader, one.thing, now) in CAN_BE_CARRIED_OUT
     ]
-
-
-def room_about(visit: Visit, approval: Stored[Approval]) -> Room[Any] | None:
-    """Of the thing that an agreement is about."""
-    verb = visit.desk.office.table.verbs.get(approval.thing.verb)
-    return None if verb is None else verb.room
 
 
 def _task(visit: Visit, stored: Stored[Approval]) -> Task:

@@ -14,7 +14,6 @@ from starlette.responses import Response
 from skylift.api.office.documents import plural, readable
 from skylift.api.office.door import ID
 from skylift.api.office.problems import missing
-from skylift.api.office.proposals import is_void
 from skylift.api.site.details import DETAILS
 from skylift.api.site.fields import Field, FieldError, fields_of, read_form, specs_of
 from skylift.api.site.given import choices, filled_in, prefilled, with_more
@@ -29,11 +28,11 @@ from skylift.api.site.titles import render
 from skylift.api.site.values import path_of, time_of
 from skylift.api.site.visit import NAMES, Visit, Work, see
 from skylift.api.site.words import choice_label, field_label, verb_label
-from skylift.base.things import Room
 from skylift.ports.store import Reader, Stored, Wanted
 from skylift.service.account.roles import Subject
 from skylift.service.approval.state import ROOM as APPROVALS
 from skylift.service.erasure import Ground
+from skylift.twin.office.approvals import CAN_BE_CARRIED_OUT, standing_now
 from skylift.twin.office.verbs import Verb
 
 # Whom these are for, the thing says; what another verb's subject is, may hang on what is asked.
@@ -213,7 +212,7 @@ async def shown(visit: Visit, kind: KindPage, id: str, tried: Tried | None = Non
         "facts": kind.facts(stored.thing, now),
         "forms": await forms_of(visit, kind, stored, tried),
         "history": past,
-        "waiting": await _waiting(visit, kind.room, id),
+        "waiting": await _waiting(visit, id),
         "done": verb_label(done) if done in visit.desk.office.table.verbs else "",
         "tried": tried,
         "changed": _changed(past.rows, tried),
@@ -293,14 +292,14 @@ def _may(visit: Visit, kind: KindPage, thing: Any, action: str) -> bool:
     return visit.allows(f"{kind.kind}.{action}", Subject(facets.region, facets.owner))
 
 
-async def _waiting(visit: Visit, room: Room[Any], id: str) -> list[dict[str, Any]]:
+async def _waiting(visit: Visit, id: str) -> list[dict[str, Any]]:
     """Agreements about this thing that are not done with, and can still be carried out."""
     page, now = KINDS["approval"], visit.now_us
     wanted = Wanted(status="open", words=(id.casefold(),), limit=20)
 
     def look(reader: Reader) -> list[Stored[Any]]:
         open_ones = reader.list(APPROVALS, wanted)
-        return [one for one in open_ones if not is_void(reader, room, one)]
+        return [one for one in open_ones if standing_now(reader, one.thing, now) in CAN_BE_CARRIED_OUT]
 
     found = await visit.desk.read(look)
     return [
@@ -311,9 +310,7 @@ async def _waiting(visit: Visit, room: Room[Any], id: str) -> list[dict[str, Any
             "lapses": time_of(one.thing.lapses_at, now),
         }
         for one in found
-        if one.thing.about == id
-        and now < one.thing.lapses_at
-        and readable(visit.desk.office, visit.who, APPROVALS, one.thing)
+        if one.thing.about == id and readable(visit.desk.office, visit.who, APPROVALS, one.thing)
     ]
 
 

@@ -29,7 +29,12 @@ class ApprovalEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class ChangeProposed(ApprovalEvent):
-    """A person proposes a change, and so agrees to it. verb: "region.activate"; about: the thing's id."""
+    """A person proposes a change, and so agrees to it.
+
+    verb     "region.activate"
+    about    the thing's id
+    version  of that thing as it was then; 0: it is to be begun
+    """
 
     NAME: ClassVar[str] = "approval.proposed/1"
 
@@ -39,6 +44,7 @@ class ChangeProposed(ApprovalEvent):
     person: str
     people_needed: int
     lapses_at: InstantUs
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,11 @@ class ApprovalState(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """An agreement. people: who agreed so far, the proposer first."""
+    """An agreement.
+
+    people            who agreed so far, the proposer first
+    proposed_version  of the thing that it is about; 0: it is to be begun
+    """
 
     id: str
     state: ApprovalState = ApprovalState.UNKNOWN
@@ -88,6 +98,7 @@ class Approval:
     people: tuple[str, ...] = ()
     people_needed: int = 2
     lapses_at: InstantUs = _NEVER
+    proposed_version: int | None = None
 
     @property
     def is_agreed(self) -> bool:
@@ -120,6 +131,7 @@ def apply(approval: Approval, event: Event) -> Approval:
                 people=(event.person,),
                 people_needed=event.people_needed,
                 lapses_at=event.lapses_at,
+                proposed_version=event.version,
             )
         case ChangeAgreed():
             return replace(after, people=(*approval.people, event.person))
@@ -128,11 +140,12 @@ def apply(approval: Approval, event: Event) -> Approval:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What is to be agreed to; `change` is its change_hash."""
+    """What is to be agreed to; `change` is its change_hash, `version` the one that this is over."""
 
     verb: str
     about: str
     change: str
+    version: int
     people_needed: int = 2
     lasts_us: int = LONGEST_US
 
@@ -148,7 +161,7 @@ def proposed(approval: Approval, who: Who, person: str, proposal: Proposal) -> t
     return (
         ChangeProposed(
             who.at, who.by, approval.id, who.cause_id, proposal.verb, proposal.about, proposal.change,
-            person, proposal.people_needed, InstantUs(who.at + proposal.lasts_us),
+            person, proposal.people_needed, InstantUs(who.at + proposal.lasts_us), proposal.version,
         ),
     )  # fmt: skip
 
@@ -214,6 +227,32 @@ def _the_same(approval: Approval, change: str) -> None:
             "it binds another change: something was altered since it was proposed",
             "read the change again, and propose it anew",
         )
+
+
+class Standing(enum.Enum):
+    """How an agreement stands at an instant, which is more than its state."""
+
+    OPEN = "open"
+    AGREED = "agreed"
+    VOID = "void"
+    LAPSED = "lapsed"
+    DECLINED = "declined"
+    USED = "used"
+
+
+def standing(approval: Approval, at: int, about_version: int | None) -> Standing:
+    """How it stands.
+
+    about_version  of the thing that it is about, as it is at that instant: 0 before it is begun, None where
+                   nobody knows. At another than what was proposed, the change can be made by nobody any more.
+    """
+    if approval.state is not ApprovalState.OPEN:
+        return Standing(approval.state.value)
+    if at >= approval.lapses_at:
+        return Standing.LAPSED
+    if None not in (about_version, approval.proposed_version) and about_version != approval.proposed_version:
+        return Standing.VOID
+    return Standing.AGREED if approval.is_agreed else Standing.OPEN
 
 
 def label(state: ApprovalState) -> str:

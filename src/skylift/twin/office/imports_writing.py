@@ -60,7 +60,7 @@ def other_plan() -> Conflict:
 def proposed(transaction: Transaction, office: Office, who: Who, plan: Plan) -> Stored[Approval]:
     """The agreement that an import by two people waits for: to this plan and no other."""
     approval_id, about = office.ids.new(approvals.ROOM.prefix), office.ids.new(importing.ROOM.prefix)
-    proposal = Proposal(f"{plan.kind}.import", about, _exact(plan, about), 2)
+    proposal = Proposal(f"{plan.kind}.import", about, _exact(plan, about), 0)
     events = approvals.proposed(Approval(approval_id), who, who.by, proposal)
     return begin(approvals.ROOM, transaction, approval_id, events)
 

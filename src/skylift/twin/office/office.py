@@ -127,7 +127,7 @@ class Office:
     def read(self, reader: Reader, actor: Actor, verb: Verb, subject_id: str) -> Stored[Any]:
         """A thing, for somebody who may read it; to others it is as if there were none."""
         stored = load(verb.room, reader, subject_id)
-        facets = verb.room.facets(stored.thing)
+        facets = verb.room.at_a_glance(stored.thing)
         if not self.allows(actor, f"{verb.room.kind}.read", Subject(facets.region, facets.owner)):
             raise unknown(verb.room.kind, subject_id)
         return stored
@@ -214,7 +214,7 @@ class Office:
         moment = Moment(who, transaction, asked.actor, self.ids, "apr_none", self.rules, arguments)
         rehearse(verb, stored.thing, moment, arguments)
         approval_id = self.ids.new(approvals.ROOM.prefix)
-        proposal = Proposal(verb.name, stored.id, exact, people)
+        proposal = Proposal(verb.name, stored.id, exact, stored.version, people)
         events = approvals.proposed(Approval(approval_id), who, asked.actor.person, proposal)
         return Done(verb.room.kind, stored, begin(approvals.ROOM, transaction, approval_id, events))
 
