@@ -146,7 +146,7 @@ def test_radio_off_is_said_only_once_the_dish_has_said_so(stage: Stage) -> None:
     assert stage.client.do("gps-inhibit", {"on": True}).said == "it uses GPS no more"
     assert stage.client.status().gps_inhibited
     stage.client.do("obstruction-reset")
-    assert max(stage.client.obstruction_map()[2]) == -1
+    assert max(stage.client.obstruction_map().values) == -1
 
 
 @pytest.mark.parametrize(

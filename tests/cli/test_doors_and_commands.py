@@ -46,6 +46,8 @@ NONE: Mapping[str, str] = {
     f"{V1}terminals/{{id}}/usage": "POST: a program's report, by its number; reading has a command",
     f"{V1}sky/emulated-dishes": "of `skylift dish`, which tells it what it plays",
     f"{V1}agent/enrol": "of `skylift agent enrol`, which has a key of its own and no login",
+    f"{V1}agent/shared": "of `skylift agent`, by the owner's word at the dish (`skylift agent share`)",
+    f"{V1}terminals/{{id}}/sharing": "of `skylift terminal show`, which says it in a line",
     f"{V1}telemetry": "of `skylift agent`: what a dish reports, signed by its key",
     f"{V1}telemetry/managed": "of the agent of a management API, which has a scope of its own",
 }
@@ -97,6 +99,7 @@ def _commands() -> Doors:
         "GET terminals/{id}/state": ["terminal", "watch", "trm_1", "count=1"],
         "GET terminals/{id}/history": ["terminal", "history", "trm_1"],
         "GET terminals/{id}/quarantine": ["terminal", "quarantine", "trm_1"],
+        "GET terminals/{id}/place": ["terminal", "place", "trm_1"],
         "POST terminals/{id}/enrolment-codes": ["terminal", "code", "trm_1"],
         "GET terminals/{id}/keys": ["terminal", "keys", "trm_1"],
         "DELETE terminals/{id}/keys/{key}": ["terminal", "revoke", "trm_1", "key=agk_1"],

@@ -17,10 +17,15 @@ from skylift.adapters.dish_client import DishClient
 from skylift.adapters.keys import KeyPair, read_secret
 from skylift.base.errors import SkyliftError
 from skylift.base.instants import format_instant, parse_instant
+from skylift.wire.agent.sharing import Shares
+from skylift.wire.telemetry.sharing import EXACT, LOCATION
 
 # Commands expire by this board's clock, and rows are dated by it.
 MOST_OFF_S: Final = 120.0
 _EARLIEST_US: Final = int(parse_instant("2026-01-01"))
+
+TAKE_BACK: Final = "To take it back: skylift agent share all off"
+_TELLS_NOT: Final = "see `sending`; where the dish does not tell, switch it on in the owner's app"
 
 WORDS: Final = {
     "agent.no-answer": ("the service has not answered", "check the link; rows are kept meanwhile"),
@@ -52,8 +57,11 @@ class Finding:
     way_out: str = ""
 
 
-def examine(folder: AgentFolder, dish: DishClient, ca: Path | None = None) -> Iterator[Finding]:
-    """Each thing in turn; the first that is not well often explains those after it."""
+def examine(folder: AgentFolder, dish: DishClient | None, ca: Path | None = None) -> Iterator[Finding]:
+    """Each thing in turn; the first that is not well often explains those after it.
+
+    dish  None: neither it nor the service is asked
+    """
     yield from _folder(folder)
     enrolment: Enrolment | None = None
     try:
@@ -63,9 +71,12 @@ def examine(folder: AgentFolder, dish: DishClient, ca: Path | None = None) -> It
     else:
         yield _enrolled(enrolment)
     yield _looked("owner's list", lambda: _permits(folder))
-    yield _looked("dish", lambda: _dish(dish))
+    yield _looked("shared", lambda: _shared(folder))
+    if dish is not None:
+        yield _looked("dish", lambda: _dish(dish))
     if enrolment is not None:
-        yield from _service(enrolment, ca)
+        if dish is not None:
+            yield from _service(enrolment, ca)
         yield _looked("buffer", lambda: _buffer(folder.path / BUFFER))
         yield _trouble(folder)
 
@@ -119,6 +130,32 @@ def _permits(folder: AgentFolder) -> Finding:
         return Finding("owner's list", True, "there is none yet: nothing is allowed from afar")
     allowed = sorted(kind.value for kind in folder.permits().allow)
     return Finding("owner's list", True, f"allowed from afar: {', '.join(allowed) or 'nothing'}")
+
+
+def _shared(folder: AgentFolder) -> Finding:
+    shares, told, trouble = folder.shares(), folder.told(), folder.share_trouble()
+    says = f"its owner shares of its place: {words_of(shares)}"
+    if not shares.kinds and (told.word == 0 or (told.heard and told.shares == shares)):
+        return Finding("shared", True, says)
+    again = "say it again: skylift agent share KIND on"
+    if told.shares != shares or not told.heard:
+        way_out = "see that the agent runs, and that the link is up"
+        if not shares.kinds:
+            way_out += "; or ask an operator to erase it"
+        return Finding("shared", False, f"{says}; the service has not heard that yet", way_out)
+    if told.ended:
+        return Finding("shared", False, f"{says}; the service erased it, and takes no more", again)
+    if trouble:
+        return Finding("shared", False, f"{says}; {trouble}", _TELLS_NOT)
+    return Finding("shared", True, f"{says}; the service has it. {TAKE_BACK}")
+
+
+def words_of(shares: Shares) -> str:
+    """What an owner lets the agent tell, for people."""
+    if not shares.kinds:
+        return "nothing"
+    words = {LOCATION: f"location (H3 cell of resolution {shares.resolution})", EXACT: "location (exactly)"}
+    return ", ".join(words.get(kind, kind) for kind in shares.kinds)
 
 
 def _dish(dish: DishClient) -> Finding:

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -15,16 +16,20 @@ import msgspec
 
 from skylift.adapters.atomic import write_atomically
 from skylift.adapters.keys import KeyPair, read_secret, write_secret
-from skylift.base.errors import Refused, Unavailable
+from skylift.base.errors import Refused, SkyliftError, Unavailable
 from skylift.wire.agent.orders import Permits
 from skylift.wire.agent.permits import BLANK, permits_of
+from skylift.wire.agent.sharing import Shares, Told, shares_of, text_of
 
 AGENT_KEY: Final = "agent.key"
 BUFFER_KEY: Final = "buffer.key"
 BUFFER: Final = "rows.sqlite"
 ALLOW: Final = "allow.toml"
 _WHO: Final = "agent.json"
+SHARE: Final = "share.toml"
 _TROUBLE: Final = "trouble.json"
+_TOLD: Final = "shared.json"
+_SHARE_TROUBLE: Final = "share-trouble"
 _SHOWN: Final = "safety-shown"
 _LOCK: Final = "lock"
 _BUFFER_KEY_BYTES: Final = 32
@@ -110,22 +115,74 @@ class AgentFolder:
         if not path.exists():
             write_atomically(path, BLANK)
             path.chmod(0o600)
+        return permits_of(self._owners(path, "nothing is allowed"))
+
+    def _owners(self, path: Path, without: str) -> str:
+        """What an owner wrote, where nobody else can have."""
         try:
             if path.stat().st_mode & 0o022:
                 raise Unavailable(
-                    "agent.allow-open",
-                    f"the owner's list {ALLOW}",
+                    f"agent.{path.stem}-open",
+                    f"the owner's list {path.name}",
                     "others on this machine may write it",
                     "run chmod 600 on it, and look what it says",
                 )
-            return permits_of(path.read_text("utf-8"))
+            return path.read_text("utf-8")
         except (OSError, UnicodeDecodeError):
             raise Unavailable(
-                "agent.allow-unreadable",
-                f"the owner's list {ALLOW}",
+                f"agent.{path.stem}-unreadable",
+                f"the owner's list {path.name}",
                 "it cannot be read as text",
-                "write it anew; without it nothing is allowed",
+                f"write it anew; without it {without}",
             ) from None
+
+    # --- what its owner shares of the dish's place
+
+    def shares(self) -> Shares:
+        """As `permits`; without a list nothing."""
+        path = self.path / SHARE
+        return shares_of(self._owners(path, "nothing is shared")) if path.exists() else Shares()
+
+    def shares_or_none(self) -> Shares:
+        """Nothing, where the list cannot be read: then nothing is shared."""
+        try:
+            return self.shares()
+        except SkyliftError:
+            return Shares()
+
+    def keep_shares(self, shares: Shares) -> None:
+        write_atomically(self.path / SHARE, text_of(shares))
+        (self.path / SHARE).chmod(0o600)
+
+    def told(self) -> Told:
+        """The owner's word as it was told last.
+
+        Where that is not known any more, all is taken back by a later word than any that counted so far.
+        """
+        file = self.path / _TOLD
+        if not file.exists():
+            return Told()
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=Told)
+        except (OSError, msgspec.DecodeError):
+            return Told(int(time.time()))
+
+    def keep_told(self, told: Told) -> None:
+        write_atomically(self.path / _TOLD, msgspec.json.encode(told))
+        (self.path / _TOLD).chmod(0o600)
+
+    def share_trouble(self) -> str:
+        """What kept it from being told when it was tried last; "" nothing."""
+        try:
+            return (self.path / _SHARE_TROUBLE).read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    def keep_share_trouble(self, trouble: str) -> None:
+        if trouble:
+            write_atomically(self.path / _SHARE_TROUBLE, trouble)
+        else:
+            (self.path / _SHARE_TROUBLE).unlink(missing_ok=True)
 
     # --- what is remembered for people
 

@@ -7,10 +7,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Final
 
 from skylift.adapters.agent_folder import BUFFER, AgentFolder, Enrolment
-from skylift.adapters.agent_http import Answered
+from skylift.adapters.agent_sharing import Http, Sharing
 from skylift.adapters.agent_shelf import SqlShelf
 from skylift.adapters.dish_client import DishClient
 from skylift.adapters.dish_router import DEFAULT_ROUTER, wifi_off
@@ -45,12 +45,6 @@ class BoardClock:
         return Now(min(wall_us, _YEAR_9999_US), mono_us)
 
 
-class Http(Protocol):
-    """What sends signed requests."""
-
-    def post(self, path: str, content_type: str, body: bytes, zipped: bool = False) -> Answered: ...
-
-
 @dataclass(slots=True)
 class Running:
     """One agent until it is stopped. say: a line for the log; none of them holds a place."""
@@ -81,6 +75,7 @@ class Running:
         public = public_of(self.enrolment.server_public_key)
         me = Self(self.enrolment.terminal, lambda document, signature: is_signed(public, document, signature))
         agent = Agent(me, shelf, Pace(now.mono_us, now.mono_us), self._permits(), now.mono_us)
+        sharing = Sharing(self.folder, self.dish, self.http, self.enrolment.terminal, self.say)
         while not self.stopping.is_set():
             try:
                 work = agent.next_work(self.clock.now())
@@ -88,6 +83,7 @@ class Running:
                     self._do(agent, work)
                     self._remember(agent)
                     continue
+                sharing.step(self.clock.now())
                 left_s = (agent.wake_at_us() - self.clock.now().mono_us) / US_PER_S / self.clock.speed
             except SkyliftError as error:
                 # The disk refuses: what cannot be kept is lost, and what comes later need not be.

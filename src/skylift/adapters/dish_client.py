@@ -7,7 +7,7 @@ not have is absent and never reads as 0; where it describes none, the packaged o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from skylift.adapters.dish_schema import dish_schema
 from skylift.base.errors import Refused, SkyliftError, Unavailable
-from skylift.wire.dish.fields import MessageFields, plain, truth
+from skylift.wire.dish.fields import MessageFields, plain, truth, whole
 from skylift.wire.dish.reading import (
     DeviceInfo,
     DishHistory,
@@ -67,6 +67,16 @@ class Done:
 
     said: str
     radio_off: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObstructionMap:
+    """values: row by row, -1 unseen, 0 blocked to 1 clear; frame: earth (north is up), ut (the dish's)."""
+
+    rows: int
+    columns: int
+    values: Sequence[float] = field(repr=False)
+    frame: str = ""
 
 
 class DishClient:
@@ -124,14 +134,19 @@ class DishClient:
         """What its owner has set, by the interface's names."""
         return config_of(self._answer("dish_get_config", "dish_get_config").child("dish_config"))
 
-    def obstruction_map(self) -> tuple[int, int, list[float]]:
-        """(rows, columns, values row by row): -1 unseen, 0 blocked to 1 clear. It gives the place away."""
+    def obstruction_map(self) -> ObstructionMap:
+        """What it has seen of its sky. It gives the place away."""
         answer = self._answer("dish_get_obstruction_map", "dish_get_obstruction_map")
         rows, columns, values = (answer.raw(name) for name in ("num_rows", "num_cols", "snr"))
         shape_fits = isinstance(rows, int) and isinstance(columns, int) and isinstance(values, Sequence)
         if not shape_fits or len(values) != rows * columns:  # type: ignore[operator,arg-type]
             raise _no_answer("dish_get_obstruction_map")
-        return rows, columns, [float(value) for value in values]  # type: ignore[return-value,attr-defined]
+        frame = answer.word("map_reference_frame").removeprefix("frame_")
+        return ObstructionMap(rows, columns, values, frame)  # type: ignore[arg-type]
+
+    def satellite(self) -> int | None:
+        """Its number of the satellite of this slot; None where it names none. It tells the place."""
+        return whole(self._answer("dish_get_context", "dish_get_context"), "initial_satellite_id") or None
 
     # --- commands
 

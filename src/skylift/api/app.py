@@ -48,7 +48,7 @@ from skylift.api.site.routes import add_site, may_look
 from skylift.api.slots import event_id, slot_of
 from skylift.api.state import LiveState, not_ready
 from skylift.api.stream import MOST_STREAMS, LiveStream
-from skylift.api.telemetry import commanding, enrolment, managed
+from skylift.api.telemetry import commanding, enrolment, managed, sharing
 from skylift.api.telemetry import doors as telemetry
 from skylift.api.telemetry.gate import AgentGate
 from skylift.api.telemetry.metrics import add_metrics
@@ -148,6 +148,7 @@ def office_doors(desk: Desk) -> list[Door]:
         *IodaDoors(public_outages.PublicOutages(desk)).doors(),
         *appstats.AppStats(desk).doors(),
         *telemetry.doors(desk.intake),
+        *sharing.doors(),
         *managed.doors(desk.intake),
     ]
 
@@ -158,7 +159,11 @@ def _add_office(app: FastAPI, desk: Desk, state: LiveState, open_sky: bool) -> N
         app.state.stage = Stage(desk, packaged_story())
         doors += demo.doors(app.state.stage)
     app.add_middleware(Gate, desk=desk, doors=doors, open_sky=open_sky)
-    agents = {**enrolment.handlers(desk.intake), **commanding.handlers(desk.intake)}
+    agents = {
+        **enrolment.handlers(desk.intake),
+        **commanding.handlers(desk.intake),
+        **sharing.handlers(desk.intake),
+    }
     # By the hundred a second: they pass by what all others go through.
     _put_around(app, lambda inner: AgentGate(inner, desk, agents))
     app.description = f"{_ABOUT_API}{_ABOUT_OFFICE}"

@@ -9,23 +9,25 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from skylift.cli import agent_share
+from skylift.cli.agent_share import CA, STATE_DIR, folder_of, taking_back
+
 if TYPE_CHECKING:
+    from skylift.adapters.agent_doctor import Finding
     from skylift.adapters.agent_folder import AgentFolder
 
 DISH = typer.Option("192.168.100.1:9200", "--dish", help="HOST:PORT of the dish, as seen from here.")
-STATE_DIR = typer.Option(
-    None, "--state-dir", envvar="SKYLIFT_AGENT_DIR", help="The agent's own folder.", show_default="per user"
-)
 ROUTER = typer.Option(
     "192.168.1.1:9000", "--router", help="HOST:PORT of its router, for Wi-Fi off where that is allowed."
 )
-CA = typer.Option(None, "--ca", help="PEM file of the authority that signs the service's certificate.")
 
 
 def register(app: typer.Typer) -> None:
     agent = typer.Typer(help="Beside a real dish: send what it says, and obey what its owner allows.")
     agent.callback(invoke_without_command=True)(run)
     agent.command("doctor")(doctor)
+    agent.command("status")(status)
+    agent.command("share")(agent_share.share)
     agent.command("wipe")(wipe)
     agent.command("unit")(unit)
     app.add_typer(agent, name="agent")
@@ -50,15 +52,16 @@ def run(
 ) -> None:
     """Read a dish every 15 s and send what it says to a service, until stopped.
 
-    It sends no place, no obstruction map, no pointing and no satellite. While the link is down it keeps rows,
-    sealed, on its disk. What may be done to the dish from afar stands in allow.toml of its folder: nothing,
-    until the owner writes it there. The first time it takes a one-time code, from an operator of the service.
+    It sends no place, no obstruction map, no pointing and no satellite, unless you let it (`share`). While
+    the link is down it keeps rows, sealed, on its disk. What may be done to the dish from afar stands in
+    allow.toml of its folder: nothing, until the owner writes it there. The first time it takes a one-time
+    code, from an operator of the service.
     """
     if context.invoked_subcommand is not None:
         return
     from skylift.adapters.agent_folder import AgentFolder
 
-    folder = AgentFolder(_folder(state_dir)).made()
+    folder = AgentFolder(folder_of(state_dir)).made()
     with folder.locked():
         _show_safety(folder)
         _enrol_once(folder, server, code, ca)
@@ -83,49 +86,66 @@ def doctor(
     from skylift.adapters.dish_client import DishClient
 
     with DishClient(dish) as client:
-        findings = list(examine(AgentFolder(_folder(state_dir)), client, ca))
+        findings = list(examine(AgentFolder(folder_of(state_dir)), client, ca))
+    raise typer.Exit(0 if _say(findings, as_json) else 1)
+
+
+def status(
+    state_dir: Path | None = STATE_DIR,
+    as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
+) -> None:
+    """Say who the agent is, what is allowed and shared, and what waits, asking neither dish nor service."""
+    from skylift.adapters.agent_doctor import examine
+    from skylift.adapters.agent_folder import AgentFolder
+
+    _say(list(examine(AgentFolder(folder_of(state_dir)), None)), as_json)
+
+
+def _say(findings: list[Finding], as_json: bool) -> bool:
+    """Whether all is well."""
     well = all(one.ok for one in findings)
     if as_json:
         shown = [
             {"check": one.check, "ok": one.ok, "says": one.says, "way_out": one.way_out} for one in findings
         ]
         typer.echo(json.dumps({"ok": well, "checks": shown}))
-    else:
-        for one in findings:
-            typer.echo(f"{'well ' if one.ok else 'WRONG'}  {one.check}: {one.says}")
-            if one.way_out:
-                typer.echo(f"       -> {one.way_out}")
-    raise typer.Exit(0 if well else 1)
+        return well
+    for one in findings:
+        typer.echo(f"{'well ' if one.ok else 'WRONG'}  {one.check}: {one.says}")
+        if one.way_out:
+            typer.echo(f"       -> {one.way_out}")
+    return well
 
 
 def wipe(
     state_dir: Path | None = STATE_DIR,
+    ca: Path | None = CA,
     yes: bool = typer.Option(False, "--yes", help="Do not ask."),
 ) -> None:
-    """Leave nothing of the agent on this board: keys, rows, names, the owner's list, the folder itself."""
+    """Leave nothing of the agent on this board: keys, rows, names, the owner's lists, the folder itself.
+
+    Where something of the dish's place was shared, the service is told to erase it, once all is gone here.
+    """
     from skylift.adapters.agent_folder import AgentFolder
     from skylift.base.errors import Refused
 
-    folder = AgentFolder(_folder(state_dir))
+    folder = AgentFolder(folder_of(state_dir))
     if not folder.path.exists():
         typer.echo("there is nothing of an agent here")
         return
     if not yes and not (sys.stdin.isatty() and typer.confirm("remove the agent's keys and rows for good?")):
         raise Refused("agent.wipe", "skylift agent wipe", "it cannot be undone", "confirm it, or add --yes")
     with folder.locked():
+        tell = taking_back(folder, ca)
         files = folder.wipe()
     typer.echo(f"{files} files and their folder are gone; have an operator revoke the key")
+    if tell is not None:
+        typer.echo(tell())
 
 
 def unit() -> None:
     """Print a unit file for systemd; docs/how-to/run-an-agent.md says where it goes."""
     typer.echo(_packaged("skylift-agent.service"), nl=False)
-
-
-def _folder(wanted: Path | None) -> Path:
-    import platformdirs
-
-    return wanted or Path(platformdirs.user_state_dir("skylift", appauthor=False)) / "agent"
 
 
 def _packaged(name: str) -> str:

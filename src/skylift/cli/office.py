@@ -42,7 +42,7 @@ KINDS = (
 )
 
 # What is known of a terminal from what its dish reports (telemetry.py).
-REPORTED = frozenset({"show", "watch", "history", "compare", "quarantine", "code", "keys", "revoke"})
+REPORTED = frozenset({"show", "watch", "history", "compare", "quarantine", "place", "code", "keys", "revoke"})
 
 # Those that tables are taken of.
 IMPORTED = frozenset({"terminal", "request", "account", "plan", "shipment", "allow-list"})
@@ -98,8 +98,8 @@ it with --apply.
 _READS_OF_TERMINALS = """, and so does `skylift terminal usage ID`. Of what its dish reports: `watch ID`
 prints each new row, `history ID from=... until=... level=15s|5min|1h|1d plot=FILE out=FILE.csv|.parquet`
 shows, draws and exports, `compare ID ID ...` sets dishes side by side, `quarantine ID` says what was not
-believed and why; `code ID` enrols an agent, `keys ID` lists and `revoke ID key=KEY` ends what its reports are
-believed by"""
+believed and why, `place ID plot=FILE` what its owner shares of where it is; `code ID` enrols an agent,
+`keys ID` lists and `revoke ID key=KEY` ends what its reports are believed by"""
 
 
 def _reads(kind: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""skylift terminal show|watch|history|compare|quarantine|code|keys|revoke: what dishes report."""
+"""skylift terminal show|watch|history|compare|quarantine|place|code|keys|revoke: what dishes report."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _FIELDS = {
     "compare": {"from", "until", "level", "plot"},
     "watch": {"every_s", "count"},
     "revoke": {"key"},
+    "place": {"plot"},
 }
 
 
@@ -44,6 +45,10 @@ def reports(client: Client, shows: Shows, what: str, words: list[str], form: tup
             _watch(client, ids[0], given, as_json)
         case "show":
             _show(client, shows, ids[0], as_json)
+        case "place":
+            from skylift.cli.telemetry_place import show_place
+
+            show_place(client, shows, ids[0], given, as_json)
         case _:
             _keys(client, shows, what, (ids[0], given), as_json)
 
@@ -73,17 +78,21 @@ def _told(what: str, words: list[str]) -> tuple[list[str], dict[str, str]]:
 def _show(client: Client, shows: Shows, id: str, as_json: bool) -> None:
     """The terminal, and what it reported last."""
     from skylift.base.errors import SkyliftError
+    from skylift.cli.telemetry_place import say_shared
 
     found = client.ask("GET", f"terminals/{id}")
+    shared: list[dict[str, Any]] = []
     try:
         reported: dict[str, Any] | None = client.ask("GET", f"terminals/{id}/state")
+        shared = client.ask("GET", f"terminals/{id}/sharing")["shared"]
     except SkyliftError:
-        # A service of an older version, or one that keeps no telemetry.
+        # A service that keeps no telemetry.
         reported = None
     if as_json:
-        typer.echo(json.dumps({**found, "telemetry": reported and reported["row"]}))
+        typer.echo(json.dumps({**found, "telemetry": reported and reported["row"], "shared": shared}))
         return
     shows.show(found, False)
+    say_shared(shared)
     if reported is None or reported["row"] is None:
         typer.echo("no agent has reported from it yet: skylift terminal code ID", err=True)
         return

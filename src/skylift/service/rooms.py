@@ -18,7 +18,7 @@ from skylift.service.region import state as region
 from skylift.service.request import state as request
 from skylift.service.shipment import state as shipment
 from skylift.service.statement import state as statement
-from skylift.service.terminal import agent_key, bulk
+from skylift.service.terminal import agent_key, bulk, sharing
 from skylift.service.terminal import state as terminal
 from skylift.service.terminal.allow_list import state as allow_list
 from skylift.service.webhook import state as webhook
@@ -43,6 +43,7 @@ ROOMS: tuple[Room[Any], ...] = (
     region.ROOM,
     request.ROOM,
     rollout.ROOM,
+    sharing.ROOM,
     shipment.ROOM,
     statement.ROOM,
     terminal.ROOM,

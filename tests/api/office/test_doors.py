@@ -129,7 +129,7 @@ def verb_of(door: Door) -> str:
 
 def of_telemetry(door: Door, last: str) -> str:
     if door.method == "GET":
-        return "terminal.read"
+        return "terminal.read-personal" if last == "place" else "terminal.read"
     if door.method == "DELETE":
         return "agent-key.revoke"
     return "agent-key.offer" if last == "enrolment-codes" else "telemetry.write"

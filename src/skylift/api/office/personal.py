@@ -19,8 +19,12 @@ from skylift.base.instants import InstantUs
 from skylift.base.things import Room
 from skylift.ports.store import Stored, Transaction
 from skylift.service import access, erasure
+from skylift.service.account import account as accounts
 from skylift.service.account.roles import Subject, verbs
+from skylift.service.terminal import state as terminals
+from skylift.service.terminal.sharing import SharingEnd
 from skylift.twin.office.office import Office
+from skylift.twin.office.sharing import end_of_owner, end_of_terminal
 from skylift.twin.office.verbs import Actor, VerbTable
 
 T = TypeVar("T")
@@ -94,11 +98,22 @@ def _erase(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:
             transaction.erase_personal(call.id)
             who = Who(at, actor.person)
             _happened(erasure.ROOM, transaction, call.id, erasure.erased(call.id, who, given.ground, kept))
+            _end_sharing(transaction, room, call.id, who, given.ground)
             return Answered(200, msgspec.json.encode(Done()))
 
         return await once(call, text, work)
 
     return handle
+
+
+def _end_sharing(
+    transaction: Transaction, room: Room[Any], id: str, who: Who, ground: erasure.Ground
+) -> None:
+    """What a dish told of its place goes with it, and with its owner."""
+    if room.kind == terminals.ROOM.kind:
+        end_of_terminal(transaction, id, who, (SharingEnd.ERASED, ground))
+    elif room.kind == accounts.ROOM.kind:
+        end_of_owner(transaction, id, who, ground)
 
 
 def _allowed(

@@ -24,14 +24,19 @@ from skylift.base.events import Who
 from skylift.base.instants import InstantUs, format_instant
 from skylift.ports.store import Conflict, Reader, Stored, Transaction, Wanted
 from skylift.service.account.roles import Subject
+from skylift.service.erasure import Ground
 from skylift.service.terminal import agent_key
 from skylift.service.terminal import state as terminals
 from skylift.service.terminal.agent_key import AgentKey, KeyState
+from skylift.service.terminal.sharing import SharingEnd
 from skylift.service.terminal.state import Terminal
 from skylift.twin.handle import begin, change
+from skylift.twin.office.sharing import end_of_terminal
 from skylift.twin.office.verbs import Actor
 from skylift.wire.telemetry import signing
 from skylift.wire.telemetry.rows import USUAL_SPAN_S, Answer, Batch, Enrolled, Enrolment
+from skylift.wire.telemetry.sharing import PATH as SHARED
+from skylift.wire.telemetry.sharing import Shared, SharedAnswer
 
 ENROL, POST = "/api/v1/agent/enrol", "/api/v1/telemetry"
 MOST_KEYS = 100
@@ -159,6 +164,8 @@ async def revoke_key(call: Call, intake: Intake | None) -> Response:
         after = change(
             agent_key.ROOM, transaction, key_id, lambda key: agent_key.revoked(key, who, "by an operator")
         )
+        # Nobody at the dish could take it back any more.
+        end_of_terminal(transaction, call.id, who, (SharingEnd.KEY_REVOKED, Ground.NO_LONGER_NEEDED), key_id)
         revoked.append(after.thing)
         return Answered(200, msgspec.json.encode(_shown(after.thing)))
 
@@ -270,7 +277,9 @@ def described() -> list[Door]:
     signed = "Signed by the agent's key (RFC 9421): see docs/reference/telemetry.md. "
     posted = f"{signed}Rows of a dish; each counts once, by its number."
     enrolled = f"{signed}A one-time code and a key become a key that is believed."
+    shared = f"{signed}What the owner lets the agent tell of the dish's place: all of it, or nothing."
     return [
         Door("POST", POST, _nobody, posted, "telemetry", {200: Answer}, Batch, open_to_all=True),
         Door("POST", ENROL, _nobody, enrolled, "telemetry", {201: Enrolled}, Enrolment, open_to_all=True),
+        Door("POST", SHARED, _nobody, shared, "telemetry", {200: SharedAnswer}, Shared, open_to_all=True),
     ]

@@ -11,6 +11,7 @@ from skylift.adapters.telemetry.accounting import Due
 from skylift.adapters.telemetry.erasures import erased_since
 from skylift.adapters.telemetry.store import TelemetrySql
 from skylift.api.office.desk import Desk
+from skylift.api.telemetry.new_owners import NewOwners
 from skylift.api.telemetry.states import LastStates
 from skylift.base.errors import Refused
 from skylift.base.instants import InstantUs
@@ -34,9 +35,11 @@ class Following:
         self._store = store
         self._states = states
         self._sequence: int | None = None
+        self._new_owners = NewOwners(desk)
 
     async def erase(self) -> int:
         """Carry out what the journal says was erased since; of how many terminals."""
+        await self._new_owners.erase()
         gone, sequence = await asyncio.to_thread(self._erased)
         if not gone:
             return 0

@@ -51,7 +51,7 @@ _READ_ALL = frozenset(
     f"{kind}.read"
     for kind in ("request", "region", "account", "authority", "person", "plan", "terminal", "shipment",
                  "approval", "statement", "appstats", "app-figure", "allow-list", "bulk-change", "import",
-                 "outage", "agent-key", "command", "consent", "rollout")
+                 "outage", "agent-key", "command", "consent", "rollout", "sharing")
 )  # fmt: skip
 
 # Whoever subscribes hears no more than they may read.
@@ -69,6 +69,7 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         request="create read",
         command="create withdraw read",
         consent="create take-back read",
+        sharing="read",
     )
     | _WEBHOOKS,
     Role.VIEWER: _READ_ALL,
