@@ -227,7 +227,7 @@ def test_shares_are_of_somebody_and_said_once(tmp_path: Path) -> None:
     file = str(events(tmp_path, {"entity": "AS64500", "kind": "as", "country": "LT"}))
     at = ("--at", "2022-02-26T06:00:00Z", "--country", "LT")
     for share, words in (
-        (("AS64501=0.3",), "no event is of this entity"),
+        (("AS64501=0.3",), "no outage is of this entity"),
         (("AS64500=0.3", "AS64500=0.4"), "once"),
         (("AS64500=0.3", "as/AS64500=0.4"), "twice"),
         (("AS64500=0.4-0.3",), "fraction"),

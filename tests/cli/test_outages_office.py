@@ -49,10 +49,16 @@ def test_the_made_up_night_by_hand(night: tuple[Path, Any]) -> None:
     assert round(country["fraction"], 2) == 0.87
     assert all("(Synthetic data.)" in text for text in done["sentences"]["en"])
     assert all("(Вигадані дані.)" in text for text in done["sentences"]["uk"])
-    # Of AS44600 nobody knows how many users it has: its sites are cut off, of people nothing is said.
+    # Of its users nobody knows the number: the scenario assumes one, and says so beside the figure.
     assert [one["id"] for one in done["need"]["sites"]] == ["hospital-demo-1", "waterworks-demo-1"]
-    assert done["need"]["people_cut_off"] is None
-    assert done["need"]["without_area"] == ["as/AS44600"]
+    people = done["need"]["people_cut_off"]
+    # 37.7 million of the packaged list, 80 % online, 45 of 38,516 blocks, and what is left of them.
+    left = next(one["fraction"] for one in done["levels"] if one["entity"] == "AS44600")
+    assert people["about"] == pytest.approx(37.7e6 * 0.8 * 45 / 38_516 * (1 - left), rel=0.02)
+    assert people["least"] < people["about"] < people["most"]
+    [assumed] = [one for one in done["need"]["assumptions"] if "carries" in one]
+    assert assumed.startswith("as/AS44600 carries 0.12% of the users where it is: its own part")
+    assert any("last measured, 2022-02-26T06:10" in one for one in done["need"]["assumptions"])
     # With a stated share there are people, and the share stands among the assumptions.
     shared = run("outages", "scenario", "--share", "as/AS44600=0.1", "--json")["need"]
     assert 2_000_000 < shared["people_cut_off"]["about"] < 3_100_000
@@ -67,6 +73,14 @@ def test_the_made_up_night_by_hand(night: tuple[Path, Any]) -> None:
     assert {row["synthetic"] for row in csv.DictReader((folder / "recording.csv").open())} == {"yes"}
 
 
+def test_a_share_of_nobody_in_the_scenario_is_refused() -> None:
+    for share in (["AS64999=0.1"], ["AS44600=0.1", "as/AS44600=0.2"]):
+        words = [word for one in share for word in ("--share", one)]
+        result = CliRunner().invoke(app, ["outages", "scenario", *words])
+        assert isinstance(result.exception, Refused)
+        assert result.exception.code == "need.share"
+
+
 def test_a_need_becomes_draft_requests_once(server: str) -> None:
     set_up(server)
     first = run("outages", "scenario", "--draft", "--json")
@@ -75,6 +89,14 @@ def test_a_need_becomes_draft_requests_once(server: str) -> None:
     again = run("outages", "scenario", "--draft", "--at", "2022-02-26T06:00:00Z", "--json")
     assert [one["new"] for one in again["recorded"]] == [False]
     assert [one["id"] for one in again["drafts"]] == [one["id"] for one in first["drafts"]]
+    # Again with what makes it another request: told by what is wrong, and not by a key that nobody gave.
+    for words, code in (
+        (["--region", "rgn_nowhere"], "region.unknown"),
+        (["--share", "AS44600=0.1"], "need.drafted"),
+    ):
+        refused = CliRunner().invoke(app, ["outages", "scenario", "--draft", *words]).exception
+        assert isinstance(refused, Refused)
+        assert refused.code == code
     requests = run("request", "list", "--json")["items"]
     found = {(one["site_kind"], one["terminals_wanted"], one["status"], one["channel"]) for one in requests}
     assert found == {("hospital", 2, "draft", "api"), ("utility", 1, "draft", "api")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ def cuts_of(
     """The same of a document; `name` stands in what is refused."""
     cuts, nowhere = [], []
     try:
-        by_name = _shares_by_name(document, shares)
+        by_name = shares_by_name(_names(document), shares)
         for event in document["events"]:
             began_us = parse_instant(event["opened_at"])
             ended = event["closed_at"]
@@ -127,10 +127,18 @@ def cuts_of(
                 if not network:
                     continue
                 cells = frozenset()
-            of = share or Stated.alone(1.0)
             level, counted, measured_us = _level(event, at_us)
             cuts.append(
-                Cut(entity, cells, *level, began_us, of.about, (of.low, of.high), counted, measured_us)
+                Cut(
+                    entity,
+                    cells,
+                    *level,
+                    began_us,
+                    share.about if share else 1.0,
+                    share,
+                    counted,
+                    measured_us,
+                )
             )
     except (KeyError, TypeError, ValueError):
         raise Refused(
@@ -142,12 +150,15 @@ def cuts_of(
     return cuts, nowhere
 
 
-def _shares_by_name(document: Any, shares: Mapping[str, Stated]) -> dict[str, Stated]:
-    """Shares by the names of the events' entities: AS64500 is as/AS64500 as well, and UA country/UA.
+def _names(document: Any) -> list[str]:
+    return list(dict.fromkeys(_name(event) for event in document["events"]))
 
-    Raises Refused for a share of what no event names.
+
+def shares_by_name(names: Sequence[str], shares: Mapping[str, Stated]) -> dict[str, Stated]:
+    """Shares by the names of entities, where AS64500 is as/AS64500 as well, and UA country/UA.
+
+    Raises Refused for a share of none of them.
     """
-    names = list(dict.fromkeys(_name(event) for event in document["events"]))
     found = {}
     for given, share in shares.items():
         own = [
@@ -159,8 +170,8 @@ def _shares_by_name(document: Any, shares: Mapping[str, Stated]) -> dict[str, St
             raise Refused(
                 "need.share",
                 f"--share {given[:40]!r}",
-                "no event is of this entity",
-                f"the events are of {', '.join(names[:5]) or 'nobody'}{', ...' if len(names) > 5 else ''}",
+                "no outage is of this entity",
+                f"they are of {', '.join(names[:5]) or 'nobody'}{', ...' if len(names) > 5 else ''}",
             )
         for name in own:
             if name in found:

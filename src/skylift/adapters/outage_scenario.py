@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from skylift.adapters.need_files import area_of_entity, cuts_of, need_sites_of, people_of
+from skylift.adapters.need_files import (
+    PACKAGED_PEOPLE,
+    area_of_entity,
+    cuts_of,
+    need_sites_of,
+    people_of,
+    shares_by_name,
+)
 from skylift.adapters.packaged import packaged_text
 from skylift.adapters.people_files import RESOLUTION
 from skylift.adapters.sites_file import sites_of
 from skylift.base.errors import Refused
 from skylift.base.instants import format_instant, parse_instant
 from skylift.study.made_up import STEP_US, made_up
-from skylift.study.need import NeedReport, NeedRules, need
-from skylift.study.outages import Detection, detect_outages, traced
+from skylift.study.need import NeedReport, NeedRules, Stated, need
+from skylift.study.outages import Detection, detect_outages
 from skylift.twin.scenario import Scenario, read_scenario
+from skylift.twin.scenario_outages import ConnectivityPlan
 from skylift.watch.detector import Rules
 from skylift.watch.recording import baseline_rule
 
@@ -72,7 +80,7 @@ def load_scenario(name: str) -> Scenario:
     return scenario
 
 
-def play(scenario: Scenario, at_us: int | None = None, shares: dict[str, float] | None = None) -> Played:
+def play(scenario: Scenario, at_us: int | None = None, shares: dict[str, Stated] | None = None) -> Played:
     """Detect, and reckon the need at an instant; None: just before the deepest outage begins to be over."""
     grid, plans = made_up(scenario), scenario.connectivity
     if at_us is not None and not grid.start_us <= at_us < grid.at_us(grid.bins):
@@ -84,29 +92,46 @@ def play(scenario: Scenario, at_us: int | None = None, shares: dict[str, float] 
         )
     rule = baseline_rule(BASELINE)
     entities = [f"{plan.kind}/{plan.entity}" for plan in plans]
-    found = detect_outages(grid, entities, rule, Rules())
-    events = []
-    for outage in found.outages:
-        plan = plans[outage.series]
-        said = {"entity": plan.entity, "kind": plan.kind, "country": plan.country, "title": plan.title}
-        events.append({**found.event(outage), **said, "signal": "synthetic", "synthetic": True})
+    found = detect_outages(grid, entities, rule, Rules(), at_us=at_us)
     if at_us is None:
-        at_us = _worst_us(events, grid.at_us(grid.bins))
-    row = (at_us - grid.start_us) // grid.step_us
-    recorder = traced(found, rule, range(len(plans))).recorder
+        at_us = _worst_us(_events(found, plans), grid.at_us(grid.bins))
+        found = detect_outages(grid, entities, rule, Rules(), at_us=at_us)
     levels = [
         {"kind": plan.kind, "entity": plan.entity, "title": plan.title,
-         "fraction": round(float(recorder.fraction[row, column]), 4)}
+         "fraction": round(float(found.latest.levels[0, column]), 4)}
         for column, plan in enumerate(plans)
     ]  # fmt: skip
-    cuts, nowhere = cuts_of({"events": events}, scenario.source, at_us, area_of_entity(None), shares or {})
+    events = _events(found, plans)
+    assumed = {
+        name: Stated.alone(plan.users_fraction, plan.users_said)
+        for name, plan in zip(entities, plans, strict=True)
+        if plan.users_fraction
+    } | shares_by_name(entities, shares or {})
+    told = {f"{event['kind']}/{event['entity']}" for event in events}
+    cuts, nowhere = cuts_of(
+        {"events": events},
+        scenario.source,
+        at_us,
+        area_of_entity(None),
+        {name: share for name, share in assumed.items() if name in told},
+    )
     countries = {plan.country for plan in plans if plan.country}
     rows: list[tuple[str, Mapping[str, Any]]] = [
         (f"site {k}", _row(site)) for k, site in enumerate(scenario.sites, 1)
     ]
     sites = need_sites_of(sites_of(rows, scenario.source, RESOLUTION)) if rows else []
     report = need(cuts, people_of(countries), sites, NeedRules(), at_us)
+    report = replace(report, people_said=PACKAGED_PEOPLE)
     return Played(scenario, found, tuple(events), tuple(levels), report, tuple(nowhere))
+
+
+def _events(found: Detection, plans: Sequence[ConnectivityPlan]) -> list[dict[str, Any]]:
+    events = []
+    for outage in found.outages:
+        plan = plans[outage.series]
+        said = {"entity": plan.entity, "kind": plan.kind, "country": plan.country, "title": plan.title}
+        events.append({**found.event(outage), **said, "signal": "synthetic", "synthetic": True})
+    return events
 
 
 def _row(site: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from skylift.study.need import NeedReport, SiteNeed
@@ -36,9 +37,29 @@ def draft(
         if region:
             body["region"] = region
         key = hashlib.sha256(f"{site.site.id}\n{site.site.cell}\n{site.began_us}".encode()).hexdigest()[:24]
-        stored = client.ask("POST", "requests", body, {"Idempotency-Key": f"need-{key}"})
+        stored = _recorded(client, body, f"need-{key}", site.site.id)
         made.append({"id": stored["id"], "site": site.site.id, "terminals": site.terminals})
     return made
+
+
+def _recorded(client: Any, body: dict[str, Any], key: str, site: str) -> dict[str, Any]:
+    from skylift.base.errors import Refused
+
+    try:
+        stored: dict[str, Any] = client.ask("POST", "requests", body, {"Idempotency-Key": key})
+    except Refused as refused:
+        if refused.code != "idempotency.other-request":
+            raise
+        if "region" in body:
+            # Where it is not there, that is what is wrong.
+            client.ask("GET", f"regions/{quote(body['region'], safe='')}")
+        raise Refused(
+            "need.drafted",
+            f"site {site}",
+            "a draft for it and this outage is on record, with another region or other assumptions",
+            "confirm or refuse that draft (`skylift request list status=draft`), or ask as you did before",
+        ) from None
+    return stored
 
 
 def words(report: NeedReport, site: SiteNeed, synthetic: bool) -> str:

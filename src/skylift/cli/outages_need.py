@@ -281,4 +281,6 @@ def say(report: NeedReport, nowhere: list[str]) -> None:
         console.print(f"and {len(report.sites) - _SHOWN:,} more; --json has them all")
     if nowhere:
         console.print(f"{len(set(nowhere)):,} entities have no area or no share here: --areas, --share")
-    console.print("assumed: " + "; ".join(report.assumptions()))
+    console.print("assumed:")
+    for assumption in report.assumptions():
+        console.print(f"- {assumption}", soft_wrap=True)

@@ -24,7 +24,8 @@ def scenario(
         str, typer.Option(help="The instant of the need; just before the deepest outage ends by default.")
     ] = "",
     share: Annotated[
-        list[str] | None, typer.Option(help="ENTITY=FRACTION of the users who depend on it, as for `need`.")
+        list[str] | None,
+        typer.Option(help="ENTITY=FRACTION of the users who depend on it, instead of the scenario's."),
     ] = None,
     draft: Annotated[
         bool, typer.Option("--draft", help="Record outages and draft requests in the running service.")

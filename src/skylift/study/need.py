@@ -20,15 +20,16 @@ _NETWORK = re.compile(r"(?:(?:as|asn|as-with-customer-cone)/(?:AS)?|AS)([1-9]\d{
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """A fraction that somebody states, and from what to what it may be; alone where no doubt is stated."""
+    """A fraction that somebody states, from what to what it may be (alone where nobody says), and why."""
 
     about: float
     low: float
     high: float
+    why: str = ""
 
     @classmethod
-    def alone(cls, about: float) -> Stated:
-        return cls(about, about, about)
+    def alone(cls, about: float, why: str = "") -> Stated:
+        return cls(about, about, about, why)
 
     @property
     def sure(self) -> bool:
@@ -38,6 +39,10 @@ class Stated:
         """30%, or 30% (20-40)."""
         doubt = "" if self.sure else f" ({_percent(self.low)}-{_percent(self.high)})"
         return f"{_percent(self.about)}%{doubt}"
+
+
+def _outages(count: int) -> str:
+    return f"{count} outage counts" if count == 1 else f"{count} outages count"
 
 
 def _percent(fraction: float) -> str:
@@ -84,10 +89,10 @@ class NeedRules:
 
     def said(self) -> tuple[str, ...]:
         """The assumptions in words."""
-        people = f"to {self.people_within:.0%}" if self.people_within else "without a stated doubt"
+        people = f"is off by {self.people_within:.0%} at most" if self.people_within else "is taken as it is"
         return (
             f"{self.online} of people use the internet on an ordinary day",
-            f"people in a cell are known {people}",
+            f"the number of people in a cell {people}",
             f"a site is cut off below {self.below_fraction:.0%} of ordinary, over {self.longer_than_h:g} h",
             f"one terminal is counted on for {self.terminal_bps / 1e6:g} Mbit/s",
             "people live where the place list has them: nobody has fled, nobody has come",
@@ -102,7 +107,7 @@ class Cut:
     began_us          since when
     share             of these cells' users who depend on what is down: 1 for a country's or region's own
                       level, a stated assumption for a network
-    share_within      from what to what that may be; None: nobody says
+    stated            the same with its doubt and its reason; None: it has none
     counted           low and high hold the doubt about the sample; False: nobody says how many were asked
     measured_us       when the level was measured last; None: it is the lowest of the outage
     """
@@ -114,13 +119,13 @@ class Cut:
     high: float
     began_us: int
     share: float = 1.0
-    share_within: tuple[float, float] | None = None
+    stated: Stated | None = None
     counted: bool = True
     measured_us: int | None = None
 
     @property
-    def stated(self) -> Stated:
-        return Stated(self.share, *(self.share_within or (self.share, self.share)))
+    def of(self) -> Stated:
+        return self.stated or Stated.alone(self.share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +204,15 @@ class NeedReport:
 
     def stated(self) -> tuple[str, ...]:
         """What was assumed before anything was measured, in words: the same at every instant."""
-        shares = sorted({(cut.entity, str(cut.stated)) for cut in self.cuts if cut.share < 1.0})
+        shares = sorted({(cut.entity, str(cut.of), cut.of.why) for cut in self.cuts if cut.share < 1.0})
         said = (self.people_said,) if self.people_said else ()
         return (
             *self.rules.said(),
             *said,
-            *(f"{entity} carries {share} of the users where it is" for entity, share in shares),
+            *(
+                f"{entity} carries {share} of the users where it is" + (f": {why}" if why else "")
+                for entity, share, why in shares
+            ),
         )
 
     def assumptions(self) -> tuple[str, ...]:
@@ -218,11 +226,9 @@ class NeedReport:
         if measured:
             first, last = format_instant(min(measured)), format_instant(max(measured))
             when = first if first == last else f"from {first} to {last}"
-            said.append(f"{len(measured)} outages count with what was left when last measured, {when}")
+            said.append(f"{_outages(len(measured))} with what was left when last measured, {when}")
         if lowest:
-            said.append(
-                f"{lowest} outages count with their lowest level: nobody says what is left at the instant"
-            )
+            said.append(f"{_outages(lowest)} with the lowest level: nobody says what is left at the instant")
         return said
 
     def _interval_said(self) -> list[str]:
@@ -233,7 +239,7 @@ class NeedReport:
         doubts = ["the level"]
         doubts += ["people"] if self.rules.people_within else []
         doubts += [] if self.rules.online.sure else ["how many of them are users"]
-        doubts += [] if all(cut.stated.sure for cut in self.cuts) else ["shares of networks"]
+        doubts += [] if all(cut.of.sure for cut in self.cuts) else ["shares of networks"]
         return [f"the interval holds the doubt about {', '.join(doubts)}, and no other"]
 
 
@@ -287,9 +293,7 @@ def _felt(site: NeedSite, cuts: Sequence[Cut], there: Sequence[Cut]) -> list[Cut
     """The outages that a site feels."""
     if not site.network:
         return list(there)
-    own = [
-        replace(cut, share=1.0, share_within=None) for cut in cuts if network_of(cut.entity) == site.network
-    ]
+    own = [replace(cut, share=1.0, stated=None) for cut in cuts if network_of(cut.entity) == site.network]
     return own + [cut for cut in there if cut.share >= 1.0 and not network_of(cut.entity)]
 
 
@@ -306,7 +310,7 @@ def _site(site: NeedSite, cuts: Sequence[Cut], rules: NeedRules, at_us: int) -> 
 
 def _lost(cuts: Sequence[Cut], level: str = "level", share: str = "about") -> float:
     """Share of the users of a cell who are cut off, by the level or by one of its bounds."""
-    gone: list[tuple[Stated, float]] = [(cut.stated, max(0.0, 1.0 - getattr(cut, level))) for cut in cuts]
+    gone: list[tuple[Stated, float]] = [(cut.of, max(0.0, 1.0 - getattr(cut, level))) for cut in cuts]
     networks: float = min(1.0, sum(getattr(of, share) * lost for of, lost in gone if of.about < 1.0))
     whole: list[float] = [lost for of, lost in gone if of.about >= 1.0]
     return max(networks, *whole) if whole else networks
@@ -322,7 +326,7 @@ def _began(cuts: Sequence[Cut]) -> int:
 
 def _check(cuts: Sequence[Cut], at_us: int) -> None:
     for cut in cuts:
-        of = cut.stated
+        of = cut.of
         if not 0.0 < of.about <= 1.0 or not 0.0 <= of.low <= of.about <= of.high <= 1.0:
             raise Refused(
                 "need.share", f"the share of {cut.entity}", "it is above 0 and at most 1", "correct it"

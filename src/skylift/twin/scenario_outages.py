@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from skylift.base.cells import is_cell
 from skylift.base.strict import StrictTable
+from skylift.base.texts import printable
 from skylift.service.outage.events import EntityKind
 
 CONNECTIVITY_KEYS = (
     "entity", "kind", "title", "country", "targets", "ordinary_fraction", "swing_fraction", "dip",
+    "users_fraction", "users_said",
 )  # fmt: skip
 DIP_KEYS = ("from", "until", "fraction")
 SITE_KEYS = ("id", "cell", "kind", "people", "network")
@@ -30,7 +32,11 @@ class Dip:
 
 @dataclass(frozen=True, slots=True)
 class ConnectivityPlan:
-    """One made-up series: so many targets, of which a share answers, more by day than by night."""
+    """One made-up series: so many targets, of which a share answers, more by day than by night.
+
+    users_fraction  of the country's users who are assumed to depend on it, 0 where nobody says;
+    users_said      why that is assumed
+    """
 
     entity: str
     kind: str
@@ -40,6 +46,8 @@ class ConnectivityPlan:
     ordinary_fraction: float
     swing_fraction: float
     dips: tuple[Dip, ...]
+    users_fraction: float = 0.0
+    users_said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,8 @@ def _connectivity(table: StrictTable) -> ConnectivityPlan:
         table.number("ordinary_fraction", 0.95, minimum=0.01, maximum=1.0),
         table.number("swing_fraction", 0.05, minimum=0.0, maximum=0.9),
         tuple(_dip(one) for one in table.tables("dip", known=DIP_KEYS)),
+        table.number("users_fraction", 0.0, minimum=0.0, maximum=1.0),
+        printable(table.text("users_said", "")),
     )
 
 
