@@ -15,6 +15,7 @@ from skylift.cli.main import main
 from skylift.cli.plan_rules import rules_of
 from skylift.cli.plan_warnings import _cost
 from skylift.cli.plan_words import LIFTED, verdict
+from skylift.study.bearing import asked_slots
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -65,8 +66,9 @@ def test_json_is_one_document_with_the_promised_keys(plan: Run) -> None:
 
 
 def test_people_get_tables_and_a_sentence(plan: Run) -> None:
-    code, out, _ = plan(*SMALL, "--hours", 1, "--limits-every", 1)
+    code, out, _ = plan(*SMALL, "--hours", 1)
     assert code == 0
+    assert "means of the slots" not in out, "it was all of them"
     for text in (
         "Luxembourg",
         "served, mean, Gbit/s",
@@ -146,9 +148,10 @@ def told(**changes: Any) -> str:
         "barred_bps": 0.0,
         "served_bps": 50.0,
         "limited_by": {},
+        "limited_by_hours": [0],
         "rules": {"beams_per_polarisation": [8, 8], "ka_fraction": 1.0},
         "gateways": {"known": 1, "antennas": 8},
-        "hours": [{"satellites_in_reach": 0}],
+        "hours": [{"satellites_in_reach": 0, "served_bps": changes.get("served_bps", 50.0)}],
     }
     return verdict(summary | changes)
 
@@ -164,6 +167,26 @@ def test_the_sentence_fits_the_case() -> None:
     assert "there is no gateway" in told(served_bps=0.0, gateways={"known": 0, "antennas": 0})
     assert "no link closes" in told(served_bps=0.0, hours=[{"satellites_in_reach": 3}])
     assert "Nothing is wanted" in told(barred_bps=100.0)
+
+
+def test_gains_are_of_the_slots_that_were_asked_and_these_are_named(plan: Run) -> None:
+    """Of one slot in two: the other serves something else, and a share of both would be of neither."""
+    gains = {"beams": 20.0, "antennas": 0.0}
+    hours = [{"served_bps": 80.0}, {"served_bps": 20.0}]
+    assert "+100%" in told(limited_by=gains, limited_by_hours=[1], hours=hours)
+    code, out, _ = plan(*SMALL, "--hours", 2, "--limits-every", 2)
+    assert code == 0
+    assert "means of the slots at 11:59; of more of them" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    ("cells", "hours", "asked"),
+    [(12, 24, 24), (625, 24, 24), (626, 24, 12), (2_467, 24, 6), (37_160, 24, 6), (37_160, 1, 1)],
+)
+def test_small_regions_are_asked_in_every_hour_what_limits(cells: int, hours: int, asked: int) -> None:
+    assert len(asked_slots(cells, hours)) == asked
+    assert list(asked_slots(cells, hours, 12)) == list(range(0, hours, 12))
+    assert not asked_slots(cells, hours, 0)
 
 
 # --- real catalogues -----------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def capacity(
     beams: option.Beams = None,
     antennas_per_gateway: option.Antennas = None,
     ka_fraction: option.KaFraction = 1.0,
-    limits_every: option.LimitsEvery = 4,
+    limits_every: option.LimitsEvery = None,
     lenient: option.Lenient = False,
     out: option.Out = None,
     plot: option.Plot = None,
@@ -72,20 +72,20 @@ def _check_outputs(out: Path | None, plot: Path | None) -> None:
 
 
 def _answer(
-    sources: PlanSources, hours: tuple[int, int], files: tuple[Path | None, Path | None], as_json: bool
+    sources: PlanSources, hours: tuple[int, int | None], files: tuple[Path | None, Path | None], as_json: bool
 ) -> None:
     from skylift.adapters.capacity_files import write_report
     from skylift.adapters.capacity_report import report_of
     from skylift.adapters.plan_sources import hourly, load_plan
     from skylift.cli.plan_warnings import warn
     from skylift.cli.plan_words import print_summary
-    from skylift.study.bearing import bearing
+    from skylift.study.bearing import asked_slots, bearing
     from skylift.study.limits import RESOURCES
 
     out, plot = files
     inputs = load_plan(sources)
-    asked = len(range(0, hours[0], hours[1])) if hours[1] else 0
-    warn(inputs, hours[0] + asked * len(RESOURCES))
+    asked = asked_slots(len(inputs.case.region), *hours)
+    warn(inputs, hours[0] + len(asked) * len(RESOURCES))
     with slot_progress("scheduling") as progress:
         result = bearing(inputs.case, hourly(inputs.start_us, hours[0]), hours[1], progress)
     report = report_of(inputs, result)

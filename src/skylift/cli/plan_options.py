@@ -66,9 +66,12 @@ Antennas = Annotated[
 ]
 KaFraction = Annotated[float, typer.Option("--ka-fraction", help="Of what an antenna's Ka link carries.")]
 LimitsEvery = Annotated[
-    int,
+    int | None,
     typer.Option(
-        "--limits-every", min=0, help="Ask in every N-th hour what limits; 0: do not ask, which is quicker."
+        "--limits-every",
+        min=0,
+        help="Ask in every N-th hour what limits; 0: never, which is quicker. Without it, in every hour of "
+        "a small region, in each fourth of a large one.",
     ),
 ]
 Lenient = Annotated[bool, typer.Option("--lenient", help="Skip bad records of the catalogue.")]

@@ -14,6 +14,8 @@ LIFTED = {
 # A gain below this share of what is served is within what the greedy schedule errs by.
 LEAST_GAIN_FRACTION = 0.01
 ALL_SERVED_FRACTION = 0.999
+# Of a day every second hour.
+MOST_NAMED_SLOTS = 12
 # Decimals do not read well beyond this; below, whole numbers do not.
 _MANY = 100.0
 
@@ -44,12 +46,20 @@ def verdict(summary: dict[str, Any]) -> str:
     if not summary["limited_by"]:
         return "What limits it was not asked (--limits-every 0)."
     name, gain = max(summary["limited_by"].items(), key=lambda item: item[1])
-    if gain < LEAST_GAIN_FRACTION * served:
+    then = _served_when_asked(summary)
+    if gain < LEAST_GAIN_FRACTION * max(served, then):
         return (
             "No resource alone would help: what limits is where satellites fly, what gateways and cells "
             "see at once, and the spectrum."
         )
-    return f"What limits most: {LIFTED[name]} would serve {gbps(gain)} Gbit/s more (+{gain / served:.0%})."
+    more = f" (+{gain / then:.0%})" if then else ""
+    return f"What limits most: {LIFTED[name]} would serve {gbps(gain)} Gbit/s more{more}."
+
+
+def _served_when_asked(summary: dict[str, Any]) -> float:
+    """What the slots that were asked what limits them serve, mean: gains are over these."""
+    served = [summary["hours"][hour]["served_bps"] for hour in summary["limited_by_hours"]]
+    return float(sum(served) / len(served)) if served else 0.0
 
 
 def _nothing(summary: dict[str, Any]) -> str:
@@ -159,14 +169,24 @@ def _limits(summary: dict[str, Any]) -> Any:
     from rich.box import SIMPLE
     from rich.table import Table
 
-    hours = len(summary["limited_by_hours"])
-    table = Table(box=SIMPLE)
-    table.add_column(f"with ({hours} of {len(summary['hours'])} slots)", no_wrap=True)
+    asked, then = summary["limited_by_hours"], _served_when_asked(summary)
+    table = Table(box=SIMPLE, caption=_slots_asked(summary), caption_justify="left")
+    table.add_column(f"with ({len(asked)} of {len(summary['hours'])} slots)", no_wrap=True)
     table.add_column("Gbit/s more", justify="right")
     table.add_column("", justify="right")
     for name, gain in sorted(summary["limited_by"].items(), key=lambda item: -item[1]):
-        table.add_row(LIFTED[name], gbps(gain), f"+{percent(gain, summary['served_bps'])}")
+        table.add_row(LIFTED[name], gbps(gain), f"+{percent(gain, then)}")
     return table
+
+
+def _slots_asked(summary: dict[str, Any]) -> str | None:
+    """Which slots these gains are the mean of, where it is not all of them."""
+    asked = summary["limited_by_hours"]
+    if len(asked) == len(summary["hours"]):
+        return None
+    named = ", ".join(summary["hours"][hour]["at"][11:16] for hour in asked[:MOST_NAMED_SLOTS])
+    more = f" and {len(asked) - MOST_NAMED_SLOTS} more" if len(asked) > MOST_NAMED_SLOTS else ""
+    return f"means of the slots at {named}{more}; of more of them with --limits-every 1"
 
 
 def _gateways(summary: dict[str, Any]) -> Any:
