@@ -71,16 +71,26 @@ def test_whoever_was_heard_of_is_missed_for_a_week_and_not_longer(store: Telemet
     assert counted(store, "country/UA", slice(week, week + 1)) == [(0, 2)]
 
 
-@pytest.mark.parametrize("at_once", [1, 5])
-def test_reading_bins_in_other_portions_changes_nothing(
-    store: TelemetrySql, monkeypatch: pytest.MonkeyPatch, at_once: int
-) -> None:
-    for number in range(1, 6):
-        tell(store, f"trm_{number}", ("ccnn..ss" * 4)[number : number + 20])
-    before = store.online(EVERYWHERE, (START, START + 5 * STEP), STEP)
-    monkeypatch.setattr(sensors, "AT_ONCE", at_once)
-    assert store.online(EVERYWHERE, (START, START + 5 * STEP), STEP) == before
-    assert before[0] == Online(START, "country/UA", 2, 4)
+def test_it_is_what_a_look_at_every_row_finds(store: TelemetrySql) -> None:
+    told = {
+        f"trm_{number}": ("ccnnss......dddcnscccc" * 4)[5 * number : 5 * number + 24]
+        for number in range(1, 6)
+    }
+    for terminal, states in told.items():
+        tell(store, terminal, states)
+    wanted: list[Online] = []
+    heard: dict[str, bool] = {}
+    for bin in range(6):
+        online = 0
+        for terminal, states in told.items():
+            some = states[4 * bin : 4 * bin + 4].replace(".", "")
+            online += "c" in some
+            if some:
+                heard[terminal] = any(letter in "cn" for letter in some)
+        wanted.append(Online(START + bin * STEP, "country/UA", online, sum(heard.values())))
+    found = store.online(EVERYWHERE, (START, START + 6 * STEP), STEP)
+    assert [one for one in found if one.group == "country/UA"] == wanted
+    assert min(len({one.online for one in wanted}), len({one.expected for one in wanted})) > 1
 
 
 @pytest.mark.parametrize("bins", [0.9, sensors.MOST_BINS + 1])
