@@ -6,6 +6,7 @@ No peer: none of the usual ones looks first at what an import would do, and keep
 from __future__ import annotations
 
 import io
+import json
 import random
 import statistics
 import time
@@ -20,6 +21,8 @@ from bench.harness import Case, Result
 from bench.office import Server, server, servers_s
 
 ROWS = 20_000
+# Of a consignment.
+LINES = 10
 LEAST_ROWS_PER_S = 5_000
 CELL = "851e5227fffffff"
 
@@ -38,15 +41,35 @@ def _ask(running: Server, path: str, data: bytes, **query: str) -> dict[str, Any
         return found
 
 
+def _made(running: Server, path: str, **body: str) -> dict[str, Any]:
+    return _ask(running, path, json.dumps(body).encode())
+
+
+def _logistics(running: Server) -> Server:
+    """The same server, as somebody who sends consignments."""
+    id = _made(running, "persons")["id"]
+    _made(running, f"persons/{id}/grant", role="logistics")
+    code = _made(running, f"persons/{id}/invite")["code"]
+    login = _made(running, "setup", code=code, email="b@example.org", password="correct horse battery")
+    return Server(running.port, login["token"])
+
+
 class Sides:
     """Tables that no round has seen before; looked at before the clock starts where writing is measured."""
 
     def __init__(self, seed: int, kind: str, xlsx: bool = False) -> None:
         self.draw = random.Random(seed)
         self.kind, self.xlsx = kind, xlsx
+        self.recipient = ""
+        self.running: Server | None = None
         self.waiting: list[tuple[bytes, str]] = []
         self.answers: list[dict[str, Any]] = []
         self.spent_s: list[float] = []
+
+    @property
+    def server(self) -> Server:
+        """As whoever may import this kind."""
+        return self.running or server(0)
 
     def prepare(self, tables: int) -> None:
         server(0)
@@ -56,10 +79,11 @@ class Sides:
     def looked_at(self, tables: int) -> None:
         self.prepare(tables)
         path = f"{self.kind}s/imports"
-        self.waiting = [(data, _ask(server(0), path, data)["hash"]) for data, _ in self.waiting]
+        self.waiting = [(data, _ask(self.server, path, data)["hash"]) for data, _ in self.waiting]
 
     def table(self) -> bytes:
-        rows = self.terminals() if self.kind == "terminal" else self.requests()
+        of_kind = {"terminal": self.terminals, "request": self.requests, "shipment": self.shipments}
+        rows = of_kind[self.kind]()
         if self.xlsx:
             return _xlsx(rows)
         return "".join(f"{','.join(row)}\r\n" for row in rows).encode()
@@ -80,6 +104,19 @@ class Sides:
             rows.append([self.draw.choice(kinds), str(n % 300), "1", CELL, asker, f"+380 {n}", "no power"])
         return rows
 
+    def shipments(self) -> list[list[str]]:
+        """Ten pieces by their serials in each, all to one account."""
+        if not self.recipient:
+            # Who keeps accounts sends no consignments.
+            self.recipient = _made(server(0), "accounts", holder="company", country="UA")["id"]
+            self.running = _logistics(server(0))
+        start = self.draw.randrange(10**9) * 10
+        rows = [["reference", "origin", "destination", "recipient", "serial", "product"]]
+        for n in range(start, start + ROWS):
+            route = [f"TRK-{n // LINES:010d}", "WAW-1", "LVIV-1", self.recipient]
+            rows.append([*route, f"KIT{n:011d}", "STD-V2"])
+        return rows
+
     def look(self) -> dict[str, Any]:
         """A plan, and nothing written."""
         data, _ = self.waiting.pop()
@@ -92,7 +129,7 @@ class Sides:
 
     def _timed(self, data: bytes, query: dict[str, str]) -> dict[str, Any]:
         began_s = _spent_s()
-        self.answers.append(_ask(server(0), f"{self.kind}s/imports", data, **query))
+        self.answers.append(_ask(self.server, f"{self.kind}s/imports", data, **query))
         self.spent_s.append(_spent_s() - began_s)
         return self.answers[-1]
 
@@ -131,13 +168,14 @@ def cases(seed: int) -> list[Case]:
         )  # fmt: skip
 
     # Three calls warm up, three are timed.
-    look, terminals, requests, xlsx = (
+    look, terminals, requests, xlsx, shipments = (
         Sides(seed, "terminal"), Sides(seed + 1, "terminal"), Sides(seed + 2, "request"),
-        Sides(seed + 3, "terminal", xlsx=True),
+        Sides(seed + 3, "terminal", xlsx=True), Sides(seed + 4, "shipment"),
     )  # fmt: skip
     return [
         case("imports-look", look, look.look, lambda: look.prepare(6), False),
         case("imports-terminals", terminals, terminals.apply, lambda: terminals.looked_at(6), True),
         case("imports-requests", requests, requests.apply, lambda: requests.looked_at(6), True),
+        case("imports-consignments", shipments, shipments.apply, lambda: shipments.looked_at(6), True),
         case("imports-xlsx", xlsx, xlsx.apply, lambda: xlsx.looked_at(6), True),
     ]

@@ -5,6 +5,7 @@ about.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -106,6 +107,7 @@ def test_the_way_of_a_consignment() -> None:
     assert facets.keys == {"reference": "SL-0001"}
     assert (facets.status, facets.owner, facets.region) == ("closed", "acc_ministry", "rgn_ua")
     assert {"kit00000000", "nova-poshta", "waw-1"} <= set(facets.words)
+    assert ROOM.at_a_glance(story.shipment) == replace(facets, keys={}, words=())
 
 
 def test_said_twice_changes_nothing() -> None:

@@ -60,6 +60,7 @@ class Room(Generic[T]):
     apply    (thing, event) -> the thing after it; raises Refused where the life cycle has no such step
     facets   (thing) -> Facets
     events   every type of event that `apply` takes
+    glance   the same without keys and words, where these are many
     """
 
     kind: str
@@ -69,6 +70,11 @@ class Room(Generic[T]):
     apply: Callable[[T, Event], T]
     facets: Callable[[T], Facets]
     events: tuple[type[Event], ...]
+    glance: Callable[[T], Facets] | None = None
+
+    def at_a_glance(self, thing: T) -> Facets:
+        """Status, region and owner; keys and words are not asked for."""
+        return self.facets(thing) if self.glance is None else self.glance(thing)
 
     def to_plain(self, thing: T) -> dict[str, Any]:
         """The state as plain JSON values; the same state gives the same values."""

@@ -21,7 +21,7 @@ def document(room: Room[Any], stored: Stored[Any]) -> dict[str, Any]:
     """A thing as it is handed out."""
     plain = room.to_plain(stored.thing)
     plain["version"] = stored.version
-    plain["status"] = room.facets(stored.thing).status
+    plain["status"] = room.at_a_glance(stored.thing).status
     if room is APPROVALS:
         plain |= {"approval": stored.id, "needed": stored.thing.people_needed}
     return plain
@@ -40,7 +40,7 @@ def etag(version: int) -> str:
 
 
 def readable(office: Office, actor: Actor, room: Room[Any], thing: Any) -> bool:
-    facets = room.facets(thing)
+    facets = room.at_a_glance(thing)
     return office.allows(actor, f"{room.kind}.read", Subject(facets.region, facets.owner))
 
 

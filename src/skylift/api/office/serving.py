@@ -232,7 +232,7 @@ def may_hear(desk: Desk, reader: Reader, actor: Actor, event: Event) -> bool:
     stored = reader.get(room, event.subject_id)
     if stored is None:
         return False
-    facets = room.facets(stored.thing)
+    facets = room.at_a_glance(stored.thing)
     return allows(actor, f"{room.kind}.read", Subject(facets.region, facets.owner))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from skylift.base.events import Event
 from skylift.base.instants import InstantUs
 from skylift.base.life_cycle import LifeCycle
-from skylift.base.things import Facets, Room
+from skylift.base.things import Facets, Room, changed
 from skylift.service.shipment import events as e
 from skylift.service.shipment.events import Kind, Line, PaperState, Resolution
 from skylift.service.shipment.goods import Goods
@@ -63,7 +63,7 @@ class Discrepancy:
     resolutions: tuple[Resolution, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shipment:
     """One consignment.
 
@@ -150,71 +150,73 @@ CYCLE = LifeCycle(thing="shipment", begins=ShipmentState.UNKNOWN, steps=_steps()
 def apply(shipment: Shipment, event: Event) -> Shipment:
     """The consignment after an event. Raises Refused where its life cycle has no such step."""
     state = CYCLE.after(shipment.id, shipment.state, type(event))
-    return _CHANGES[type(event)](replace(shipment, state=state), event)
+    return _CHANGES[type(event)](changed(shipment, state=state), event)
 
 
 def _drafted(s: Shipment, event: e.ShipmentDrafted) -> Shipment:
-    s = replace(s, reference=event.reference, origin=event.origin, destination=event.destination)
-    return replace(s, recipient=event.recipient, request=event.request, region=event.region)
+    return changed(
+        s, reference=event.reference, origin=event.origin, destination=event.destination,
+        recipient=event.recipient, request=event.request, region=event.region,
+    )  # fmt: skip
 
 
 def _planned(s: Shipment, event: e.LegPlanned) -> Shipment:
-    return replace(s, legs=(*s.legs, Leg(event.from_place, event.to_place, event.carrier)))
+    return changed(s, legs=(*s.legs, Leg(event.from_place, event.to_place, event.carrier)))
 
 
 def _with_leg(s: Shipment, number: int, **changes: Any) -> Shipment:
     legs = list(s.legs)
     legs[number - 1] = replace(legs[number - 1], **changes)
-    return replace(s, legs=tuple(legs))
+    return changed(s, legs=tuple(legs))
 
 
 def _undeparted_dropped(s: Shipment, event: Event) -> Shipment:
-    return replace(s, legs=tuple(leg for leg in s.legs if leg.departed_at is not None))
+    return changed(s, legs=tuple(leg for leg in s.legs if leg.departed_at is not None))
 
 
 def _turned_back(s: Shipment, event: e.ShipmentTurnedBack) -> Shipment:
     s = _undeparted_dropped(s, event)
     legs = tuple(replace(leg, broken=leg.arrived_at is None) for leg in s.legs)
-    return replace(s, legs=legs, destination=event.destination, recipient=event.recipient, customs="")
+    return changed(s, legs=legs, destination=event.destination, recipient=event.recipient, customs="")
 
 
 def _paper(s: Shipment, event: e.PaperSet) -> Shipment:
-    return replace(s, papers={**s.papers, event.reference: Paper(event.country, event.standing)})
+    return changed(s, papers={**s.papers, event.reference: Paper(event.country, event.standing)})
 
 
 def _came(s: Shipment, event: e.LinesReceived) -> Shipment:
-    return replace(s, awaited=s.awaited.minus(event.lines), good=s.good.plus(event.lines))
+    return changed(s, awaited=s.awaited.minus(event.lines), good=s.good.plus(event.lines))
 
 
 def _raised(s: Shipment, event: e.DiscrepancyRaised) -> Shipment:
     line = (event.line,)
     discrepancy = Discrepancy(event.number, event.kind, event.line, event.line.quantity, event.instead)
     # What the recipient confirmed is no longer what is recorded.
-    s = replace(s, discrepancies=(*s.discrepancies, discrepancy), confirmed_at=None)
+    s = changed(s, discrepancies=(*s.discrepancies, discrepancy), confirmed_at=None)
     if event.kind is Kind.DAMAGED:
-        return replace(s, good=s.good.minus(line), damaged=s.damaged.plus(line))
+        return changed(s, good=s.good.minus(line), damaged=s.damaged.plus(line))
     if event.kind is Kind.SURPLUS:
-        return replace(s, good=s.good.plus(line))
+        return changed(s, good=s.good.plus(line))
     if event.was_received:
-        s = replace(s, good=s.good.minus(line))
+        s = changed(s, good=s.good.minus(line))
     else:
-        s = replace(s, awaited=s.awaited.minus(line))
+        s = changed(s, awaited=s.awaited.minus(line))
     instead = () if event.instead is None else (event.instead,)
-    return replace(s, missing=s.missing.plus(line), good=s.good.plus(instead))
+    return changed(s, missing=s.missing.plus(line), good=s.good.plus(instead))
 
 
 def _resolved(s: Shipment, event: e.DiscrepancyResolved) -> Shipment:
     line = (event.line,)
-    s = replace(s, discrepancies=tuple(_settled(d, event) for d in s.discrepancies))
+    s = changed(s, discrepancies=tuple(_settled(d, event) for d in s.discrepancies))
     if event.resolution is Resolution.REPAIRED:
-        return replace(s, damaged=s.damaged.minus(line), good=s.good.plus(line))
+        return changed(s, damaged=s.damaged.minus(line), good=s.good.plus(line))
     if event.kind is Kind.DAMAGED and event.resolution is Resolution.WRITTEN_OFF:
-        return replace(s, damaged=s.damaged.minus(line))
+        return changed(s, damaged=s.damaged.minus(line))
     if event.kind in (Kind.MISSING, Kind.WRONG_SERIAL):
-        s = replace(s, missing=s.missing.minus(line))
+        s = changed(s, missing=s.missing.minus(line))
         if event.resolution is Resolution.FOUND:
             # The recipient confirmed less than is recorded now.
-            return replace(s, good=s.good.plus(line), confirmed_at=None)
+            return changed(s, good=s.good.plus(line), confirmed_at=None)
     return s
 
 
@@ -225,23 +227,23 @@ def _settled(d: Discrepancy, event: e.DiscrepancyResolved) -> Discrepancy:
 
 
 def _found(s: Shipment, event: e.ShipmentFound) -> Shipment:
-    s = replace(s, missing=s.missing.minus(event.lines), awaited=s.awaited.plus(event.lines))
-    return replace(s, discrepancies=tuple(replace(d, left=0) for d in s.discrepancies))
+    s = changed(s, missing=s.missing.minus(event.lines), awaited=s.awaited.plus(event.lines))
+    return changed(s, discrepancies=tuple(replace(d, left=0) for d in s.discrepancies))
 
 
 _CHANGES: Mapping[type[Event], Callable[[Shipment, Any], Shipment]] = {
     e.ShipmentDrafted: _drafted,
-    e.LinesAdded: lambda s, event: replace(s, goods=s.goods.plus(event.lines)),
-    e.LinesRemoved: lambda s, event: replace(s, goods=s.goods.minus(event.lines)),
+    e.LinesAdded: lambda s, event: changed(s, goods=s.goods.plus(event.lines)),
+    e.LinesRemoved: lambda s, event: changed(s, goods=s.goods.minus(event.lines)),
     e.LegPlanned: _planned,
     e.LegsDropped: _undeparted_dropped,
-    e.ShipmentPacked: lambda s, _: replace(s, awaited=s.goods),
-    e.ShipmentUnpacked: lambda s, _: replace(s, awaited=Goods()),
-    e.ShipmentCancelled: lambda s, _: replace(s, awaited=Goods()),
+    e.ShipmentPacked: lambda s, _: changed(s, awaited=s.goods),
+    e.ShipmentUnpacked: lambda s, _: changed(s, awaited=Goods()),
+    e.ShipmentCancelled: lambda s, _: changed(s, awaited=Goods()),
     e.LegDeparted: lambda s, event: _with_leg(s, event.number, departed_at=event.at),
     e.LegArrived: lambda s, event: _with_leg(s, event.number, arrived_at=event.at),
-    e.CustomsEntered: lambda s, event: replace(s, customs=event.country),
-    e.CustomsLeft: lambda s, _: replace(s, customs=""),
+    e.CustomsEntered: lambda s, event: changed(s, customs=event.country),
+    e.CustomsLeft: lambda s, _: changed(s, customs=""),
     e.PaperSet: _paper,
     e.ShipmentTurnedBack: _turned_back,
     e.ShipmentArrived: lambda s, _: s,
@@ -249,10 +251,10 @@ _CHANGES: Mapping[type[Event], Callable[[Shipment, Any], Shipment]] = {
     e.DiscrepancyRaised: _raised,
     e.DiscrepancyResolved: _resolved,
     e.ShipmentReceived: lambda s, _: s,
-    e.ShipmentLost: lambda s, _: replace(s, customs=""),
+    e.ShipmentLost: lambda s, _: changed(s, customs=""),
     e.ShipmentFound: _found,
-    e.ProofGiven: lambda s, event: replace(s, proofs=(*s.proofs, event.document)),
-    e.ReceiptConfirmed: lambda s, event: replace(s, confirmed_at=event.at),
+    e.ProofGiven: lambda s, event: changed(s, proofs=(*s.proofs, event.document)),
+    e.ReceiptConfirmed: lambda s, event: changed(s, confirmed_at=event.at),
     e.ShipmentClosed: lambda s, _: s,
 }
 
@@ -275,6 +277,11 @@ def label(state: ShipmentState) -> str:
     return LABELS[state]
 
 
+def glance(shipment: Shipment) -> Facets:
+    """Where it stands, and whose it is."""
+    return Facets(status=shipment.state.value, region=shipment.region, owner=shipment.recipient)
+
+
 def facets(shipment: Shipment) -> Facets:
     """What lists of consignments are searched by."""
     carriers = dict.fromkeys(leg.carrier for leg in shipment.legs)
@@ -283,10 +290,8 @@ def facets(shipment: Shipment) -> Facets:
     heaps = (shipment.goods, shipment.good, shipment.damaged, shipment.missing)
     serials = sorted({serial for heap in heaps for serial in heap.serials})
     words = (shipment.origin, shipment.destination, shipment.request, *carriers, *serials)
-    return Facets(
-        status=shipment.state.value,
-        region=shipment.region,
-        owner=shipment.recipient,
+    return replace(
+        glance(shipment),
         keys={"reference": shipment.reference} if shipment.reference else {},
         words=tuple(word.lower() for word in words if word),
     )
@@ -300,4 +305,5 @@ ROOM: Room[Shipment] = Room(
     apply=apply,
     facets=facets,
     events=CYCLE.events(),
+    glance=glance,
 )

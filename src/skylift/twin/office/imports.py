@@ -345,7 +345,7 @@ class _Planner:
         if "id" in row and named["id"] is None:
             raise Refused("", "id", "there is none", "leave the cell empty for one that is new")
         if stored is not None:
-            facets = self._kind.room.facets(stored.thing)
+            facets = self._kind.room.at_a_glance(stored.thing)
             subject = Subject(facets.region, facets.owner)
             if not self._office.allows(self._actor, f"{self._kind.kind}.read", subject):
                 column = "id" if "id" in row else next(iter(named))

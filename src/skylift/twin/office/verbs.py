@@ -122,7 +122,7 @@ class Verb:
     def subject(self, thing: Any, arguments: Any) -> Subject:
         if self.whose is not None:
             return self.whose(thing, arguments)
-        facets = self.room.facets(thing)
+        facets = self.room.at_a_glance(thing)
         return Subject(facets.region, facets.owner)
 
     def people_needed(self, thing: Any, arguments: Any, reader: Reader) -> int:
