@@ -59,6 +59,8 @@ class Ends:
     tunnel: Tunnel | None = None
     # Interfaces whose drops count: the namespace that each is in, its name, what it had dropped before.
     watched: list[tuple[int, str, int]] = field(default_factory=list)
+    # How the PoP reaches this machine's network; "" for not at all.
+    internet: str = ""
 
 
 def set_up(stage: Stage) -> Ends:
@@ -87,7 +89,7 @@ def set_up(stage: Stage) -> Ends:
         _set("/proc/sys/net/ipv4/ip_forward", "1")
         _set("/proc/sys/net/ipv6/conf/all/forwarding", "1")
         if outside is not None:
-            outside.connect()
+            ends.internet = outside.connect((POP4, POP6, *_CUSTOMERS))
         return ends
     except OSError as error:
         raise Unavailable(

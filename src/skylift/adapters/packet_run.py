@@ -39,7 +39,7 @@ def run(wanted: Wanted, ready: Callable[[], None] = lambda: None) -> Outcome:
         channel.sendall(b"g")
         ready()
         status = loop.until_ends(stage)
-        report = {**loop.report(), "encrypted": said["encrypted"]}
+        report = {**loop.report(), **said}
         return Outcome(status, report, loop.began_ns)
 
 

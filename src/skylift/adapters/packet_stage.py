@@ -41,8 +41,8 @@ def main(channel: socket.socket) -> int:
     except SkyliftError as error:
         channel.sendall(json.dumps({"error": error.as_dict()["error"]}).encode() + b"\n")
         return 1
-    kind = None if ends.tunnel is None else ends.tunnel.kind
-    channel.sendall(json.dumps({"ready": True, "encrypted": kind}).encode() + b"\n")
+    told = {"encrypted": None if ends.tunnel is None else ends.tunnel.kind, "internet": ends.internet or None}
+    channel.sendall(json.dumps(told).encode() + b"\n")
     socket.send_fds(channel, [b"tuns"], ends.tuns)
     if channel.recv(1) != b"g":
         return 1
