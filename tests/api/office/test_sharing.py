@@ -24,6 +24,7 @@ from skylift.wire.telemetry.sharing import KINDS, PATH, Located, Obstructions, p
 from tests.adapters.sql.test_erasing import holds
 from tests.api.office.conftest import CELLS, Person, Town
 from tests.api.office.test_telemetry import Agent, agent_of, code_of, intake_of, row
+from tests.api.site.conftest import log_in
 
 # Numbers that stand nowhere else.
 LATITUDE, LONGITUDE = 50.4567891, 30.5432198
@@ -157,7 +158,9 @@ def test_what_is_shared_is_shown_to_few_and_stands_in_one_table(
     # Each look is in the journal, by the names of fields; nothing of the place is.
     journal = town.desk.store.journal(limit=10_000)
     assert sum(one.event.NAME == "store.personal-read/1" for one in journal) == 2
-    told = repr([one.event for one in journal]) + caplog.text
+    page = log_in(town, "first@example.org").open(f"/terminals/{agent.terminal}").text
+    assert "Location: an H3 cell" in page
+    told = repr([one.event for one in journal]) + caplog.text + page
     for path in ("terminals", f"terminals/{agent.terminal}", f"terminals/{agent.terminal}/state"):
         told += operator.get(path).text
     told += operator.get("terminals", Accept="text/csv").text

@@ -36,6 +36,7 @@ from skylift.service.shipment.state import Shipment
 from skylift.service.statement.drafting import texts
 from skylift.service.statement.state import Statement
 from skylift.service.terminal.state import Terminal
+from skylift.twin.office.sharing import of_terminal
 from skylift.twin.office.approvals import about_now, standing_now
 
 Extra = Callable[[Visit, Stored[Any]], Awaitable[dict[str, Any]]]
@@ -118,8 +119,10 @@ async def _terminal(visit: Visit, stored: Stored[Terminal]) -> dict[str, Any]:
     if cell:
         verdict = await visit.ask("POST", "may-serve", {"terminal": terminal.id, "cell": cell})
     commands = (*terminal.commands.pending, *terminal.commands.overtaken, *terminal.commands.confirmed)
+    shared = await visit.desk.read(lambda reader: of_terminal(reader, terminal.id, terminal.owner))
     return {
         "cell": cell,
+        "shared": [(choice_label(kind), time_of(one.since, now)) for one in shared for kind in one.kinds],
         "verdict": verdict.document if verdict is not None and verdict.is_done else None,
         "verdict_error": verdict.error if verdict is not None and not verdict.is_done else None,
         "commands": [

@@ -292,6 +292,8 @@ VERBS: Mapping[str, str] = {
 }
 
 CHOICES: Mapping[str, str] = {
+    "SharedKind.location": "Location: an H3 cell",
+    "SharedKind.location-exact": "Location, exactly",
     "gps-inhibit": "Use no GPS",
     "gps-allow": "Use GPS again",
     "rf-inhibit": "Radio off",
