@@ -36,8 +36,8 @@ from skylift.service.shipment.state import Shipment
 from skylift.service.statement.drafting import texts
 from skylift.service.statement.state import Statement
 from skylift.service.terminal.state import Terminal
-from skylift.twin.office.sharing import of_terminal
 from skylift.twin.office.approvals import about_now, standing_now
+from skylift.twin.office.sharing import of_terminal
 
 Extra = Callable[[Visit, Stored[Any]], Awaitable[dict[str, Any]]]
 
