@@ -139,6 +139,20 @@ def test_a_store_that_is_lost_comes_to_the_same_events(
     assert fed(tmp_path / "short.sqlite", samples(first=215)) == []
 
 
+def test_a_store_lost_in_the_midst_of_outages_goes_on_from_what_can_still_be_asked(
+    tmp_path: Path, wanted: list[dict[str, object]]
+) -> None:
+    """Lost while A is down, and fed again with its source's history: the same outages, with the same ids."""
+    whole, since = samples(), 3 * 202
+    before, path = tmp_path / "lost.sqlite", tmp_path / "new.sqlite"
+    [open_one] = fed(before, whole[:since], START_US + 202 * HOUR_US)
+    assert (open_one["entity"], open_one["closed_at"]) == ("A", None)
+    before.unlink()
+    again = fed(path, whole)
+    assert [one | {"now": None} for one in again] == [one | {"now": None} for one in wanted]
+    assert open_one["id"] in {one["id"] for one in again}
+
+
 def test_late_repeated_and_other_samples_are_named_and_change_nothing(
     tmp_path: Path, wanted: list[dict[str, object]]
 ) -> None:

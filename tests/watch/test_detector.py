@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skylift.watch.baseline import Pinned, Seasonal
+from skylift.watch.baseline import Noise, Pinned, Seasonal
 from skylift.watch.detector import Rules, detect
 from skylift.watch.hysteresis import Hysteresis, Patience
 from skylift.watch.samples import Grid
@@ -204,3 +204,40 @@ def test_a_recorded_hurricane_as_plain_python_reads_it(shared_data: Path) -> Non
         plain = plain_runs([by_row.get(row, float("nan")) for row in range(first, recording.grid.bins)])
         shifted = [(a + first, b + first, None if c is None else c + first) for a, b, c in plain]
         assert ours["/".join(name)] == shifted
+
+
+def test_noise_is_told_from_hours_trends_and_shifts() -> None:
+    """Its standard deviation comes out, whatever else the series does."""
+    days, periods, rows = 30, 7, 24
+    hour = np.arange(days * rows)
+    swing = 1 + 0.3 * np.cos(hour / rows * 2 * np.pi)
+    leaving, shifted = np.exp(-hour / 1000), np.where(hour < 400, 1.0, 0.6)
+    shapes = (np.ones(hour.size), swing, swing * leaving, swing * shifted)
+    for deviation in (0.02, 0.1):
+        normal = np.random.default_rng(5).standard_normal((hour.size, len(shapes)))
+        values = np.stack(shapes, axis=1) * (1 + deviation * normal)
+        noise = Noise(len(shapes), periods * rows, rows)
+        quiet = np.zeros(len(shapes), dtype=np.bool_)
+        noise.take(values[0], np.full(len(shapes), np.nan), quiet)
+        assert np.isnan(noise.deviation()).all()
+        for row in range(rows, hour.size):
+            noise.take(values[row], values[row - rows], quiet)
+        assert noise.deviation() == pytest.approx([deviation] * len(shapes), rel=0.15)
+
+
+def test_a_restless_series_is_not_low_by_what_it_does_anyway() -> None:
+    """Nothing happens in 14 restless days but a fall to half on the 12th."""
+    rows, first = 144, 12 * 144
+    normal = np.random.default_rng(7).standard_normal((14 * rows, 6))
+    values = 1 + 0.1 * normal
+    values[first : first + 12] *= 0.5
+    step_us = HOUR_US // 6
+    outages, _ = detect(grid(values, step_us=step_us), Seasonal(6, step_us, 24 * HOUR_US, 7), Rules())
+    assert {(one.series, one.opened_row) for one in outages if one.opened_row == first} == {
+        (series, first) for series in range(6)
+    }
+    assert len(outages) <= 7
+    # One that may fall to nothing by itself is not judged at all.
+    wild = np.abs(1 + 0.6 * normal)
+    _, unjudged = detect(grid(wild, step_us=step_us), Seasonal(6, step_us, 24 * HOUR_US, 7), Rules())
+    assert unjudged.all()

@@ -24,12 +24,15 @@ class Expected:
     level      the median
     low, high  about 90 % sure to hold the true median, whatever the distribution (order statistics)
     enough     there is data enough to judge by
+    noise      standard deviation of what a quiet bin shows, as a fraction of the level; nan where it is not
+               known, None where the baseline does not learn it
     """
 
     level: Floats
     low: Floats
     high: Floats
     enough: Bools
+    noise: Floats | None = None
 
 
 class Baseline(Protocol):
@@ -104,6 +107,49 @@ class Pinned:
         return "too few samples in the window of the baseline, or it was down all through it"
 
 
+class Noise:
+    """How restless series are from one bin to the next, whatever the hour, trend or lasting change of level.
+
+    Each bin is taken beside the same time of the period before, as a fraction of both; what that changes from
+    one bin to the next is noise alone, four times over (two bins, two periods). Its mean size, over a window
+    at most, is 2 s sqrt(2 / pi) for normal noise of standard deviation s (as with von Neumann's mean square
+    successive difference, 1941, which one spike upsets more).
+    """
+
+    def __init__(self, series: int, window: int, least: int) -> None:
+        self._window, self._least = window, least
+        self._count = np.zeros(series, dtype=np.int64)
+        self._mean = np.zeros(series)
+        self._last = np.full(series, np.nan)
+
+    def take(self, values: Floats, before: Floats, strange: Bools) -> None:
+        """A bin, and the same time of the period before; (S,) each."""
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            apart = np.where(strange, np.nan, 2.0 * (values - before) / (values + before))
+        change = np.abs(apart - self._last)
+        known = np.isfinite(change)
+        self._count = np.where(known, np.minimum(self._count + 1, self._window), self._count)
+        grown = self._mean + (np.where(known, change, 0.0) - self._mean) / np.maximum(self._count, 1)
+        self._mean = np.where(known, grown, self._mean)
+        self._last = apart
+
+    def deviation(self) -> Floats:
+        """Of one bin, as a fraction of its level, (S,); nan where too few were seen."""
+        return np.where(self._count >= self._least, self._mean / (2.0 * math.sqrt(2.0 / math.pi)), np.nan)
+
+    def kept(self) -> Arrays:
+        return {"noise_count": self._count, "noise_mean": self._mean, "noise_last": self._last}
+
+    def restore(self, arrays: Arrays, series: int) -> None:
+        """A store of an older version has none of it: it is learnt anew."""
+        if "noise_count" in arrays:
+            self._count = longer(arrays["noise_count"], series, 0)
+            self._mean = longer(arrays["noise_mean"], series, 0.0)
+            self._last = longer(arrays["noise_last"], series, np.nan)
+        else:
+            self.__init__(series, self._window, self._least)  # type: ignore[misc]
+
+
 class Seasonal:
     """The median of the same time of the last `periods` periods: of seven days, or of four weeks.
 
@@ -118,16 +164,22 @@ class Seasonal:
         self._history = np.full((periods, self._rows, series), np.nan)
         self._first = np.full(series, -1, dtype=np.int64)
         self._strange_for = np.zeros(series, dtype=np.int64)
+        self._noise = Noise(series, periods * self._rows, self._rows)
+        # A median of n has pi / 2n of one value's variance.
+        self._beside = math.sqrt(1.0 + math.pi / (2 * periods))
 
     def expected(self, row: int) -> Expected:
         level, low, high, count = median_and_bounds(self._history[:, row % self._rows])
         old_enough = (self._first >= 0) & (row - self._first >= self._periods * self._rows)
-        return Expected(level, low, high, old_enough & (count >= self._least) & (level > 0))
+        enough = old_enough & (count >= self._least) & (level > 0)
+        return Expected(level, low, high, enough, self._noise.deviation() * self._beside)
 
     def learn(self, row: int, values: Floats, strange: Bools) -> None:
         known = np.isfinite(values)
         self._first[known & (self._first < 0)] = row
         self._strange_for = np.where(known, np.where(strange, self._strange_for + 1, 0), self._strange_for)
+        before = self._history[(row // self._rows - 1) % self._periods, row % self._rows]
+        self._noise.take(values, before, strange)
         inpaint = strange & (self._strange_for <= self._periods * self._rows)
         slot = self._history[(row // self._rows) % self._periods, row % self._rows]
         if inpaint.any():
@@ -136,12 +188,13 @@ class Seasonal:
         slot[:] = values
 
     def kept(self) -> Arrays:
-        return {"first": self._first, "strange_for": self._strange_for}
+        return {"first": self._first, "strange_for": self._strange_for, **self._noise.kept()}
 
     def restore(self, arrays: Arrays, series: int) -> None:
         self._history = np.full((self._periods, self._rows, series), np.nan)
         self._first = longer(arrays["first"], series, -1)
         self._strange_for = longer(arrays["strange_for"], series, 0)
+        self._noise.restore(arrays, series)
 
     def learnt(self, row: int) -> Floats:
         return np.array(self._history[(row // self._rows) % self._periods, row % self._rows])
@@ -154,7 +207,10 @@ class Seasonal:
 
     def lacking(self) -> str:
         days = self._periods * self._rows
-        return f"under {self._periods} whole periods of history ({days} bins), or too few samples in them"
+        return (
+            f"under {self._periods} whole periods of history ({days} bins), too few samples in them, or so "
+            "restless that even silence would say nothing"
+        )
 
 
 class PinnedLive:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 
 from skylift.watch.baseline import Z_90
@@ -14,6 +16,11 @@ def lower_tail(answered: Floats, asked: Floats, rate: Floats) -> Floats:
     tails = np.empty(answered.shape)
     lower_tails(np.round(answered), np.round(asked), rate, tails)
     return tails
+
+
+def deviations(chance: float) -> float:
+    """So many standard deviations below its mean a normal variable falls with this chance."""
+    return -NormalDist().inv_cdf(chance)
 
 
 def wilson_interval(share: Floats, asked: Floats) -> tuple[Floats, Floats]:

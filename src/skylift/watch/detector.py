@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from skylift.watch.baseline import STRANGE_ABOVE, Baseline, Expected
-from skylift.watch.chance import lower_tail, wilson_interval
+from skylift.watch.chance import deviations, lower_tail, wilson_interval
 from skylift.watch.hysteresis import Hysteresis, Patience, Turns
 from skylift.watch.samples import Arrays, Bools, Floats, Grid, longer
 
@@ -24,7 +24,8 @@ class Rules:
     """When something is an outage.
 
     patience        hysteresis
-    chance          a low bin counts only where so few answers were less likely than this on an ordinary day
+    chance          a low bin counts only where so few answers were less likely than this on an ordinary day,
+                    by how many were asked, and by how restless the series itself is
     full_scale      the value at which all targets answer; needed where samples say how many were asked
     """
 
@@ -77,6 +78,7 @@ class Detector:
         self._baseline = baseline
         self._rules = rules
         self._hysteresis = Hysteresis(series, rules.patience)
+        self._deviations = deviations(rules.chance)
 
     @property
     def open(self) -> Bools:
@@ -107,6 +109,10 @@ class Detector:
         bottom, top = values, values
         if targets is not None:
             judged, low, bottom, top = self._against_chance(values, targets, expected, low)
+        if expected.noise is not None:
+            # What a series does by itself is no outage; one that falls to nothing by itself cannot be judged.
+            reach = np.where(np.isnan(expected.noise), 0.0, self._deviations * expected.noise)
+            judged, low = judged & (reach < 1.0), low & (fraction < 1.0 - reach)
         if distrust is not None:
             doubtful = distrust(low, judged)
             judged, low, values = judged & ~doubtful, low & ~doubtful, np.where(doubtful, np.nan, values)
