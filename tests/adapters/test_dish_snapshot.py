@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -189,3 +190,15 @@ def test_strange_values_never_crash_it(fields: dict[str, Any]) -> None:
     data = json.dumps({"dish": {"rawStatus": {"deviceInfo": {}, **fields}}}).encode()
     said = from_debug_data(data, with_place=True)
     json.dumps(said, allow_nan=False)
+
+
+def test_brackets_of_a_dish_are_shown_as_they_are(tmp_path: Path) -> None:
+    info = {"id": "[/bold]", "softwareVersion": "[red]7"}
+    file = tmp_path / "debug.json"
+    file.write_text(json.dumps({"dishGetStatus": {"deviceInfo": info, "alerts": {"[/x]": True}}}))
+    shown = CliRunner().invoke(app, ["dish", "snapshot", "--debug-data", str(file)])
+    assert shown.exit_code == 0
+    assert "[/bold]" in shown.stdout
+    assert "[red]7" in shown.stdout
+    # It says nothing of a link.
+    assert "there is a link" not in shown.stdout

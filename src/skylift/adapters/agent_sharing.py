@@ -60,7 +60,7 @@ class Sharing:
             return False
         answered = self._http.post(PATH, "application/json", msgspec.json.encode(self._document(now)))
         if answered.status == 200:
-            sharer.taken(now.mono_us)
+            sharer.taken(now.mono_us, not self._refused)
         else:
             sharer.not_taken(now.mono_us, answered.status, answered.code, random.random())
         self._remember()

@@ -60,7 +60,10 @@ def run(
     if context.invoked_subcommand is not None:
         return
     from skylift.adapters.agent_folder import AgentFolder
+    from skylift.wire.dish.address import checked_address
 
+    checked_address(dish, "--dish")
+    checked_address(router, "--router", "192.168.1.1:9000")
     folder = AgentFolder(folder_of(state_dir)).made()
     with folder.locked():
         _show_safety(folder)
@@ -84,7 +87,9 @@ def doctor(
     from skylift.adapters.agent_doctor import examine
     from skylift.adapters.agent_folder import AgentFolder
     from skylift.adapters.dish_client import DishClient
+    from skylift.wire.dish.address import checked_address
 
+    checked_address(dish, "--dish")
     with DishClient(dish) as client:
         findings = list(examine(AgentFolder(folder_of(state_dir)), client, ca))
     raise typer.Exit(0 if _say(findings, as_json) else 1)

@@ -20,7 +20,7 @@ CA = typer.Option(None, "--ca", help="PEM file of the authority that signs the s
 _KINDS = ("location", "obstruction-map", "boresight", "satellite-trace")
 # What each gives away, before anybody says yes to it.
 _MEANS = {
-    "location": "Which {area} your dish is in: an H3 cell of resolution {resolution}.",
+    "location": "In which {area} your dish is: an H3 cell of resolution {resolution}.",
     "exact": "EXACTLY where your dish is, as its GPS says.",
     "obstruction-map": "What stands around your dish, and the ways of satellites across its sky. Either can\n"
     "  tell where it is, to somebody with pictures of the place, or with public orbits.",
@@ -30,8 +30,9 @@ _MEANS = {
 }
 _FOR = """\
 A dish transmits. In a war it can be a target, and so can you: read SAFETY.md.
-Who will see it: operators of {server}, each time with a line in its journal; and whoever
-breaks into it, or makes them. The last value is kept and no history; it is in no export and no log.
+Who will see it: operators of {server},
+each time with a line in its journal; and whoever breaks into it, or makes them.
+The last value is kept and no history; it is in no export and no log.
 To take it back: skylift agent share {kind} off. The service then erases it, also from its backups
 once they are put back. What somebody has seen or copied, nobody can erase.
 """

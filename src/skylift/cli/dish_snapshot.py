@@ -32,16 +32,9 @@ def _from_dish(dish: str, with_place: bool) -> dict[str, Any]:
     from skylift.adapters.clock import WallClock
     from skylift.adapters.dish_client import DishClient
     from skylift.adapters.dish_snapshot import take
-    from skylift.base.errors import Refused
+    from skylift.wire.dish.address import checked_address
 
-    host, colon, port = dish.rpartition(":")
-    if not (colon and host and port.isascii() and port.isdecimal() and 0 < int(port) <= 65_535):
-        raise Refused(
-            "dish.address",
-            f"--dish {dish[:60]!r}",
-            "it is a host and a port",
-            "write it like 192.168.100.1:9200",
-        )
+    checked_address(dish, "--dish")
     with DishClient(dish) as client:
         return take(client, WallClock().now(), with_place)
 
@@ -62,14 +55,16 @@ def _from_file(file: Path, with_place: bool) -> dict[str, Any]:
 
 def _show(document: dict[str, Any]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     dish, history = document["dish"], document["history"]
     table = Table(show_header=False)
     for name, value in _lines(dish, history):
-        table.add_row(name, value)
+        # A dish may say anything: its brackets are no orders to the table.
+        table.add_row(name, escape(value))
     for name, value in document.get("place", {}).items():
-        table.add_row(name, "unknown" if value is None else str(value))
+        table.add_row(name, "unknown" if value is None else escape(str(value)))
     console = Console()
     console.print(table)
     if "place" not in document:
@@ -83,10 +78,7 @@ def _lines(dish: dict[str, Any], history: dict[str, Any] | None) -> list[tuple[s
         ("software", dish["device"]["software_version"] or "it does not say"),
         ("state", dish["state"]),
         ("up for", _number(dish["uptime_s"], "s")),
-        (
-            "no link since",
-            f"{outage['start'] or 'unknown'} ({outage['cause']})" if outage else "there is a link",
-        ),
+        ("no link since", _since(outage, dish["state"])),
         ("latency", _number(dish["latency_ms"], "ms")),
         ("lost", _number(dish["drop_fraction"], "of all pings")),
         ("obstructed", _number(dish["obstructed_fraction"], "of the time")),
@@ -103,6 +95,12 @@ def _lines(dish: dict[str, Any], history: dict[str, Any] | None) -> list[tuple[s
             ("outages it remembers", str(len(history["outages"]))),
         ]  # fmt: skip
     return lines
+
+
+def _since(outage: dict[str, Any] | None, state: str) -> str:
+    if outage is not None:
+        return f"{outage['start'] or 'unknown'} ({outage['cause']})"
+    return "there is a link" if state == "connected" else "it does not say"
 
 
 def _number(value: float | None, unit: str) -> str:

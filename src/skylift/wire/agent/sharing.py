@@ -25,8 +25,11 @@ from skylift.wire.telemetry.sharing import (
     USUAL_RESOLUTION,
 )
 
-# A dish stands for months, its map grows for hours, and what the service replaces it writes over in its files.
+# A dish stands for months, its map grows for hours; what is replaced the service writes over in all files.
 TELL_EVERY_US: Final = 6 * 3_600 * US_PER_S
+# A new word is filled soon: the hour's satellites; or what the dish would not tell, until its owner lets it.
+TELL_AGAIN_US: Final = 3_600 * US_PER_S
+ASK_AGAIN_US: Final = 900 * US_PER_S
 # Another satellite may serve from one slot to the next.
 LOOK_EVERY_US: Final = 15 * US_PER_S
 _LOCATION = ("off", "cell", "exact")
@@ -120,11 +123,14 @@ class Sharer:
         self.look_at_us = now_us + LOOK_EVERY_US
         return True
 
-    def taken(self, now_us: int) -> None:
-        """The service has it."""
+    def taken(self, now_us: int, is_whole: bool = True) -> None:
+        """The service has it. is_whole: the dish told all that is shared."""
         self.failures, self.trouble = 0, ""
-        self.tell_at_us = now_us + TELL_EVERY_US
-        if not self.told.heard:
+        heard = self.told.heard
+        self.tell_at_us = now_us + (
+            ASK_AGAIN_US if not is_whole else TELL_EVERY_US if heard else TELL_AGAIN_US
+        )
+        if not heard:
             self._note(msgspec.structs.replace(self.told, heard=True))
 
     def not_taken(self, now_us: int, status: int, code: str, jitter: float) -> None:
