@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skylift.wire.packet.frame import HEADER, checksum, plain
-from skylift.wire.packet.hops import Hop, forward, time_exceeded
+from skylift.wire.packet.hops import Hop, forward, time_exceeded, to_a_group
 
 HOPS = [
     Hop(name, IPv4Address(f"100.127.1.{k}"), IPv6Address(f"fd5c::{k}"), k / 3)
@@ -79,3 +79,14 @@ def test_errors_are_not_answered_with_errors() -> None:
     assert time_exceeded(plain(packet4(1, 1, bytes([8, 0]) + bytes(14))), HOPS[0]) is not None
     assert time_exceeded(plain(packet6(1, 58, bytes([3, 0]) + bytes(14))), HOPS[0]) is None
     assert time_exceeded(plain(packet6(1, 58, bytes([128, 0]) + bytes(14))), HOPS[0]) is not None
+
+
+def test_what_goes_to_a_group_is_told_from_what_goes_to_one() -> None:
+    to_routers = bytearray(packet6(1))
+    to_routers[24:40] = IPv6Address("ff02::16").packed
+    to_all = bytearray(packet4(1))
+    to_all[16:20] = IPv4Address("224.0.0.22").packed
+    assert to_a_group(plain(bytes(to_routers)))
+    assert to_a_group(plain(bytes(to_all)))
+    assert not to_a_group(plain(packet6(1)))
+    assert not to_a_group(plain(packet4(1)))

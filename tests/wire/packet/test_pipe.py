@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skylift.wire.packet.course import NS_PER_S, Course, Stretch
 from skylift.wire.packet.frame import plain
-from skylift.wire.packet.pipe import AHEAD_NS, Lateness, Pipe, QueueRules
+from skylift.wire.packet.pipe import AHEAD_NS, Counters, Lateness, Pipe, QueueRules
+from skylift.wire.packet.report import Seen
 
 MS = 1_000_000
 
@@ -176,3 +179,26 @@ def test_lateness_is_told_to_two_digits_and_never_too_small(late_ns: int) -> Non
     told_us = late.percentile_us(99)
     assert told_us >= min(late_ns / 1_000, 1e8)
     assert told_us <= max(1.0, late_ns / 1_000 * 1.1 + 1) or late_ns > 99 * NS_PER_S
+
+
+def test_what_was_set_is_that_of_the_moments_at_which_packets_went() -> None:
+    """Not of the whole slot: a run may hold a part of it, and traffic may come in bursts."""
+    slot = Stretch(0, 10 * NS_PER_S, 10_000_000, 20_000_000)
+    gap = Stretch(10 * NS_PER_S, 20 * NS_PER_S, up=False)
+    ways = [pipe(course(slot, gap)), pipe(course(slot, gap))]
+    seen = Seen(0, 1, "kaunas", rtt_set_ms=30.0, loss_set=0.0)
+    for side, way in enumerate(ways):
+        way.put(numbered(1), 9 * NS_PER_S)
+        # A router's answer comes from half-way, and is nobody's round trip.
+        way.insert(numbered(2), 9 * NS_PER_S + 1_000_000, 9 * NS_PER_S)
+        everything(way, 9 * NS_PER_S)
+        seen.count(side, Counters(), way.counters)
+    told = seen.as_dict()
+    assert told["rtt_set_ms"] == 38.0
+    assert told["rtt_seen_ms"] == pytest.approx(38.0, abs=0.5)
+    assert (told["loss_set"], told["loss_seen"]) == (0.0, 0.0)
+    over = replace(ways[0].counters)
+    ways[0].put(numbered(3), 11 * NS_PER_S)
+    lost = Seen(15_000_000, -1, "", rtt_set_ms=math.nan, loss_set=0.0)
+    lost.count(0, over, ways[0].counters)
+    assert (lost.as_dict()["loss_set"], lost.as_dict()["loss_seen"]) == (1.0, 1.0)

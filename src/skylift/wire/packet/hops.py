@@ -47,6 +47,12 @@ def forward(frame: Frame, hops: Sequence[Hop]) -> tuple[Frame, Hop | None]:
     return changed, None
 
 
+def to_a_group(frame: Frame) -> bool:
+    """Whether a frame is multicast: interfaces say such by themselves, and no router passes it on."""
+    at = HEADER.size
+    return frame[at + 16] >= 224 if frame[at] >> 4 == 4 else frame[at + 24] == 0xFF
+
+
 def time_exceeded(frame: Frame, hop: Hop) -> bytes | None:
     """What a hop answers to the sender of a frame; None to what is itself an ICMP error."""
     packet = bytes(frame[HEADER.size :])

@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 from ipaddress import IPv4Address, IPv6Address
 
 from skylift.wire.packet.frame import HEADER, Frame
-from skylift.wire.packet.hops import Hop, forward, turned_back
+from skylift.wire.packet.hops import Hop, forward, to_a_group, turned_back
 from skylift.wire.packet.pipe import Counters, Pipe
 from skylift.wire.packet.report import Seen
 from skylift.wire.packet.texture import TexturedCourse
@@ -59,7 +59,7 @@ class Net:
         number = self._terminal(frame)
         if number is None:
             # Neighbours that are looked for, and the like, are meant for nobody here.
-            self.strays += not _to_a_group(frame)
+            self.strays += not to_a_group(frame)
         else:
             self._put(number, DOWN, frame, self._down, now_ns)
 
@@ -113,12 +113,6 @@ class Net:
         at = HEADER.size
         begin, length = (16, 4) if frame[at] >> 4 == 4 else (24, 16)
         return self._numbers.get(bytes(frame[at + begin : at + begin + length]))
-
-
-def _to_a_group(frame: Frame) -> bool:
-    """Whether a frame is multicast."""
-    at = HEADER.size
-    return frame[at + 16] >= 224 if frame[at] >> 4 == 4 else frame[at + 24] == 0xFF
 
 
 class Ledger:

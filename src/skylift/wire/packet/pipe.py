@@ -40,9 +40,13 @@ class Counters:
     lost: int = 0
     dropped_full: int = 0
     dropped_down: int = 0
-    # Of frames that were delivered: how many, and how long they took together.
+    # What was tried, in a gap as well, and how much of that was to be lost.
+    tried: int = 0
+    lost_set: float = 0.0
+    # Of frames that went all the way: how many, how long they took together, and what delay was set for them.
     frames: int = 0
     transit_ns: int = 0
+    delay_set_ns: int = 0
     # Sum of the differences in transit of one frame and the next.
     jitter_ns: int = 0
 
@@ -65,7 +69,8 @@ class Pipe:
         self._random = random
         self._queue: deque[_Sized] = deque()
         self._queued_bytes = 0
-        self._line: deque[tuple[int, _Sized]] = deque()
+        # (when it is due, what, the delay that was set for it; -1: it did not come all the way)
+        self._line: deque[tuple[int, _Sized, int]] = deque()
         self._free_ns = 0
         self._last_due_ns = 0
         self._last_transit_ns = 0
@@ -77,7 +82,7 @@ class Pipe:
         self.counters.taken += packets
         stretch = self._course.at(now_ns)
         if stretch is None or not stretch.up:
-            self.counters.dropped_down += packets
+            self._drop_down(packets)
             return
         sized = _Sized(frame, packets, wire_bytes, now_ns)
         if stretch.rate_bps == math.inf and not self._queue:
@@ -100,7 +105,7 @@ class Pipe:
             begin_ns = max(self._free_ns, waiting.arrived_ns)
             stretch = self._course.at(min(begin_ns, now_ns))
             if stretch is None or not stretch.up:
-                self.counters.dropped_down += waiting.packets
+                self._drop_down(waiting.packets)
                 continue
             self._send(waiting, stretch, begin_ns)
 
@@ -111,15 +116,18 @@ class Pipe:
         last_ns = self._last_transit_ns
         due: list[tuple[int, Frame]] = []
         while line and line[0][0] <= now_ns:
-            at_ns, (frame, packets, wire_bytes, arrived_ns) = line.popleft()
-            transit_ns = now_ns - arrived_ns
+            at_ns, (frame, packets, wire_bytes, arrived_ns), delay_set_ns = line.popleft()
             counters.delivered += packets
             counters.delivered_bytes += wire_bytes
+            due.append((at_ns, frame))
+            if delay_set_ns < 0:
+                continue
+            transit_ns = now_ns - arrived_ns
+            counters.frames += 1
+            counters.delay_set_ns += delay_set_ns
             counters.transit_ns += transit_ns
             counters.jitter_ns += abs(transit_ns - last_ns) if last_ns else 0
             last_ns = transit_ns
-            due.append((at_ns, frame))
-        counters.frames += len(due)
         self._last_transit_ns = last_ns
         return due
 
@@ -132,17 +140,21 @@ class Pipe:
 
     def insert(self, frame: Frame, due_ns: int, now_ns: int) -> None:
         """A frame of the link's own making (an ICMP answer) comes out at `due_ns`, behind what is due."""
-        self._to_line(_Sized(frame, *measure(frame), now_ns), due_ns)
+        self._to_line(_Sized(frame, *measure(frame), now_ns), due_ns, -1)
 
     def _send(self, sized: _Sized, stretch: Stretch, begin_ns: int) -> None:
         sent_ns = self._course.finish_ns(stretch, begin_ns, sized.wire_bytes)
         self._free_ns = sent_ns
-        due_ns = sent_ns + stretch.delay_ns(begin_ns)
+        delay_ns = stretch.delay_ns(begin_ns)
+        due_ns = sent_ns + delay_ns
+        self.counters.tried += sized.packets
         if stretch.loss_fraction <= 0.0:
-            self._to_line(sized, due_ns)
-        elif sized.packets == 1:
+            self._to_line(sized, due_ns, delay_ns)
+            return
+        self.counters.lost_set += sized.packets * stretch.loss_fraction
+        if sized.packets == 1:
             if self._random.random() >= stretch.loss_fraction:
-                self._to_line(sized, due_ns)
+                self._to_line(sized, due_ns, delay_ns)
             else:
                 self.counters.lost += 1
         else:
@@ -150,16 +162,21 @@ class Pipe:
             lost = sized.packets - int(np.count_nonzero(survives))
             self.counters.lost += lost
             if not lost:
-                self._to_line(sized, due_ns)
+                self._to_line(sized, due_ns, delay_ns)
             elif lost < sized.packets:
                 for part in _parts(sized, _runs(survives.tolist())):
-                    self._to_line(part, due_ns)
+                    self._to_line(part, due_ns, delay_ns)
 
-    def _to_line(self, sized: _Sized, due_ns: int) -> None:
+    def _drop_down(self, packets: int) -> None:
+        self.counters.dropped_down += packets
+        self.counters.tried += packets
+        self.counters.lost_set += packets
+
+    def _to_line(self, sized: _Sized, due_ns: int, delay_set_ns: int) -> None:
         # A path that grows shorter lets nothing overtake.
         if due_ns > self._last_due_ns:
             self._last_due_ns = due_ns
-        self._line.append((self._last_due_ns, sized))
+        self._line.append((self._last_due_ns, sized, delay_set_ns))
 
 
 def _cut_to_size(sized: _Sized, rate_bps: float) -> list[_Sized]:

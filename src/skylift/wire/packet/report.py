@@ -16,7 +16,12 @@ STARVED_FRACTION = 0.05
 
 @dataclass(slots=True)
 class Seen:
-    """One slot of a run; transit is from arrival to delivery, queueing included."""
+    """One slot of a run; transit is from arrival to delivery, queueing included.
+
+    rtt_set_ms, loss_set  of the whole slot, without fine structure: what is told where nothing went through,
+                          NaN without a link. Of what did, the report tells what was set at those moments.
+    lost, tried           wire packets, those of a gap included
+    """
 
     at_us: int
     satellite: int
@@ -28,8 +33,10 @@ class Seen:
     jitter_ns: list[int] = field(default_factory=lambda: [0, 0])
     bytes: list[int] = field(default_factory=lambda: [0, 0])
     length_us: int = 15_000_000
+    delay_set_ns: list[int] = field(default_factory=lambda: [0, 0])
     lost: int = 0
-    taken: int = 0
+    lost_set: float = 0.0
+    tried: int = 0
 
     def count(self, side: int, before: Counters, after: Counters) -> None:
         """Book what one direction's counters grew by."""
@@ -37,21 +44,30 @@ class Seen:
         self.frames[side] += after.frames - before.frames
         self.jitter_ns[side] += after.jitter_ns - before.jitter_ns
         self.bytes[side] += after.delivered_bytes - before.delivered_bytes
-        self.lost += after.lost - before.lost
-        self.taken += after.taken - before.taken
+        self.delay_set_ns[side] += after.delay_set_ns - before.delay_set_ns
+        self.lost += after.lost + after.dropped_down - before.lost - before.dropped_down
+        self.lost_set += after.lost_set - before.lost_set
+        self.tried += after.tried - before.tried
 
     def as_dict(self) -> dict[str, Any]:
         seen_ms = None
+        set_ms = None if math.isnan(self.rtt_set_ms) else self.rtt_set_ms
+        loss_set = 1.0 if set_ms is None else self.loss_set
         if all(self.frames):
-            seen_ms = sum(ns / count for ns, count in zip(self.transit_ns, self.frames, strict=True)) / 1e6
+            set_ms, seen_ms = (
+                sum(ns / count for ns, count in zip(both_ns, self.frames, strict=True)) / 1e6
+                for both_ns in (self.delay_set_ns, self.transit_ns)
+            )
+        if self.tried:
+            loss_set = self.lost_set / self.tried
         return {
             "at_us": self.at_us,
             "satellite": None if self.satellite < 0 else self.satellite,
             "gateway": self.gateway or None,
-            "rtt_set_ms": None if math.isnan(self.rtt_set_ms) else round(self.rtt_set_ms, 3),
+            "rtt_set_ms": None if set_ms is None else round(set_ms, 3),
             "rtt_seen_ms": None if seen_ms is None else round(seen_ms, 3),
-            "loss_set": round(self.loss_set, 6),
-            "loss_seen": None if self.taken == 0 else round(self.lost / self.taken, 6),
+            "loss_set": round(loss_set, 6),
+            "loss_seen": None if self.tried == 0 else round(self.lost / self.tried, 6),
             "jitter_up_ms": self._jitter_ms(0),
             "jitter_down_ms": self._jitter_ms(1),
             # Of the whole slot, also where the run held only a part of it.

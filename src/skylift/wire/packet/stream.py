@@ -61,15 +61,19 @@ class StreamLine:
         again, rounds = self._again(segments, stretch.loss_fraction)
         self.counters.taken += segments + again
         self.counters.lost += again
+        self.counters.tried += segments + again
+        self.counters.lost_set += (segments + again) * stretch.loss_fraction
         wire_bytes = size + segments * HEADER_BYTES + again * (SEGMENT_BYTES + HEADER_BYTES)
         begin_ns = max(self._free_ns, now_ns)
         self._free_ns = self._course.finish_ns(stretch, begin_ns, wire_bytes)
-        due_ns = self._free_ns + stretch.delay_ns(begin_ns)
+        delay_ns = stretch.delay_ns(begin_ns)
+        due_ns = self._free_ns + delay_ns
         if rounds:
             back = self._other.at(now_ns)
-            back_ns = stretch.delay_ns(begin_ns) if back is None or not back.up else back.delay_ns(begin_ns)
-            due_ns += rounds * (stretch.delay_ns(begin_ns) + back_ns)
+            back_ns = delay_ns if back is None or not back.up else back.delay_ns(begin_ns)
+            due_ns += rounds * (delay_ns + back_ns)
         self.counters.frames += 1
+        self.counters.delay_set_ns += delay_ns
         self.counters.transit_ns += due_ns - now_ns
         self.counters.delivered += segments
         self.counters.delivered_bytes += size
