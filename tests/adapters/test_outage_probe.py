@@ -195,6 +195,10 @@ def test_a_dry_run_sends_nothing(tmp_path: Path) -> None:
     said = json.loads(done.stdout)
     assert (said["blocks"], said["addresses"], said["opted_out"]) == (2, 142, 1)
     assert (said["packets_a_round"], said["seconds_a_round_at_least"]) == ([2, 30], 0.1)
+    # Whoever tries it out learns then that nobody could ask not to be probed.
+    nameless = CliRunner().invoke(app, ["" if word == "noc@example.org" else word for word in words])
+    assert isinstance(nameless.exception, Refused)
+    assert nameless.exception.code == "probe.contact"
     with pytest.raises(Refused, match="told in every packet"):
         Pinger("", 10.0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,65 @@ def test_a_map_is_drawn_where_areas_are_known_and_all_of_it_says_synthetic(tmp_p
     assert "fell to 10 % of ordinary" in text
     # A name is no markup, and no formula either.
     assert "$x\\_1$ \\*" in text
+
+
+def test_names_with_control_characters_reach_no_terminal_report_or_picture(tmp_path: Path) -> None:
+    canary = "\x1b]0;owned\x07Ki\u202eev\x9b31m"
+    file = made_up(tmp_path, {canary: 0.1, "b": 1.0})
+    shown = ran("detect", str(file), *MADE_UP.split())
+    told = ran("detect", str(file), *MADE_UP.split(), "--json")
+    (tmp_path / "events.json").write_text(told.stdout, encoding="utf-8")
+    with warnings.catch_warnings():
+        # A glyph that no font has is a warning of matplotlib's.
+        warnings.simplefilter("error")
+        title = ("--title", canary, "-o", str(tmp_path / "r"))
+        report = ran("report", str(file), *MADE_UP.split(), *title)
+    square_of = square(canary, 31.0) | {"geometry": square("", 31.0)["geometry"]}
+    areas = tmp_path / "areas.geojson"
+    areas.write_text(json.dumps({"type": "FeatureCollection", "features": [square_of]}))
+    need = ran(
+        "need", str(tmp_path / "events.json"), "--at", "2022-02-24T14:00Z", "--country", "UA",
+        "--areas", str(areas), "--json",
+    )  # fmt: skip
+    document = json.loads(need.stdout)
+    assert document["cells"][0]["entities"] == ["]0;owned Ki ev 31m"], "its area was found by the same name"
+    texts = [
+        shown.output,
+        told.output,
+        report.output,
+        need.output,
+        (tmp_path / "r" / "report.md").read_text(),
+    ]
+    for text in texts:
+        assert "owned" in text or text == report.output
+        assert all(letter.isprintable() for letter in text.replace("\n", ""))
+
+
+def test_an_open_outage_is_told_with_what_was_left_at_the_end(tmp_path: Path) -> None:
+    file = made_up(tmp_path, {"East": 0.1, "b": 1.0})
+    # It comes back half-way after three hours, and the recording ends seven hours later.
+    rows = [line.split(",") for line in file.read_text().splitlines()[: 1 + 2 * 190]]
+    for row in rows[1 + 2 * 183 :]:
+        row[2] = "0.48" if row[1] == "East" else row[2]
+    file.write_text("\n".join(map(",".join, rows)))
+    [event] = json.loads(ran("detect", str(file), *MADE_UP.split(), "--json").stdout)["events"]
+    assert event["now"] == {"measured_at": "2022-02-24T22:00:00Z", "fraction": 0.6, "low": 0.6, "high": 0.6}
+    assert (event["min_fraction"], event["counted"]) == (0.1, False)
+    then = ran("detect", str(file), *MADE_UP.split(), "--at", "2022-02-24T14:30Z", "--json")
+    assert json.loads(then.stdout)["events"][0]["now"]["fraction"] == 0.1
+    refused = ran("detect", str(file), *MADE_UP.split(), "--at", "2022-03-24")
+    assert "the recording is from" in str(refused.exception)
+    table = ran("detect", str(file), *MADE_UP.split()).stdout
+    assert "left at the end" in table
+    assert "not known: how many were asked" in table
+    done = ran("report", str(file), *MADE_UP.split(), "-o", str(tmp_path / "r"))
+    assert "no map: it is not known where entities are" in done.stderr
+    text = (tmp_path / "r" / "report.md").read_text(encoding="utf-8")
+    assert "fell to 10 % of ordinary levels" in text
+    assert "and was at 60 % when last measured, at 22:00 UTC on 2022-02-24" in text
+    assert "і становила 60 % за останнім вимірюванням о 22:00 UTC 2022-02-24" in text
+    assert "| still down, at 60 % | 10.0 | 10 % | critical |" in text
+    assert "No interval stands behind a level" in text
 
 
 def test_countries_have_areas_of_their_own(tmp_path: Path) -> None:

@@ -90,6 +90,13 @@ def test_what_nobody_measures_any_more_is_not_said_to_be_down_still() -> None:
     assert sentence(outage, "uk", stale=True).endswith("за останнім вимірюванням о 03:20 UTC 2022-02-26.")
 
 
+def test_a_name_that_a_terminal_would_obey_is_refused() -> None:
+    for field in ("code", "title", "title_uk"):
+        for name in ("\x1b[31mUA", "UA\n", "U\u202eA", "A" * 201):
+            with pytest.raises(Refused, match="can be printed"):
+                opened(replace(AS, **{field: name}))
+
+
 def test_what_is_made_up_says_so_in_every_language() -> None:
     assert "Synthetic" in sentence(opened(synthetic=True))
     assert "Вигадані" in sentence(opened(synthetic=True), "uk")

@@ -17,6 +17,7 @@ from skylift import __version__
 from skylift.adapters.atomic import write_atomically
 from skylift.base.errors import Refused, Unavailable
 from skylift.base.instants import format_instant
+from skylift.base.texts import printable
 from skylift.base.units import US_PER_S
 
 URL = "https://api.ioda.inetintel.cc.gatech.edu/v2"
@@ -146,14 +147,16 @@ def read_signals(document: Any) -> Iterator[Series]:
                 step_s = int(one["step"])
                 if step_s <= 0:
                     raise ValueError
-                entity = f"{one['entityType']}/{one['entityCode']}"
-                signal = str(one["datasource"])
+                entity = printable(f"{one['entityType']}/{one['entityCode']}")
+                signal = printable(str(one["datasource"]))
                 samples = tuple(
                     Sample((int(one["from"]) + k * step_s) * US_PER_S, entity, signal, _value(value))
                     for k, value in enumerate(one["values"])
                 )
                 native_s = int(one.get("nativeStep") or step_s)
-                yield Series(entity, str(one.get("entityName") or entity), signal, step_s, native_s, samples)
+                yield Series(
+                    entity, printable(str(one.get("entityName") or entity)), signal, step_s, native_s, samples
+                )
     except (KeyError, TypeError, ValueError):
         raise Unavailable(
             "ioda.shape",
@@ -173,7 +176,7 @@ def _value(value: Any) -> float | None:
 def _without_error(document: Any) -> Any:
     error = document.get("error") if isinstance(document, dict) else "no object"
     if error:
-        text = str(error)[:120].replace("\n", " ")
+        text = printable(str(error)[:120])
         raise Unavailable("ioda.error", "IODA", f"it refused ({text})", "check the entity and the times")
     return document
 

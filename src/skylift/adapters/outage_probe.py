@@ -18,6 +18,7 @@ import numpy as np
 
 from skylift.adapters.atomic import write_atomically
 from skylift.base.errors import Refused
+from skylift.base.texts import printable
 from skylift.ports.probes import Gathered, Left, Measured, Sample, Signal
 from skylift.watch.trinocular import (
     PROBES_A_ROUND,
@@ -247,11 +248,12 @@ def _block(row: dict[str, str]) -> Block:
     last = _numbers(row["addresses"] or "")
     if not eligible(np.array([len(last)]), np.array([availability]))[0]:
         raise ValueError("it cannot be judged: that takes 15 addresses, of which one in ten answers")
-    if not (row["entity"] or "").strip():
+    entity = printable(row["entity"] or "")
+    if not entity:
         raise ValueError("it says of which entity it is a part")
     first = int(network.network_address)
     addresses = tuple(str(ipaddress.IPv4Address(first + number)) for number in last)
-    of = Measured((row["kind"] or "").strip(), row["entity"].strip(), (row["country"] or "").strip().upper())
+    of = Measured(printable(row["kind"] or ""), entity, printable(row["country"] or "").upper())
     return Block(network, addresses, availability, of)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from skylift import __version__
@@ -11,6 +11,7 @@ from skylift.adapters.atomic import write_atomically
 from skylift.adapters.outage_files import Recording
 from skylift.base.instants import InstantUs, format_instant
 from skylift.base.places import Outline
+from skylift.base.texts import printable
 from skylift.service.outage.events import Entity, EntityKind, Level
 from skylift.service.outage.state import Outage as Told
 from skylift.service.outage.state import OutageState
@@ -42,7 +43,8 @@ class About:
 
     @property
     def marked(self) -> str:
-        return f"SYNTHETIC DATA: {self.title}" if self.synthetic else self.title
+        title = printable(self.title)
+        return f"SYNTHETIC DATA: {title}" if self.synthetic else title
 
 
 def write_report(
@@ -59,7 +61,7 @@ def write_report(
 
     files = []
     if traces.series:
-        unit = f"{declared.value_column} (0 to {declared.scale_max:g})"
+        unit = printable(f"{declared.value_column} (0 to {declared.scale_max:g})")
         draw_series(found, traces, f"{about.marked}: beside ordinary", unit, folder / "series.png")
         files.append("series.png")
     if found.outages:
@@ -75,12 +77,11 @@ def write_report(
 def told(found: Detection, outage: Outage, about: About) -> Told:
     """A detected outage as the service would record it: the same sentence is told of both."""
     grid, name = found.grid, found.entities[outage.series]
-    level = Level(
-        outage.min_fraction,
-        outage.low,
-        outage.high,
-        (about.signal,) if about.signal else (),
-    )
+    worst, now = _level(found, outage, about), found.now(outage)
+    level = worst
+    if now is not None:
+        fraction, low, high = found.latest.levels[:, outage.series].tolist()
+        level = _level(found, replace(outage, min_fraction=fraction, low=low, high=high), about)
     closed = outage.closed_row
     return Told(
         id=str(found.event(outage)["id"]),
@@ -89,12 +90,23 @@ def told(found: Detection, outage: Outage, about: About) -> Told:
         began_at=InstantUs(grid.at_us(outage.opened_row)),
         confirmed_at=InstantUs(grid.at_us(outage.confirmed_row)),
         ended_at=None if closed is None else InstantUs(grid.at_us(closed)),
-        # The recording ends here: what came after it nobody knows.
-        measured_at=InstantUs(grid.at_us(grid.bins)),
+        # What came after it nobody knows.
+        measured_at=InstantUs(grid.at_us(int(found.latest.row[outage.series]) + 1)),
         level=level,
-        worst=level,
+        worst=worst,
         synthetic=about.synthetic,
     )
+
+
+def _level(found: Detection, outage: Outage, about: About) -> Level:
+    """Without a doubt to show where nobody knows how many were asked."""
+    about_now = outage.min_fraction
+    bounds = (
+        (min(outage.low, about_now), max(outage.high, about_now))
+        if found.counted(outage)
+        else (about_now,) * 2
+    )
+    return Level(about_now, *bounds, (about.signal,) if about.signal else ())
 
 
 def _text(
@@ -118,7 +130,7 @@ def _text(
         f"{bands['warning']} warning. From {span}.",
         *(f"![{_caption(name)}]({name})" for name in files),
         *_sentences(found, deepest, about),
-        *_table(found),
+        *_table(found, about),
         *_assumed(about, recording, found, declared),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -147,7 +159,7 @@ def _sentences(found: Detection, deepest: Sequence[Outage], about: About) -> lis
     return parts
 
 
-def _table(found: Detection) -> list[str]:
+def _table(found: Detection, about: About) -> list[str]:
     if not found.outages:
         return []
     rows = ["| entity | began | ended | hours | lowest | band |", "|---|---|---|---:|---|---|"]
@@ -155,8 +167,9 @@ def _table(found: Detection) -> list[str]:
     for one in found.outages[:MOST_LISTED]:
         until = grid.bins if one.closed_row is None else one.closed_row
         hours = (until - one.opened_row) * grid.step_us / 3.6e9
-        level = percent(Level(one.min_fraction, one.low, one.high))
-        ended = "still down" if one.closed_row is None else _short(grid.at_us(one.closed_row))
+        level, outage = percent(_level(found, one, about)), told(found, one, about)
+        still = f"still down, at {percent(outage.level)}"
+        ended = still if one.closed_row is None else _short(grid.at_us(one.closed_row))
         began = _short(grid.at_us(one.opened_row))
         name = _plain(found.entities[one.series])
         rows.append(f"| {name} | {began} | {ended} | {hours:.1f} | {level} | {one.band} |")
@@ -173,6 +186,12 @@ def _assumed(about: About, recording: Recording, found: Detection, declared: Dec
         if declared.targets_column
         else "How many were asked for each sample is not known: a small sample can fall by chance."
     )
+    brackets = (
+        "In brackets behind a level: about 90 % sure to hold it, by how the baseline itself moves, and by "
+        "how many were asked."
+        if declared.targets_column
+        else "No interval stands behind a level: without the number of targets nobody can say how sure it is."
+    )
     lines = [
         f"The file {_plain(about.file)} was read as declared: time in {declared.time_zone}, 0 is nothing "
         f"and {declared.scale_max:g} is all; bins of {found.grid.step_us / 6e7:g} minutes.",
@@ -180,8 +199,8 @@ def _assumed(about: About, recording: Recording, found: Detection, declared: Dec
         f"An outage opens below {patience.open_below:g} of ordinary for {patience.open_bins} bins and closes "
         f"above {patience.close_above:g} for {patience.close_bins}.",
         sample,
-        "In brackets behind a level: about 90 % sure to hold it, by how the baseline itself moves, and by "
-        "how many were asked where that is known.",
+        brackets,
+        "Where an outage is still open, the level beside it is the one that was measured last.",
         "A fall of connectivity says nothing of its cause: power, cables, a shutdown and people who leave "
         "all look alike.",
     ]
@@ -208,4 +227,4 @@ def _short(at_us: int) -> str:
 
 def _plain(text: str) -> str:
     """Names come from files: none of it is markup."""
-    return "".join(f"\\{c}" if c in "\\`*_[]<>|#!" else c for c in text.replace("\n", " "))
+    return "".join(f"\\{c}" if c in "\\`*_[]<>|#!" else c for c in printable(text))

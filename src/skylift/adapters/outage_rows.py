@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from skylift.base.errors import Refused
+from skylift.base.texts import printable
 
 Row = Mapping[str, Any]
 
@@ -80,7 +81,7 @@ def _check_columns(name: str, wanted: Sequence[str], there: Sequence[str]) -> No
             "outages.columns",
             f"{name}: column {', '.join(missing)}",
             "it is not there",
-            f"the file has: {', '.join(there) or 'no header'}",
+            f"the file has: {printable(', '.join(there)) or 'no header'}",
         )
     twice = [column for column in dict.fromkeys(wanted) if there.count(column) > 1]
     if twice:

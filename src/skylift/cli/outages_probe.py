@@ -56,10 +56,11 @@ def probe(
     from skylift.adapters.clock import WallClock
     from skylift.adapters.outage_probe import Probing, read_blocks, read_networks
     from skylift.adapters.outage_store import OutageStore
-    from skylift.adapters.ping import Pinger
+    from skylift.adapters.ping import Pinger, check_contact
     from skylift.base.errors import Refused
     from skylift.ports.probes import Signal
 
+    check_contact(contact)
     found, allowed = read_blocks(blocks), read_networks(allow)
     what = Signal(signal, "own", _ROUND_S * 1_000_000, 1.0)
     if dry_run:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from skylift.base.instants import format_instant, parse_instant
+from skylift.base.texts import printable
 from skylift.cli.office import AS_JSON, HERE, SERVER, TOKEN
 
 
@@ -79,7 +80,7 @@ def send_event(
             },
             "began_at": event["opened_at"],
             "confirmed_at": event["confirmed_at"],
-            "level": {"fraction": event["min_fraction"], "low": event["low"], "high": event["high"], **how},
+            "level": _level(event, event["min_fraction"], event) | how,
             "synthetic": synthetic,
             "detection": event["id"],
         }
@@ -101,17 +102,24 @@ def _update(
     now = event["now"]
     levels = [now]
     if event["min_fraction"] < min(now["fraction"], stored["worst"]["fraction"]):
-        lowest = {"fraction": event["min_fraction"], "low": event["low"], "high": event["high"]}
+        lowest = event | {"fraction": event["min_fraction"]}
         just_before = parse_instant(now["measured_at"]) - 1
         levels.insert(0, {**lowest, "measured_at": format_instant(just_before)})
     for level in levels:
         body = {
             "measured_at": level["measured_at"],
-            "level": {name: level[name] for name in ("fraction", "low", "high")} | how,
+            "level": _level(event, level["fraction"], level) | how,
         }
         key = f"{event['id']}-{level['measured_at']}"
         stored = client.ask("POST", f"outages/{stored['id']}/update", body, {"Idempotency-Key": key})
     return stored
+
+
+def _level(event: dict[str, Any], fraction: float, bounds: dict[str, Any]) -> dict[str, Any]:
+    """With no doubt to show where it is said that nobody knows how many were asked."""
+    known = event.get("counted", True)
+    low, high = (bounds["low"], bounds["high"]) if known else (fraction, fraction)
+    return {"fraction": fraction, "low": low, "high": high}
 
 
 def events(
@@ -179,4 +187,4 @@ def _read(file: Path) -> list[dict[str, Any]]:
             "it is not what `skylift outages detect --json` prints",
             "write its output into a file, and give that",
         ) from None
-    return list(found)
+    return [event | {"entity": printable(str(event["entity"]))} for event in found]

@@ -18,6 +18,7 @@ from skylift.base.events import Event, Who
 from skylift.base.instants import InstantUs
 from skylift.base.labels import personal_number
 from skylift.base.life_cycle import LifeCycle
+from skylift.base.texts import printable
 from skylift.base.things import Facets, Room
 from skylift.service.command.kinds import RETURNS, CommandKind, Told, checked
 
@@ -263,7 +264,7 @@ def answered(
 
 
 def _fit(said: str) -> str:
-    said = "".join(letter if letter.isprintable() else " " for letter in said[:_LONGEST_SAID]).strip()
+    said = printable(said[:_LONGEST_SAID])
     return "" if _TELLING.search(said) or personal_number(said) else said
 
 

@@ -36,6 +36,7 @@ from skylift.service.outage.events import (
 PUBLIC_DELAY_US = 30 * 60 * US_PER_S
 # Own terminals are told of only together with so many others.
 LEAST_TERMINALS = 20
+_LONGEST_NAME = 200
 _PUBLIC = (EntityKind.COUNTRY, EntityKind.REGION, EntityKind.AS, EntityKind.AS_WITH_CONE)
 _NOWHERE = Entity(EntityKind.COUNTRY, "", "")
 _ORDINARY = Level(1.0, 1.0, 1.0)
@@ -159,6 +160,14 @@ def opened(
             "it begins before it is sure, and is sure by now, of an entity with a code",
             "check the detector's clock",
         )
+    for name in (entity.code, entity.title, entity.title_uk):
+        if not name.isprintable() or len(name) > _LONGEST_NAME:
+            raise Refused(
+                "outage.entity",
+                "the entity",
+                f"its code and titles are one line of at most {_LONGEST_NAME} characters that can be printed",
+                "take out what a terminal or a page would obey",
+            )
     _refuse_levels(level)
     return (
         OutageOpened(who.at, who.by, outage.id, who.cause_id, entity, began_at, confirmed_at, level, *marks),

@@ -66,6 +66,11 @@ def _since(outage: Outage, ukrainian: bool, stale: bool) -> str:
         return f"і відновилася о {clock} UTC {day}" if ukrainian else f"and recovered at {clock} UTC on {day}"
     if stale:
         day, clock = _moment(outage.measured_at)
+        if percent(outage.level) != percent(outage.worst):
+            now = percent(outage.level)
+            if ukrainian:
+                return f"і становила {now} за останнім вимірюванням о {clock} UTC {day}"
+            return f"and was at {now} when last measured, at {clock} UTC on {day}"
         if ukrainian:
             return f"і ще не відновилася за останнім вимірюванням о {clock} UTC {day}"
         return f"and was still down when last measured, at {clock} UTC on {day}"

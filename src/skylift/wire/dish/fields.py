@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from skylift.base.texts import printable
+
 # Texts of a dish end in tables and journals.
 _LONGEST = 200
 _WHOLE = re.compile(r"-?\d{1,20}", re.ASCII)
@@ -69,7 +71,7 @@ def text(fields: Fields | None, name: str) -> str:
 
 def plain(value: str) -> str:
     """What a dish said, fit to be shown: no control characters, and not long."""
-    return "".join(c if c.isprintable() else " " for c in value[:_LONGEST]).strip()
+    return printable(value[:_LONGEST])
 
 
 class MessageFields:
