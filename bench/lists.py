@@ -1,8 +1,9 @@
 """Lists and searches of a store as full as a large service, on SQLite and PostgreSQL, as its reader answers.
 
-No peer. In CPU time, of ours and of the database together, as other work on the machine is not ours; all that
-is read is in memory. PostgreSQL starts itself where its binaries are installed, and its case is left out
-elsewhere; it may not share a list among several processes, whose time nobody would count.
+No peer. By the clock, as that is what somebody waits; where others took more than a twentieth of the
+machine's CPU meanwhile, in CPU time of ours and of the database together, and it is said. All that is read is
+in memory. PostgreSQL starts itself where its binaries are installed, and its case is left out elsewhere; it
+may not share a list among several processes, whose time nobody would count.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import shutil
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.filled import SHIPMENTS, TERMINALS, fill
 from bench.harness import Case
+from bench.machine import QUIET_FRACTION, Others
 
 if TYPE_CHECKING:
     from skylift.adapters.sql.store import SqlStore
@@ -78,19 +81,31 @@ class Sides:
         )[number % 12]
 
     def listed(self) -> list[float]:
-        """CPU seconds of each."""
+        """Seconds of each: by the clock on a quiet machine, of CPU on another."""
         assert self.store is not None
-        taken: dict[int, list[float]] = {}
+        taken: dict[int, list[tuple[float, float]]] = {}
+        others = Others(lambda: time.process_time() + self.database_s())
         for number in range(LISTS):
             room, wanted = self.wanted(number)
-            began = time.thread_time() + self.database_s()
+            began, cpu_s = time.perf_counter(), time.thread_time() + self.database_s()
             with self.store.reading() as reader:
                 reader.list(room, wanted)
-            spent = time.thread_time() + self.database_s() - began
-            taken.setdefault(number % 12, []).append(spent)
-        medians = ", ".join(f"{1e3 * statistics.median(some):.1f}" for some in taken.values())
-        print(f"lists-{self.kind}: medians of the twelve kinds of lists, in ms: {medians}", flush=True)
-        return [one for some in taken.values() for one in some]
+            spent_s = time.thread_time() + self.database_s() - cpu_s
+            taken.setdefault(number % 12, []).append((time.perf_counter() - began, spent_s))
+        clock_s, cpus_s = zip(*[one for some in taken.values() for one in some], strict=True)
+        fraction = others.fraction()
+        medians = ", ".join(f"{1e3 * statistics.median(s for s, _ in some):.1f}" for some in taken.values())
+        print(
+            f"lists-{self.kind}: 95 of 100 within {1e3 * p95_s(clock_s):.0f} ms by the clock and "
+            f"{1e3 * p95_s(cpus_s):.0f} ms of CPU; others took {100 * fraction:.0f} % of the machine; "
+            f"medians of the twelve kinds of lists by the clock, in ms: {medians}",
+            flush=True,
+        )
+        return list(clock_s if fraction < QUIET_FRACTION else cpus_s)
+
+
+def p95_s(each: Sequence[float]) -> float:
+    return statistics.quantiles(each, n=20)[-1]
 
 
 def _sqlite() -> str:
@@ -125,7 +140,7 @@ def cases(seed: int) -> list[Case]:
             peer=None,
             peer_name="",
             peer_version="",
-            compare=lambda ours, _: statistics.quantiles(ours, n=20)[-1],
+            compare=lambda ours, _: p95_s(ours),
             limit=f"100,000 terminals, 50,000 requests, 10,000 consignments: p95 < {MOST_S:g} s",
             ok=lambda result: result.max_error is not None and result.max_error < MOST_S,
             seed=seed,
