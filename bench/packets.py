@@ -88,7 +88,7 @@ def _ours(size: int, **wanted: Any) -> Callable[[], list[float]]:
     return once
 
 
-def _bare(kind: str, size: int) -> Callable[[], list[float]]:
+def bare(kind: str, size: int) -> Callable[[], list[float]]:
     rates: list[float] = []
 
     def once() -> list[float]:
@@ -136,13 +136,13 @@ def cases(seed: int) -> list[Case]:
         print(f"real packets are measured in part, or not at all: {reason}", file=sys.stderr)
     if why:
         return []
-    plain = _ours(PLAIN_BYTES), _bare("veth", PLAIN_BYTES)
+    plain = _ours(PLAIN_BYTES), bare("veth", PLAIN_BYTES)
     single = _ours(SINGLE_BYTES), _ours(SINGLE_BYTES, offload=False)
     found = [
         _case("packets-plain", plain, "bare veth", OF_VETH, seed),
         _case("packets-offload", single, "without offload", BY_OFFLOAD, seed),
     ]
     if not no_wireguard:
-        sides = _ours(ENCRYPTED_BYTES, encrypt=True), _bare("wireguard", ENCRYPTED_BYTES)
+        sides = _ours(ENCRYPTED_BYTES, encrypt=True), bare("wireguard", ENCRYPTED_BYTES)
         found.append(_case("packets-encrypted", sides, "wireguard-go over veth", OF_WIREGUARD, seed))
     return found
