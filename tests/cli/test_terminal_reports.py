@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from skylift.adapters.pictures_telemetry import MOST_POINTS, floats, thinned
+from skylift.adapters.pictures_telemetry import MOST_POINTS, floats, thinned, times, with_gaps
+from skylift.adapters.telemetry_files import write_history
 from skylift.base.errors import Refused
 from skylift.base.instants import parse_instant
 from skylift.cli.telemetry_reports import Shows, reports
@@ -30,7 +32,8 @@ class Service:
         if "/state" in path:
             return {"terminal": id, "cut_off": False, "row": {"sequence": len(self.asked), "at_us": START}}
         if "/history" in path:
-            return {"terminal": id, "level": "1h", "columns": hours(2.0 if id == "trm_b" else 1.0)}
+            columns = {} if id == "trm_silent" else hours(2.0 if id == "trm_b" else 1.0)
+            return {"terminal": id, "level": "1h", "columns": columns}
         return {"id": id}
 
 
@@ -45,9 +48,13 @@ def hours(factor: float) -> dict[str, list[Any]]:
     }
 
 
-def ask(*words: str, as_csv: bool = False, as_json: bool = False) -> Service:
+Printed = list[tuple[list[dict[str, Any]], tuple[str, ...]]]
+
+
+def ask(*words: str, as_csv: bool = False, as_json: bool = False, printed: Printed | None = None) -> Service:
     service = Service()
-    shows = Shows(lambda document, as_json: None, lambda rows, columns: None)
+    kept = [] if printed is None else printed
+    shows = Shows(lambda document, as_json: None, lambda rows, columns: kept.append((rows, columns)))
     reports(service, shows, words[0], list(words[1:]), (as_csv, as_json))  # type: ignore[arg-type]
     return service
 
@@ -78,6 +85,32 @@ def test_a_history_goes_into_files(tmp_path: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out.splitlines() == lines
 
 
+def test_people_read_units_and_dashes() -> None:
+    printed: Printed = []
+    ask("history", "trm_a", printed=printed)
+    ask("compare", "trm_a", "trm_silent", printed=printed)
+    (rows, columns), (compared, headings) = printed
+    assert columns == ("at", "up %", "ping ms")
+    assert [rows[1][name] for name in columns] == ["2022-03-05T13:00:00Z", "50", "60"]
+    assert rows[2]["ping ms"] == "-"
+    assert headings[:4] == ("terminal", "heard h", "ping ms", "lost %")
+    assert [one["heard h"] for one in compared] == ["2.5", "0"]
+    assert compared[1]["ping ms"] == "-"
+
+
+def test_alerts_have_their_type_though_there_were_none(tmp_path: Path) -> None:
+    write_history(tmp_path / "h.parquet", {"at_us": [START], "alerts": [[]]})
+    assert str(pq.read_schema(tmp_path / "h.parquet").field("alerts").type).startswith(
+        "list<element: string>"
+    )
+
+
+def test_no_line_is_drawn_over_a_bucket_that_is_not_there() -> None:
+    at = times({"at_us": [START + n * HOUR_US for n in (0, 1, 2, 4, 5)]})
+    _, values = with_gaps(at, np.arange(5.0))
+    assert [str(value) for value in values] == ["0.0", "1.0", "2.0", "nan", "3.0", "4.0"]
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -87,6 +120,8 @@ def test_a_history_goes_into_files(tmp_path: Path, capsys: pytest.CaptureFixture
         (("compare", *[f"trm_{n}" for n in range(7)], "plot=x.png"), "at most six"),
         (("watch", "trm_a", "every_s=-1"), "number from 0"),
         (("revoke", "trm_a"), "key=KEY"),
+        (("history", "trm_silent", "plot=x.png"), "nothing to draw"),
+        (("compare", "trm_silent", "plot=x.png"), "nothing to draw"),
     ],
 )
 def test_what_cannot_be_asked(words: tuple[str, ...], told: str) -> None:
@@ -104,7 +139,7 @@ def test_a_thinned_picture_keeps_means_and_extremes() -> None:
     count = 5 * MOST_POINTS
     latency: list[float | None] = [float(n % 10) for n in range(count)]
     latency[0:5] = [None] * 5
-    columns = {"at_us": [START + n for n in range(count)], "ping_latency_ms": latency}
+    columns: dict[str, list[Any]] = {"at_us": [START + n for n in range(count)], "ping_latency_ms": latency}
     few = thinned(columns)
     assert len(few["at_us"]) == MOST_POINTS
     means, most = floats(few, "ping_latency_ms"), floats(few, "ping_latency_max_ms")

@@ -47,7 +47,7 @@ def draw_history(path: Path, title: str, series: Mapping[str, Columns]) -> None:
     for axes, panel in zip(every, panels, strict=True):
         for colour, (name, columns) in zip(COLOURS, drawn.items(), strict=False):
             _draw_panel(axes, panel, columns, colour, "" if alone else name)
-        axes.set_ylabel(panel.label)
+        axes.set_ylabel(panel.label if alone else panel.of_many or panel.label)
         axes.set_ylim(bottom=0.0)
         axes.grid(color=GRID, linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
@@ -63,10 +63,13 @@ def draw_history(path: Path, title: str, series: Mapping[str, Columns]) -> None:
 
 
 class _Panel(NamedTuple):
-    """lines: column, and what it is called where one dish is drawn; of several the first line alone."""
+    """lines: column, and what it is called where one dish is drawn; of several the first line alone, under
+    the label `of_many`.
+    """
 
     label: str
     lines: tuple[tuple[str, str], ...]
+    of_many: str = ""
     scale: float = 1.0
     band: bool = False
 
@@ -74,9 +77,12 @@ class _Panel(NamedTuple):
 _PANELS = (
     _Panel("latency, ms", (("ping_latency_ms", "mean"),), band=True),
     _Panel(
-        "of pings and time, %", (("ping_drop_fraction", "lost"), ("obstructed_fraction", "obstructed")), 100
+        "of pings and time, %",
+        (("ping_drop_fraction", "lost"), ("obstructed_fraction", "obstructed")),
+        "pings lost, %",
+        100,
     ),
-    _Panel("Mbit/s, mean", (("down_bps", "down"), ("up_bps", "up")), 1e-6),
+    _Panel("Mbit/s, mean", (("down_bps", "down"), ("up_bps", "up")), "Mbit/s down, mean", 1e-6),
 )
 
 
@@ -88,14 +94,14 @@ def _draw_panel(axes: Axes, panel: _Panel, columns: Columns, colour: str, name: 
     """name: of the dish, where several are drawn."""
     at = times(columns)
     if panel.band and not name and "ping_latency_max_ms" in columns:
-        holed, low = _with_gaps(at, floats(columns, "ping_latency_min_ms"))
-        _, high = _with_gaps(at, floats(columns, "ping_latency_max_ms"))
+        holed, low = with_gaps(at, floats(columns, "ping_latency_min_ms"))
+        _, high = with_gaps(at, floats(columns, "ping_latency_max_ms"))
         axes.fill_between(holed, low, high, color=colour, alpha=0.2, linewidth=0, label="least to most")
     lines = panel.lines[:1] if name else panel.lines
     for (column, label), of_line in zip(lines, (colour, COLOURS[1]), strict=False):
         values = panel.scale * floats(columns, column)
         if not np.all(np.isnan(values)):
-            axes.plot(*_with_gaps(at, values), color=of_line, linewidth=0.9, label=name or label)
+            axes.plot(*with_gaps(at, values), color=of_line, linewidth=0.9, label=name or label)
 
 
 def times(columns: Columns) -> npt.NDArray[np.datetime64]:
@@ -141,10 +147,11 @@ def thinned(columns: Columns) -> Columns:
     return found
 
 
-def _with_gaps(at: npt.NDArray[np.datetime64], values: Floats) -> tuple[npt.NDArray[np.datetime64], Floats]:
+def with_gaps(at: npt.NDArray[np.datetime64], values: Floats) -> tuple[npt.NDArray[np.datetime64], Floats]:
     """The same with a hole wherever nothing was reported: no line is drawn over what nobody measured."""
     if len(at) < 3:
         return at, values
     steps = np.diff(at.astype(np.int64))
-    holes = np.flatnonzero(steps > 3 * np.median(steps)) + 1
+    # One bucket that is not there is a hole already.
+    holes = np.flatnonzero(steps > 1.5 * np.median(steps)) + 1
     return np.insert(at, holes, at[holes - 1] + 1), np.insert(values, holes, np.nan)

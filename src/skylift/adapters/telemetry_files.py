@@ -40,7 +40,9 @@ def write_history(path: Path, columns: Columns) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    arrays = {name: pa.array(list(values)) for name, values in columns.items()}
+    # Where nobody ever raised an alert there is none to tell the type by.
+    types = {"alerts": pa.list_(pa.string())}
+    arrays = {name: pa.array(list(values), types.get(name)) for name, values in columns.items()}
     if "at_us" in arrays:
         arrays = {"at": arrays.pop("at_us").cast(pa.timestamp("us", tz="UTC")), **arrays}
     table = pa.table(arrays)

@@ -76,7 +76,7 @@ def table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
     for column, name in zip(shown.columns, columns, strict=True):
         # An id that is cut is of no use: it goes on in the next line, and the first one stays whole.
         column.overflow = "fold"
-        column.no_wrap = name in ("id", "of", "request")
+        column.no_wrap = name in ("id", "of", "request", "terminal", "at")
     for row in rows:
         shown.add_row(*(Text(plain(name, row.get(name))) for name in columns))
     Console(width=_width() or _WIDEST).print(shown)

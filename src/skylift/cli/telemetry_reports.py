@@ -12,10 +12,12 @@ import typer
 if TYPE_CHECKING:
     from skylift.client.http import Client
 
-_STATE = ("state", "at", "ping_latency_ms", "ping_drop_fraction", "down_bps", "up_bps", "alerts", "software")
+_OF_STATE = ("state", "at", "ping ms", "lost %", "obstr. %", "down Mbit/s", "up Mbit/s", "power W", "alerts",
+             "software")  # fmt: skip
 # Columns of which `compare` shows means, or sums.
 _MEANS = ("ping_latency_ms", "ping_drop_fraction", "obstructed_fraction", "connected_fraction", "power_w")
 _SUMS = ("down_bytes", "up_bytes")
+_SILENT = "no agent has reported from it yet: skylift terminal code ID"
 _FIELDS = {
     "history": {"from", "until", "level", "columns", "out", "plot"},
     "compare": {"from", "until", "level", "plot"},
@@ -94,21 +96,12 @@ def _show(client: Client, shows: Shows, id: str, as_json: bool) -> None:
     shows.show(found, False)
     say_shared(shared)
     if reported is None or reported["row"] is None:
-        typer.echo("no agent has reported from it yet: skylift terminal code ID", err=True)
+        typer.echo(_SILENT, err=True)
         return
-    shows.table([_plain(reported["row"])], _STATE)
+    row = _readable(reported["row"])
+    shows.show({name: row[name] for name in _OF_STATE if row.get(name) not in (None, "", [])}, False)
     if reported["cut_off"]:
         typer.echo("it is cut off, and reports all the same: service may still stand where it is", err=True)
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    from skylift.base.instants import format_instant
-
-    shown = {name: "-" if value is None else value for name, value in row.items()}
-    for name, value in row.items():
-        if isinstance(value, float):
-            shown[name] = f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
-    return {**shown, "at": format_instant(row["at_us"])}
 
 
 def _watch(client: Client, id: str, given: dict[str, str], as_json: bool) -> None:
@@ -119,15 +112,19 @@ def _watch(client: Client, id: str, given: dict[str, str], as_json: bool) -> Non
     if as_json and not count:
         count = 1
     rows: list[dict[str, Any]] = []
-    seen = 0
+    seen = -1
     while True:
         row = client.ask("GET", f"terminals/{id}/state")["row"]
+        if row is None and seen < 0:
+            seen = 0
+            typer.echo(f"{_SILENT}; waiting for its first row", err=True)
         if row is not None and row["sequence"] != seen:
             seen = row["sequence"]
             rows.append(row)
             if not as_json:
-                shown = _plain(row)
-                typer.echo("  ".join(f"{name} {shown[name]}" for name in ("at", *_STATE[:1], *_STATE[2:6])))
+                shown = _readable(row)
+                said = (f"{name} {shown[name]}" for name in _OF_STATE[2:7] if name in shown)
+                typer.echo("  ".join((shown["at"], shown["state"], *said)))
         if count and len(rows) >= count:
             break
         time.sleep(max(1.0, every_s))
@@ -175,9 +172,7 @@ def _history(client: Client, shows: Shows, id: str, given: dict[str, str], form:
 
         write_history(out, columns)
     if plot is not None:
-        from skylift.adapters.pictures_telemetry import draw_history
-
-        draw_history(plot, f"{found['terminal']}, {_LEVELS[found['level']]}", {id: columns})
+        _draw(plot, f"{found['terminal']}, {_LEVELS[found['level']]}", {id: columns})
     if as_json:
         typer.echo(json.dumps(found))
     elif as_csv:
@@ -186,6 +181,18 @@ def _history(client: Client, shows: Shows, id: str, given: dict[str, str], form:
         typer.echo(csv_of(columns), nl=False)
     elif out is None and plot is None:
         _print_history(shows, columns)
+    if not columns.get("at_us"):
+        typer.echo("nothing was reported in this time", err=True)
+
+
+def _draw(plot: Path, title: str, series: dict[str, dict[str, list[Any]]]) -> None:
+    from skylift.adapters.pictures_telemetry import draw_history
+    from skylift.base.errors import Refused
+
+    if not any(columns.get("at_us") for columns in series.values()):
+        rule = "nothing was reported in this time, so there is nothing to draw"
+        raise Refused("picture.empty", "plot", rule, "ask for another time with from= and until=")
+    draw_history(plot, title, series)
 
 
 _LEVELS = {
@@ -197,12 +204,50 @@ _LEVELS = {
 
 
 def _print_history(shows: Shows, columns: dict[str, list[Any]]) -> None:
-    names = ("at", "state", "connected_fraction", "ping_latency_ms", "ping_drop_fraction",
-             "obstructed_fraction", "down_bps", "up_bps")  # fmt: skip
-    rows = [_plain(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
-    shows.table(rows, tuple(name for name in names if name == "at" or name in columns))
-    if not rows:
-        typer.echo("nothing was reported in this time", err=True)
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    shows.table([_readable(row) for row in rows], ("at", *_headings(columns)))
+
+
+# How people read columns: a heading that a narrow terminal can break at its spaces, the unit, and digits.
+_READ: dict[str, tuple[str, float, str]] = {
+    "state": ("state", 1.0, ""),
+    "connected_fraction": ("up %", 100.0, ".4g"),
+    "ping_latency_ms": ("ping ms", 1.0, ".4g"),
+    "ping_drop_fraction": ("lost %", 100.0, ".3g"),
+    "obstructed_fraction": ("obstr. %", 100.0, ".3g"),
+    "down_bps": ("down Mbit/s", 1e-6, ".3g"),
+    "up_bps": ("up Mbit/s", 1e-6, ".3g"),
+    "power_w": ("power W", 1.0, ".3g"),
+    "down_bytes": ("down GB", 1e-9, ".4g"),
+    "up_bytes": ("up GB", 1e-9, ".4g"),
+    "reported_s": ("heard h", 1 / 3600, ".4g"),
+    "alerts": ("alerts", 1.0, ""),
+    "software": ("software", 1.0, ""),
+}
+_OF_HISTORY = ("state", "connected_fraction", "ping_latency_ms", "ping_drop_fraction",
+               "obstructed_fraction", "down_bps", "up_bps")  # fmt: skip
+
+
+def _headings(columns: dict[str, list[Any]]) -> tuple[str, ...]:
+    """What is shown of a history: the usual columns, or those that were asked for by name."""
+    usual = [name for name in _OF_HISTORY if name in columns]
+    others = [name for name in columns if name != "at_us"]
+    return tuple(_READ[name][0] if name in _READ else name for name in usual or others)
+
+
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    """By headings, in units that people read; "-" where nothing was known."""
+    from skylift.base.instants import format_instant
+
+    shown: dict[str, Any] = {}
+    for name, value in row.items():
+        heading, scale, digits = _READ.get(name, (name, 1.0, ""))
+        if value is None:
+            value = "-"
+        elif digits:
+            value = f"{value * scale:{digits}}"
+        shown[heading] = value
+    return shown if "at_us" not in row else {"at": format_instant(row["at_us"]), **shown}
 
 
 def _compare(
@@ -215,12 +260,12 @@ def _compare(
     _, plot = _files(given)
     if plot is not None and len(ids) > 6:
         raise Refused("picture.many", "plot", "at most six dishes can be told apart", "compare fewer")
-    found = {id: _asked(client, id, given)["columns"] for id in ids}
+    answers = {id: _asked(client, id, given) for id in ids}
+    found = {id: answer["columns"] for id, answer in answers.items()}
+    level = answers[ids[0]]["level"]
     rows = [{"terminal": id, **_summed(columns)} for id, columns in found.items()]
     if plot is not None:
-        from skylift.adapters.pictures_telemetry import draw_history
-
-        draw_history(plot, "dishes compared", found)
+        _draw(plot, f"dishes compared, {_LEVELS[level]}", found)
     if as_json:
         typer.echo(json.dumps(rows))
     elif as_csv:
@@ -228,8 +273,7 @@ def _compare(
 
         typer.echo(csv_of({name: [row[name] for row in rows] for name in rows[0]}), nl=False)
     else:
-        shown = [{name: _short(value) for name, value in row.items()} for row in rows]
-        shows.table(shown, tuple(rows[0]))
+        shows.table([_readable(row) for row in rows], tuple(_READ.get(name, (name,))[0] for name in rows[0]))
 
 
 def _summed(columns: dict[str, list[Any]]) -> dict[str, Any]:
@@ -247,12 +291,6 @@ def _summed(columns: dict[str, list[Any]]) -> dict[str, Any]:
     for name in _SUMS:
         shown[name] = sum(value for value in columns.get(name, []) if value is not None)
     return shown
-
-
-def _short(value: Any) -> Any:
-    if value is None:
-        return "-"
-    return f"{value:.4g}" if isinstance(value, float) and abs(value) < 1e4 else value
 
 
 def _keys(client: Client, shows: Shows, what: str, told: tuple[str, dict[str, str]], as_json: bool) -> None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from skylift.adapters.telemetry.store import TelemetrySql
-from skylift.base.errors import Unavailable
+from skylift.base.errors import Refused, Unavailable
 from skylift.base.instants import parse_instant
 from skylift.base.units import US_PER_DAY, US_PER_S
 from skylift.ports.telemetry import DAY, FIVE_MINUTES, HOUR, ROWS, Keep, Posted
@@ -51,6 +51,16 @@ def post(store: TelemetrySql, *rows: Row, terminal: str = "trm_1", aside: tuple[
 def stored(store: TelemetrySql) -> list[tuple[Any, ...]]:
     with store.database.reading() as session:
         return session.rows("SELECT terminal, sequence FROM telemetry_rows ORDER BY terminal, sequence")
+
+
+def test_a_history_is_never_cut_short_silently(store: TelemetrySql, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of two days, each a table of its own.
+    post(store, row(1), row(2), row(3), row(6000))
+    monkeypatch.setattr("skylift.adapters.telemetry.history.MOST_ROWS_AT_ONCE", 4)
+    assert len(store.history("trm_1", START, START + 2 * US_PER_DAY, ROWS)) == 4
+    monkeypatch.setattr("skylift.adapters.telemetry.history.MOST_ROWS_AT_ONCE", 3)
+    with pytest.raises(Refused, match="level=5min"):
+        store.history("trm_1", START, START + 2 * US_PER_DAY, ROWS)
 
 
 def test_a_row_that_comes_again_in_any_company_is_kept_once(store: TelemetrySql) -> None:

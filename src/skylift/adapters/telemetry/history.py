@@ -15,6 +15,7 @@ from skylift.adapters.telemetry.tables import (
     Part,
     part_of,
 )
+from skylift.base.errors import Refused
 from skylift.base.units import US_PER_S
 from skylift.ports.telemetry import BUCKET_S, FIVE_MINUTES, HOUR, ROWS, History, PutAside, Turned
 
@@ -33,7 +34,7 @@ _MEANS = {
 
 
 def history(database: Database, terminal: str, from_us: int, until_us: int, level: str) -> History:
-    """Ascending by time, from_us <= at < until_us, at most MOST_ROWS_AT_ONCE rows."""
+    """Ascending by time, from_us <= at < until_us. Raises Refused for more than MOST_ROWS_AT_ONCE rows."""
     with database.reading() as session:
         found = session.rows("SELECT number FROM telemetry_terminals WHERE terminal = ?", (terminal,))
         if not found:
@@ -60,7 +61,14 @@ def _rows(
             f"SELECT {', '.join(names)} FROM {part.table} WHERE terminal = ? AND at_us >= ? AND at_us < ?"
             " ORDER BY at_us, sequence LIMIT ?"
         )
-        found += session.rows(sql, (number, from_us, until_us, MOST_ROWS_AT_ONCE - len(found)))
+        found += session.rows(sql, (number, from_us, until_us, MOST_ROWS_AT_ONCE + 1 - len(found)))
+        if len(found) > MOST_ROWS_AT_ONCE:
+            raise Refused(
+                "history.rows",
+                "this history",
+                f"more than {MOST_ROWS_AT_ONCE:,} rows of 15 s are not given at once",
+                "ask for a month at most, or for level=5min",
+            )
     columns = {name: [row[place] for row in found] for place, name in enumerate(names)}
     words = dict(session.rows("SELECT number, word FROM telemetry_words"))
     for name in _WORDED:
