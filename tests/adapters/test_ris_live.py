@@ -121,18 +121,32 @@ def levels(probes: BgpProbes) -> dict[int, float]:
     return {(one.at_us // 1_000_000 - T) // STEP_S: one.value for one in gathered.samples}
 
 
+def sources(folder: Path, address: str) -> Path:
+    """A network with one prefix, which two peers have a route to."""
+    paths = {"192.0.2.0/24": {peer: [64510 + peer, 64500] for peer in range(2)}}
+    (folder / "bview.1.gz").write_bytes(gzip.compress(table([64510, 64511], paths, T)))
+    text = TOML.replace('updates = ["updates*"]\n', "").replace('relations = "as-rel.txt"\n', "")
+    text = text.replace("full_feed = 3", "full_feed = 1").replace("ris.jsonl", "spool")
+    (folder / "sources.toml").write_text(f'{text}ris_live_url = "{address}"\nris_live_host = "rrc00"\n')
+    return folder / "sources.toml"
+
+
+def probes_of(file: Path, joined: list[int]) -> BgpProbes:
+    """Its stream is not joined; how many peers were known when it would have been."""
+    [probes] = read_sources(file)
+    assert isinstance(probes, BgpProbes)
+    assert probes.live is not None
+    probes.live.start = lambda: joined.append(  # type: ignore[method-assign]
+        len(probes._routes.peers) if probes._routes else -1
+    )
+    return probes
+
+
 def test_of_what_was_missed_nothing_is_counted_until_there_is_a_new_table(
     address: str, tmp_path: Path
 ) -> None:
     paths = {"192.0.2.0/24": {peer: [64510 + peer, 64500] for peer in range(2)}}
-    (tmp_path / "bview.1.gz").write_bytes(gzip.compress(table([64510, 64511], paths, T)))
-    text = TOML.replace('updates = ["updates*"]\n', "").replace('relations = "as-rel.txt"\n', "")
-    text = text.replace("full_feed = 3", "full_feed = 1").replace("ris.jsonl", "spool")
-    (tmp_path / "sources.toml").write_text(f'{text}ris_live_url = "{address}"\nris_live_host = "rrc00"\n')
-    [probes] = read_sources(tmp_path / "sources.toml")
-    assert isinstance(probes, BgpProbes)
-    assert probes.live is not None
-    probes.live.start = lambda: None  # type: ignore[method-assign]
+    probes = probes_of(sources(tmp_path, address), [])
 
     gone = "".join(ris(T + 700, peer, withdrawals=["192.0.2.0/24"]) for peer in (0, 1))
     ticks = "".join(ris(T + second, 0, **OTHER) for second in range(60, 1300, 30))
@@ -148,6 +162,8 @@ def test_of_what_was_missed_nothing_is_counted_until_there_is_a_new_table(
         address, tmp_path / "spool", [(200, {}, stream.encode()), (200, {}, later.encode())], probes.wanted
     )
     assert levels(probes) == {0: 1.0, 1: 1.0, 2: 0.0, 3: 0.0}
+    [why] = probes.gather(0, FAR_US).left
+    assert "nothing is counted until new ones come" in why.reason
     # A new table, which came late: what the stream told since is put on top of it.
     back = "".join(ris(T + 3200, peer, withdrawals=["192.0.2.0/24"]) for peer in (0, 1))
     last = "".join(ris(T + second, 0, **OTHER) for second in range(3410, 4000, 30))
@@ -155,6 +171,35 @@ def test_of_what_was_missed_nothing_is_counted_until_there_is_a_new_table(
     (tmp_path / "bview.2.gz").write_bytes(gzip.compress(table([64510, 64511], paths, T + 3000)))
     found = levels(probes)
     assert found == {0: 1.0, 1: 1.0, 2: 0.0, 3: 0.0, 11: 0.0, 12: 0.0}
+    assert probes.gather(0, FAR_US).left == []
+
+
+def test_a_restart_joins_the_stream_before_it_reads_the_tables_and_counts_on(
+    address: str, tmp_path: Path
+) -> None:
+    joined: list[int] = []
+    file, spool = sources(tmp_path, address), tmp_path / "spool"
+    first = probes_of(file, joined)
+    assert levels(first) == {}
+    ticks = "".join(ris(T + second, 0, **OTHER) for second in range(0, 630, 30))
+    followed(address, spool, [(200, {}, ticks.encode())], first.wanted)
+    assert levels(first) == {0: 1.0, 1: 1.0}
+    # Of a first run nobody knows which withdrawals matter before its tables are read.
+    assert set(joined) == {2}
+    joined.clear()
+    again = probes_of(file, joined)
+    # The process was away for a minute; meanwhile and ever since the new one listens.
+    seen: list[bool] = []
+    withdrawal = {"type": "UPDATE", "withdrawals": ["192.0.2.0/24"]}
+    again.live.start = lambda: seen.append(again.wanted(withdrawal))  # type: ignore[union-attr, method-assign]
+    gone = "".join(ris(T + 700, peer, withdrawals=["192.0.2.0/24"]) for peer in (0, 1))
+    later = "".join(ris(T + second, 0, **OTHER) for second in range(690, 1300, 30))
+    lines = sorted(
+        (later + gone).splitlines(keepends=True), key=lambda one: json.loads(one)["data"]["timestamp"]
+    )
+    followed(address, spool, [(200, {}, "".join(lines).encode())], first.wanted)
+    assert levels(again) == {0: 1.0, 1: 1.0, 2: 0.0, 3: 0.0}
+    assert seen[0], "joined with the prefixes that matter, before any table was read"
 
 
 def test_an_address_needs_a_folder_and_tables(tmp_path: Path) -> None:

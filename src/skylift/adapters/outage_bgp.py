@@ -1,7 +1,9 @@
 """Routes as a source of the outage monitor: MRT files of route collectors, and messages of RIS Live.
 
 RIS Live's messages are read from files that grow, one a line, which ris_live.py writes or anybody else. What
-was missed of them makes the tables doubtful: after two minutes in all nothing is counted until new ones come.
+was missed of them makes the tables doubtful: after two minutes in all nothing is counted until new ones come,
+and that is said. Whoever is started anew joins the stream before reading the tables, which takes minutes:
+which prefixes matter is kept beside the messages.
 """
 
 from __future__ import annotations
@@ -18,8 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from skylift.adapters.atomic import write_atomically
 from skylift.adapters.ris_live import BEGAN, TICK, RisLive
 from skylift.base.errors import Refused, Unavailable
+from skylift.base.instants import format_instant
 from skylift.base.units import US_PER_S
 from skylift.ports.probes import Gathered, Left, Measured, Sample, Signal
 from skylift.watch.mrt import Prefix, Told, Unread, read_mrt
@@ -28,6 +32,8 @@ from skylift.watch.routes import Routes, customer_cone
 # The beginnings of gzip and bzip2 files, which collectors use.
 _GZIP, _BZIP2 = b"\x1f\x8b", b"BZh"
 _MOST_LEFT = 1_000
+# In the folder of RIS Live's messages.
+_KEPT = "prefixes.json"
 # Of two minutes of updates a table of a thousand peers misses little; of more nobody knows how much.
 MOST_MISSED_US = 120 * US_PER_S
 
@@ -70,11 +76,14 @@ class BgpProbes:
     _heard_us: int = 0
     _missed_us: int = 0
     _prefixes: set[str] = field(default_factory=set)
+    # Of them only more are ever known: so many are on disk.
+    _kept: int = 0
     _pending: list[Sample] = field(default_factory=list)
 
     def gather(self, since_us: int, until_us: int) -> Gathered:
         if self._routes is None:
             self._routes = Routes(set().union(*(one.origins for one in self.watched)), self.full_feed)
+            self._resume()
         # What was not kept last time is given again: messages are read once.
         self._pending = [one for one in self._pending if one.at_us >= since_us]
         left: list[Left] = []
@@ -93,9 +102,35 @@ class BgpProbes:
             self._prefixes |= {str(one) for one in self._routes.prefixes()}
             if self._routes.peers:
                 self.live.start()
+            self._keep(self.live.folder)
+        if self._missed_us > MOST_MISSED_US:
+            _leave(
+                left,
+                0,
+                f"{self._missed_us // US_PER_S} s of RIS Live were missed since the tables of "
+                f"{format_instant(self._table_us)}: nothing is counted until new ones come",
+            )
         self._pending = [one for one in self._pending if one.at_us >= since_us]
         complete_us = 0 if self._bin is None else self._bin * self.signal.step_us
         return Gathered([one for one in self._pending if one.at_us < until_us], complete_us, left)
+
+    def _resume(self) -> None:
+        """Join the stream at once, where an earlier run kept which prefixes matter."""
+        if self.live is None:
+            return
+        try:
+            kept = json.loads((self.live.folder / _KEPT).read_text(encoding="utf-8"))
+            self._prefixes |= {str(one) for one in kept["prefixes"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            return
+        self._kept = len(self._prefixes)
+        self.live.start()
+
+    def _keep(self, folder: Path) -> None:
+        if len(self._prefixes) > self._kept:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._kept = len(self._prefixes)
+            write_atomically(folder / _KEPT, json.dumps({"prefixes": sorted(self._prefixes)}))
 
     def _read_file(self, path: Path, left: list[Left]) -> None:
         assert self._routes is not None

@@ -133,6 +133,10 @@ def _say(said: dict[str, Any], work: Monitor, as_json: bool, once: bool) -> None
     for one in said["gathered"]:
         if one["error"]:
             typer.echo(f"{one['signal']} of {one['prober']}: {one['error']['rule']}", err=True)
+        for left in one.get("rejected", ()):
+            # What is of no row is of the whole source.
+            if not left["row"]:
+                typer.echo(f"{one['signal']} of {one['prober']}: {left['reason']}", err=True)
     bins = sum(one["bins"] for one in said["judged"])
     if bins or once:
         opened, closed = (sum(one[what] for one in said["judged"]) for what in ("opened", "closed"))
