@@ -207,14 +207,29 @@ def test_postgresql_keeps_it_in_no_table_and_no_statistic(
     postgresql_server.psql(database, "ANALYZE", "CHECKPOINT")
     assert holds(postgresql_server.data, "CANARY000007", but=["pg_wal"])
     erase(store, "acc_7")
+    assert holds(postgresql_server.data, "CANARY000007", "YRANAC000007") == [], "nor in its write-ahead log"
     erase(store, "acc_long")
-    postgresql_server.psql(database, "CHECKPOINT")
-    assert holds(postgresql_server.data, "CANARY000007", "YRANAC000007", but=["pg_wal"]) == []
-    assert holds(postgresql_server.data, "CANARY0071", but=["pg_wal"]) == []
+    assert holds(postgresql_server.data, "CANARY0071") == []
     assert holds(postgresql_server.data, "CANARY000008", but=["pg_wal"])
-    # Its write-ahead log is the server's: docs/reference/store.md says how it goes there.
-    assert holds(postgresql_server.data / "pg_wal", "CANARY000007")
     assert postgresql_server.psql(database, "SELECT value FROM meta WHERE name = 'traces'") == ""
     store.close()
-    # Reused segments are overwritten from their beginning; those that are not kept are removed.
-    assert holds(postgresql_server.folder, "CANARY000007", but=["pg_wal"]) == []
+    assert holds(postgresql_server.folder, "CANARY000007") == []
+
+
+def test_a_role_that_may_not_end_the_servers_log_erases_all_the_same(
+    postgresql_server: Server, postgresql_url: str
+) -> None:
+    store = open_store(postgresql_url, ALL_ROOMS)
+    database = str(store.engine.url.database)
+    keep(store, "acc_7", name=canary(9, 24))
+    store.close()
+    role = f"plain_{database}"
+    postgresql_server.psql(
+        database, f"CREATE ROLE {role} LOGIN", f"GRANT pg_read_all_data, pg_write_all_data TO {role}",
+        f"ALTER TABLE personal OWNER TO {role}",
+    )  # fmt: skip
+    plain = open_store(postgresql_url.replace("skylift@", f"{role}@"), ALL_ROOMS)
+    erase(plain, "acc_7")
+    assert postgresql_server.psql(database, "SELECT value FROM meta WHERE name = 'traces'") == ""
+    plain.close()
+    assert holds(postgresql_server.data, "CANARY000009", but=["pg_wal"]) == []

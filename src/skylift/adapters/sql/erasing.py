@@ -26,6 +26,9 @@ WRITE_ANEW = (
     "DROP TABLE kept",
 )
 
+# Both, or neither is of use (PostgreSQL 15, tables 9.91 and 22.1).
+MAY_END_LOG = """SELECT has_function_privilege('pg_switch_wal()', 'EXECUTE')
+    AND pg_has_role('pg_checkpoint', 'MEMBER')"""
 
 # What tells when a terminal was used, or those of an account.
 USAGE_OF = {"usage": "terminal = :id", "usage_days": "terminal = :id OR account = :id"}
@@ -41,7 +44,8 @@ def scrub(engine: Engine) -> bool:
 
     SQLite: the table is written anew; then the write-ahead log, which holds earlier pages, is moved into the
     database and cut to nothing. PostgreSQL: the table is written anew, as an ordinary VACUUM leaves the bytes
-    where they were.
+    where they were; then, where our role may, a new segment of the write-ahead log is begun and those before
+    are given up.
     """
     try:
         if engine.dialect.name == "sqlite":
@@ -58,6 +62,9 @@ def scrub(engine: Engine) -> bool:
         else:
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.exec_driver_sql(f"VACUUM (FULL) {PERSONAL.name}")
+                if connection.exec_driver_sql(MAY_END_LOG).scalar_one():
+                    connection.exec_driver_sql("SELECT pg_switch_wal()")
+                    connection.exec_driver_sql("CHECKPOINT")
         with engine.execution_options(**{WRITES: True}).begin() as connection:
             connection.execute(delete(META).where(META.c.name == TRACES))
     except (DBAPIError, sqlite3.Error):
