@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import math
@@ -14,7 +15,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from skylift.adapters import packet_server
+from skylift.adapters import packet_net_server, packet_server
 from skylift.adapters.packet_server import ServerLink, clock_of, slot_of
 from skylift.adapters.packet_sky import LinkSlot
 from skylift.base.errors import Refused, Unavailable
@@ -194,3 +195,35 @@ def test_a_document_without_the_terminal_names_some_that_are_there() -> None:
     with pytest.raises(Refused) as error:
         slot_of(document(1, row("kyiv"), row("lviv")), "kiev", ServerLink("http://127.0.0.1:1"))
     assert "kyiv, lviv" in error.value.way_out
+
+
+def test_many_terminals_are_told_of_together_and_one_that_goes_leaves_the_others_alone(service: str) -> None:
+    Service.streams = [
+        [document(1, row("kyiv"), row("lviv"))],
+        [document(2, row("kyiv", "not_permitted"), row("lviv")), document(3, row("lviv"))],
+    ]
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+
+    def tell() -> None:
+        with contextlib.suppress(OSError):
+            packet_net_server.tell(theirs, ServerLink(service), ())
+
+    thread = threading.Thread(target=tell)
+    thread.start()
+    ids, *slots = heard(ours, 4)
+    ours.close()
+    assert ids == ["kyiv", "lviv"]
+    assert [[number for number, _ in told] for told in slots] == [[0, 1]] * 3
+    whys = [[slot.why_down for _, slot in told] for told in slots]
+    assert whys == [["", ""], ["not_permitted", ""], ["server_silent", ""]]
+    packet_server.LOST_AFTER_S, kept = 0.0, packet_server.LOST_AFTER_S
+    thread.join(5)
+    packet_server.LOST_AFTER_S = kept
+
+
+def test_of_many_terminals_an_unknown_one_is_refused(service: str) -> None:
+    Service.streams = [[document(1, row("kyiv"))]]
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    with pytest.raises(Refused, match="kiev"):
+        packet_net_server.tell(theirs, ServerLink(service), ("kyiv", "kiev"))
+    assert not ours.poll()

@@ -47,11 +47,13 @@ _SKY_PATIENCE_S = 120.0
 class Orders:
     """What to do.
 
+    at_us        the sky's instant at which it begins
     command      behind each terminal, {terminal} standing for its id; () for none
     pop_command  at the PoP
     seconds      after which it ends; None: when the commands have ended, or never
     folder       where what the commands say goes, one file each; "" for where ours goes
     keep         whether the report has all slots, or the last few
+    anchor_ns    the monotonic instant that at_us is; None: when packets begin to go through
     """
 
     at_us: int
@@ -66,6 +68,7 @@ class Orders:
     delay_ms: float | None = None
     rate_mbps: float | None = None
     loss: float | None = None
+    anchor_ns: int | None = None
 
 
 def main(channel: socket.socket, sky: Connection) -> int:
@@ -114,12 +117,11 @@ class _Loop:
         self._to_begin = list(range(len(stage.ids)))[::-1] if orders.command else []
         self._running: dict[int, tuple[int, int]] = {}
         self._status: dict[int, int] = {}
-        self._length_us = 15_000_000
         self._prepared = 0
-        self._began_ns = 0
         early = self._first_slots()
-        self._began_ns = time.monotonic_ns()
-        self._edge_ns = self._began_ns
+        self._length_us = early[0][1].length_us
+        self._began_ns = self._edge_ns = time.monotonic_ns()
+        self._anchor_ns = self._began_ns if orders.anchor_ns is None else orders.anchor_ns
         for number, slot in early:
             self._learn(number, slot)
         for course in (course for port in self._net.ports for course in port.courses):
@@ -162,8 +164,7 @@ class _Loop:
         return early
 
     def _learn(self, number: int, slot: LinkSlot) -> None:
-        start_ns = self._began_ns + (slot.at_us - self._orders.at_us) * 1_000
-        self._length_us = slot.length_us
+        start_ns = self._anchor_ns + (slot.at_us - self._orders.at_us) * 1_000
         self._edge_ns = min(self._edge_ns, start_ns)
         rtt_ms, loss, both = as_set(slot, self._overrides, start_ns, start_ns + slot.length_us * 1_000)
         for course, stretch in zip(self._net.ports[number].courses, both, strict=True):
@@ -292,7 +293,7 @@ class _Loop:
 
     def _at_us(self, now_ns: int) -> int:
         """The sky's instant."""
-        return self._orders.at_us + (now_ns - self._began_ns) // 1_000
+        return self._orders.at_us + (now_ns - self._anchor_ns) // 1_000
 
     def report(self) -> dict[str, Any]:
         """The run as a document; of each terminal what its command came to, and its slots."""

@@ -7,7 +7,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -23,6 +23,8 @@ _PAUSE_S = 2.0
 # A service that has not been heard for so long may have withdrawn the terminal: its link is down until heard.
 LOST_AFTER_S = 45.0
 _PATIENCE_S = 30.0
+# Why a link is down of which the service says nothing.
+SILENT = "server_silent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,34 +97,50 @@ def server_main(pipe: Connection, link: ServerLink, terminal: str, _at_us: int) 
 
 
 def _tell(pipe: Connection, link: ServerLink, terminal: str) -> None:
-    last: LinkSlot | None = None
+    follow(pipe, link, lambda document: [slot_of(document, terminal, link)], lambda slot: [slot])
+
+
+def follow(
+    pipe: Connection,
+    link: ServerLink,
+    told: Callable[[dict[str, Any]], Iterable[object]],
+    lost: Callable[[LinkSlot], Iterable[object]],
+    query: str = "",
+) -> None:
+    """Send what `told` makes of each Links document, for ever, and what `lost` does of slots nobody tells of.
+
+    query  of the live stream. Raises Refused or Unavailable where it never says anything
+    """
+    last_us: int | None = None
     heard_s = time.monotonic()
     while True:
         try:
-            for document in _events(link, last):
-                last = slot_of(document, terminal, link)
-                heard_s = time.monotonic()
-                pipe.send(last)
+            for document in _events(link, last_us, query):
+                for message in told(document):
+                    pipe.send(message)
+                last_us, heard_s = int(document["at_us"]), time.monotonic()
         except Refused:
-            if last is None:
+            if last_us is None:
                 raise
         except (Unavailable, httpx.HTTPError, ValueError, KeyError):
-            if last is None:
+            if last_us is None:
                 raise silent() from None
-        if last is not None and time.monotonic() - heard_s > LOST_AFTER_S:
+        if last_us is not None and time.monotonic() - heard_s > LOST_AFTER_S:
             # Each as long as the pause, so that none stands in the way of what is heard next.
-            at_us = last.at_us + int((time.monotonic() - heard_s) * 1e6)
-            pipe.send(LinkSlot(at_us, int(_PAUSE_S * 1e6), "server_silent"))
+            at_us = last_us + int((time.monotonic() - heard_s) * 1e6)
+            for message in lost(LinkSlot(at_us, int(_PAUSE_S * 1e6), SILENT)):
+                pipe.send(message)
         time.sleep(_PAUSE_S)
 
 
-def _events(link: ServerLink, last: LinkSlot | None) -> Iterator[dict[str, Any]]:
+def _events(link: ServerLink, last_us: int | None, query: str) -> Iterator[dict[str, Any]]:
     """Documents of the live stream until it breaks off."""
     headers = {**link.headers, "Accept": "text/event-stream"}
-    if last is not None:
-        headers["Last-Event-ID"] = str(last.at_us)
+    if last_us is not None:
+        headers["Last-Event-ID"] = str(last_us)
     timeout = httpx.Timeout(_PATIENCE_S, read=_SILENT_S)
-    with httpx.stream("GET", f"{link.url}/api/v1/live", headers=headers, timeout=timeout) as response:
+    address = f"{link.url}/api/v1/live{query}"
+    with httpx.stream("GET", address, headers=headers, timeout=timeout) as response:
         if response.status_code >= 400:
             response.read()
             raise said_wrong(response.status_code, response.json())
