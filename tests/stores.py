@@ -57,8 +57,8 @@ class Server:
                         "-d", database, *each)  # fmt: skip
 
     def start(self) -> None:
-        # No TCP; fsync is off as no test cuts the power, and a crash of a process loses nothing by it. Segments of
-        # the log are removed and not kept for reuse, as docs/reference/store.md asks for.
+        # No TCP; fsync is off as no test cuts the power, and a crash of a process loses nothing by it.
+        # Segments of the log are removed and not kept for reuse, as docs/reference/store.md asks for.
         options = (
             f"-c listen_addresses='' -k {self.folder} -c fsync=off -c full_page_writes=on "
             f"-c max_connections={MOST_CONNECTIONS} -c shared_buffers=32MB -c autovacuum=off "
