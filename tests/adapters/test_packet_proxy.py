@@ -6,6 +6,7 @@ import asyncio
 import http.server
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -164,6 +165,12 @@ def test_what_nobody_answers_is_said_in_the_proxys_words(running: Running) -> No
         assert client.get(f"http://127.0.0.1:{port}/").status_code == 502
     assert b"(5)" in curl("-x", f"socks5h://127.0.0.1:{running.port}", f"http://127.0.0.1:{port}/").stderr
     closed.close()
+
+
+def test_socks_4_is_told_no_at_once(running: Running) -> None:
+    with socket.create_connection(("127.0.0.1", running.port), timeout=5.0) as client:
+        client.sendall(struct.pack(">BBHI", 4, 1, 80, 0x7F000001) + b"\0")
+        assert client.recv(8) == bytes([0, 91, 0, 0, 0, 0, 0, 0])
 
 
 def test_a_page_that_aims_at_the_proxy_itself_gets_nothing(running: Running) -> None:

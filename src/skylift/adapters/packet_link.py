@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     # Scenarios take long to load, and a service or a record needs none of them.
     from skylift.adapters.scenario_files import Sources
 
-# The sky is given this long for its first slot: catalogues are read and kernels compiled.
-_SKY_PATIENCE_S = 120.0
+# The sky is given this long for its first slot: catalogues are read and, the first time, kernels compiled.
+_SKY_PATIENCE_S = 600.0
+# After so long it is said that it takes its time.
+_SILENCE_S = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,10 @@ class Overrides:
     loss: float | None = None
 
 
+def _say_nothing(_: str) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Followed:
     """Whose link, as told by what, from when on, and what of it is set by hand.
@@ -50,6 +57,7 @@ class Followed:
     at_us      the sky's instant at which it begins
     anchor_ns  the monotonic instant that this is; None: when the courses are made
     trace      file for what the link does, without places unless trace_places
+    say        called with each line that whoever runs it should read before packets go through
     """
 
     source: Sources | ServerLink | Replay
@@ -61,6 +69,7 @@ class Followed:
     anchor_ns: int | None = None
     trace: Path | None = None
     trace_places: bool = False
+    say: Callable[[str], None] = _say_nothing
 
 
 class LinkCourses:
@@ -264,16 +273,22 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def first_slot(sky: Connection) -> LinkSlot:
+def first_slot(sky: Connection, say: Callable[[str], None]) -> LinkSlot:
     """The slot that the sky says first. Raises Refused or Unavailable where it says why there is none."""
-    said = first_said(sky)
+    said = first_said(sky, say)
     assert isinstance(said, LinkSlot)
+    for note in said.notes:
+        say(f"note: {note}")
+    if not said.up:
+        say(f"note: it begins without a link: {said.why_down.replace('_', ' ')}")
     return said
 
 
-def first_said(sky: Connection) -> Any:
+def first_said(sky: Connection, say: Callable[[str], None] = _say_nothing) -> Any:
     """What the sky says first. Raises Refused or Unavailable where it says why there is nothing to say."""
     try:
+        if not sky.poll(_SILENCE_S):
+            say("working out the sky; the first time after an installation this takes a minute or two")
         said = sky.recv() if sky.poll(_SKY_PATIENCE_S) else None
     except EOFError:
         said = None

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from skylift.adapters import tun
 from skylift.adapters.packet_network import POP4, POP6, configure, new_namespace
-from skylift.adapters.packet_processes import Processes, gather
+from skylift.adapters.packet_processes import Processes, gather, unrunnable
 from skylift.base.errors import Unavailable
 from skylift.wire.packet.hops import Hop
 
@@ -144,4 +144,4 @@ def begin(stage: Stage, command: Sequence[str], number: int | None, folder: Path
         os.execvp(words[0], words)
     except OSError as error:
         sys.stderr.write(f"{words[0]}: {os.strerror(error.errno or 0)}\n")
-    os._exit(127)
+        os._exit(unrunnable(error))

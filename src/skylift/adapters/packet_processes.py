@@ -34,6 +34,11 @@ class Processes:
         os.waitpid(self.first, 0)
 
 
+def unrunnable(error: OSError) -> int:
+    """The exit status of what could not be run, as shells have it: 127 where there is no such thing."""
+    return 127 if isinstance(error, FileNotFoundError) else 126
+
+
 def gather() -> Processes:
     """From now on what this process begins is in a process namespace of its own, and ends with this process.
 

@@ -91,6 +91,11 @@ class Proxy:
         """The connection at the other end, and what is to be sent there first."""
         async with asyncio.timeout(_HEAD_WITHIN_S):
             version = await reader.readexactly(1)
+            if version == b"\x04":
+                # SOCKS 4: no, rather than silence.
+                writer.write(struct.pack(">BBHI", 0, 91, 0, 0))
+                await writer.drain()
+                raise EOFError
             socks = version == b"\x05"
             asked = await (_socks_asked(reader, writer) if socks else _http_asked(reader, version))
         try:
@@ -222,7 +227,7 @@ def run_proxy(followed: Followed, host: str, port: int, ready: Callable[[int], N
     """Serve until Ctrl-C; returns the report. `ready` is told the port. Raises before it begins."""
     with ExitStack() as stack:
         sky = begin_sky(stack, followed)
-        first = first_slot(sky)
+        first = first_slot(sky, followed.say)
         proxy = Proxy(followed, first)
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_serve(proxy, sky, host, port, ready))

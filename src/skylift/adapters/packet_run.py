@@ -28,7 +28,7 @@ def run(wanted: Wanted, ready: Callable[[], None] = lambda: None) -> Outcome:
     """
     with ExitStack() as stack:
         sky = begin_sky(stack, wanted.followed)
-        first = first_slot(sky)
+        first = first_slot(sky, wanted.followed.say)
         hosts = _hosts(first, wanted)
         stage, channel = _begin_stage(stack, wanted, hosts)
         said, tuns = _handed_over(channel, stage)

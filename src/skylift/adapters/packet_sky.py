@@ -6,11 +6,12 @@ import math
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
 from skylift.base.errors import Refused, SkyliftError
+from skylift.base.instants import InstantUs, format_instant
 from skylift.wire.packet.trace import Piece
 
 # Slots are told this far ahead of the moment they begin.
@@ -39,6 +40,8 @@ class LinkSlot:
     loss_set: float = math.nan
     pieces: tuple[tuple[Piece, ...], ...] = ()
     opportunities_ns: tuple[tuple[int, ...], ...] = ()
+    # What to tell whoever runs it.
+    notes: tuple[str, ...] = ()
 
     @property
     def up(self) -> bool:
@@ -73,18 +76,29 @@ def _tell(pipe: Connection, sources: Any, terminal: str, at_us: int) -> None:
     from skylift.twin.tick import Twin
     from skylift.twin.world import FOREVER_US
 
-    world = load_world(sources, at_us // US_PER_DAY * US_PER_DAY).world
+    today_us = at_us // US_PER_DAY * US_PER_DAY
+    loaded = load_world(sources, today_us)
+    world, scenario = loaded.world, loaded.scenario
+    notes = loaded.warnings
+    if scenario.start_us != today_us and not scenario.start_us <= at_us < scenario.end_us:
+        notes += (outside_its_time(scenario.start_us, scenario.end_us),)
     row = row_of(world, terminal)
     first_us = world.slots.start(at_us)
     began_s = None
     for _, links in Twin(world).links(first_us, FOREVER_US):
-        pipe.send(slot_of(world, links, row))
+        pipe.send(replace(slot_of(world, links, row), notes=notes))
+        notes = ()
         if began_s is None:
             # The run begins when its first slot is told.
             began_s = time.monotonic()
         ahead_s = (links.at_us - at_us) / 1e6 - (time.monotonic() - began_s)
         if ahead_s > AHEAD_S:
             time.sleep(ahead_s - AHEAD_S)
+
+
+def outside_its_time(start_us: int, end_us: int) -> str:
+    first, last = (format_instant(InstantUs(one_us)) for one_us in (start_us, end_us))
+    return f"this is outside the scenario's own time ({first} to {last}): --at {first} begins there"
 
 
 def row_of(world: Any, terminal: str) -> int:

@@ -19,7 +19,7 @@ from typing import Any
 from skylift.adapters import tun
 from skylift.adapters.packet_foreground import Foreground
 from skylift.adapters.packet_network import OWN, POP4, Ends, Stage, dropped, set_up
-from skylift.adapters.packet_processes import Processes, gather
+from skylift.adapters.packet_processes import Processes, gather, unrunnable
 from skylift.adapters.packet_wireguard import KeyKeeper
 from skylift.base.errors import SkyliftError
 
@@ -142,7 +142,7 @@ def begin(
         os.execvp(command[0], command)
     except OSError as error:
         sys.stderr.write(f"{command[0]}: {os.strerror(error.errno or 0)}\n")
-        os._exit(127)
+        os._exit(unrunnable(error))
 
 
 if __name__ == "__main__":

@@ -115,18 +115,22 @@ def followed(terminal: str, words: LinkWords) -> Followed:
     replayed = replay_of_words(words, server)
     if replayed is not None:
         link = Followed(replayed, terminal, 0, overrides, words.seed or replayed.seed, words.preset)
-        return replace(link, trace=words.trace, trace_places=words.trace_places)
+        return replace(link, trace=words.trace, trace_places=words.trace_places, say=_say)
     if server is not None:
         from skylift.client.http import kept_token
 
         service = ServerLink(server, words.token or kept_token(server))
         at_us, anchor_ns = clock_of(service)
         at_server = Followed(service, terminal, at_us, overrides, words.seed, words.preset, anchor_ns)
-        return replace(at_server, trace=words.trace, trace_places=words.trace_places)
+        return replace(at_server, trace=words.trace, trace_places=words.trace_places, say=_say)
     at_us = WallClock().now() if words.at is None else parse_instant(words.at, "--at")
     sources = Sources(words.scenario, words.catalogue, policy=POLICIES.get(words.preset))
     by_scenario = Followed(sources, terminal, at_us, overrides, words.seed, words.preset)
-    return replace(by_scenario, trace=words.trace, trace_places=words.trace_places)
+    return replace(by_scenario, trace=words.trace, trace_places=words.trace_places, say=_say)
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def replay_of_words(words: LinkWords, server: str | None) -> Replay | None:
