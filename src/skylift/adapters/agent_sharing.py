@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol, TypeVar
 
 import msgspec
@@ -19,6 +19,7 @@ from skylift.wire.telemetry import sharing as wire
 from skylift.wire.telemetry.sharing import BORESIGHT, EXACT, LOCATION, OBSTRUCTIONS, PATH, Shared
 
 T = TypeVar("T")
+P = TypeVar("P", bound=msgspec.Struct)
 # Of a degree; about a metre: less is the dish's own noise.
 _STIRRED_DEG: Final = 1e-5
 _FRAMES: Final[dict[str, wire.Frame]] = {"earth": "earth", "ut": "ut"}
@@ -40,7 +41,7 @@ class Sharing:
         self._terminal, self._say = terminal, say
         self._sharer = Sharer(folder.told(), folder.keep_told)
         self._satellites: deque[tuple[int, int]] = deque(maxlen=wire.MOST_SATELLITES)
-        self._cell: tuple[float, float, int, str] | None = None
+        self._cell: tuple[float, float, str] | None = None
         self._refused: list[str] = []
         self._last_trouble = ""
 
@@ -54,7 +55,7 @@ class Sharing:
             self._say(f"its owner shares of its place: {', '.join(kinds) or 'nothing'}")
         if sharer.looks(now.mono_us):
             satellite = self._read(self._dish.satellite)
-            if satellite is not None:
+            if satellite is not None and satellite < 2**60:
                 self._satellites.append((now.wall_us, satellite))
         if not sharer.is_due(now.mono_us):
             return False
@@ -69,45 +70,42 @@ class Sharing:
     def _document(self, now: Now) -> Shared:
         told = self._sharer.told
         kinds, self._refused = told.shares.kinds, []
+
+        def part(wanted: Iterable[str], ask: Callable[[], P], what: str) -> P | None:
+            return self._read(lambda: wire.sound(ask()), what) if {*wanted} & {*kinds} else None
+
         return Shared(
             self._terminal,
             told.word,
             kinds,  # type: ignore[arg-type]
             now.wall_us,
-            self._location(told.shares) if {LOCATION, EXACT} & set(kinds) else None,
-            self._obstructions() if OBSTRUCTIONS in kinds else None,
-            self._boresight() if BORESIGHT in kinds else None,
+            part((LOCATION, EXACT), lambda: self._location(told.shares), "location"),
+            part((OBSTRUCTIONS,), self._obstructions, "obstruction map"),
+            part((BORESIGHT,), self._boresight, "boresight"),
             tuple(self._satellites) if wire.SATELLITES in kinds else None,
         )
 
-    def _location(self, shares: Shares) -> wire.Located | None:
-        place = self._read(self._dish.location, "location")
-        if place is None:
-            return None
+    def _location(self, shares: Shares) -> wire.Located:
+        place = self._dish.location()
         at = (place.latitude_deg, place.longitude_deg)
+        exact = wire.sound(wire.Located("", *at))
         if EXACT in shares.kinds:
-            return wire.Located("", *at)
+            return exact
         before = self._cell
         if before is None or max(abs(at[0] - before[0]), abs(at[1] - before[1])) > _STIRRED_DEG:
             from skylift.adapters.agent_cell import cell_of
 
-            cell = self._read(lambda: cell_of(*at, shares.resolution), "location")
-            self._cell = None if cell is None else (*at, shares.resolution, cell)
-        return None if self._cell is None else wire.Located(self._cell[3])
+            before = self._cell = (*at, cell_of(*at, shares.resolution))
+        return wire.Located(before[2])
 
-    def _obstructions(self) -> wire.Obstructions | None:
-        seen = self._read(self._dish.obstruction_map, "obstruction map")
-        if seen is None or max(seen.rows, seen.columns) > wire.MOST_PIXELS_ACROSS:
-            return None
+    def _obstructions(self) -> wire.Obstructions:
+        seen = self._dish.obstruction_map()
         frame = _FRAMES.get(seen.frame, "unknown")
         return wire.Obstructions(seen.rows, seen.columns, frame, wire.packed(seen.values))
 
-    def _boresight(self) -> wire.Boresight | None:
-        status = self._read(self._dish.status, "boresight")
-        pointing = None if status is None else status.pointing
-        if pointing is None:
-            return None
-        said = (pointing.azimuth_deg, pointing.elevation_deg, pointing.tilt_deg)
+    def _boresight(self) -> wire.Boresight:
+        pointing = self._dish.status().pointing
+        said = () if pointing is None else (pointing.azimuth_deg, pointing.elevation_deg, pointing.tilt_deg)
         # The same tenth of a degree is the same.
         return wire.Boresight(*(None if one is None else round(one, 1) for one in said))
 

@@ -11,7 +11,7 @@ import binascii
 import math
 import zlib
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 
@@ -32,7 +32,11 @@ _UNSEEN_BYTE, _CLEAR_BYTE = 255, 100
 Kind = Literal["location", "location-exact", "obstruction-map", "boresight", "satellite-trace"]
 Frame = Literal["unknown", "earth", "ut"]
 _Degrees = Annotated[float, msgspec.Meta(ge=-360, le=360)]
+_Whole = Annotated[int, msgspec.Meta(ge=-(2**60), le=2**60)]
 _Across = Annotated[int, msgspec.Meta(ge=1, le=MOST_PIXELS_ACROSS)]
+
+
+P = TypeVar("P", bound=msgspec.Struct)
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,11 +87,13 @@ class Shared(_Strict, frozen=True):
     terminal: str
     word: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
     kinds: Annotated[tuple[Kind, ...], msgspec.Meta(max_length=len(KINDS))]
-    at_us: Annotated[int, msgspec.Meta(ge=-(2**60), le=2**60)]
+    at_us: _Whole
     location: Located | None = None
     obstructions: Obstructions | None = None
     boresight: Boresight | None = None
-    satellites: Annotated[tuple[tuple[int, int], ...], msgspec.Meta(max_length=MOST_SATELLITES)] | None = None
+    satellites: (
+        Annotated[tuple[tuple[_Whole, _Whole], ...], msgspec.Meta(max_length=MOST_SATELLITES)] | None
+    ) = None
 
 
 # The field of a kind.
@@ -121,6 +127,11 @@ def read(body: bytes) -> Shared:
     if shared.obstructions is not None:
         unpacked(shared.obstructions)
     return shared
+
+
+def sound(part: P) -> P:
+    """The same. Raises msgspec.ValidationError where the service would refuse it."""
+    return msgspec.convert(msgspec.to_builtins(part), type(part))
 
 
 def packed(values: Sequence[float]) -> str:
