@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from typer.testing import CliRunner
 
 from skylift.base.errors import Refused
 from skylift.cli.main import app
+from tests.adapters.test_packet_server import SLOT_US, Service, document, row
 from tests.trusted import Tried, tried
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,6 +158,8 @@ def descendants(pid: int) -> list[int]:
     [
         (["--terminals", "kyiv,", "--", "true"], "--terminals"),
         (["--terminals", "kyiv", "--count", "3"], "--terminals and --count"),
+        (["--server", "http://127.0.0.1:1", "--count", "3"], "--server and --count"),
+        (["--server", "http://127.0.0.1:1", "--at", "2022-02-27T03:05:00Z"], "--server and --at"),
         (["--encrypt"], "--encrypt"),
         (["--output", "/nowhere/at/all"], "--output"),
         (["--preset", "starlink-1999"], "preset"),
@@ -165,3 +170,41 @@ def test_what_cannot_be_is_refused_before_anything_begins(words: list[str], thin
     done = CliRunner().invoke(app, ["emulate", *words])
     assert isinstance(done.exception, Refused)
     assert thing in done.exception.thing
+
+
+def test_a_terminal_that_a_service_blocks_is_cut_as_the_slot_begins_and_the_other_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("ping")
+    monkeypatch.setattr(Service, "asked", [])
+    monkeypatch.setattr(
+        Service,
+        "streams",
+        [
+            [document(0, row("kyiv"), row("lviv")), document(1, row("kyiv"), row("lviv", "not_permitted"))],
+        ],
+    )
+    # The second slot begins five seconds after it is asked what time it is.
+    monkeypatch.setattr(Service, "now_us", SLOT_US - 5_000_000)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        words = [*EMULATE[:2], "--server", f"http://127.0.0.1:{server.server_address[1]}"]
+        words += ["--output", str(tmp_path), "--report", str(tmp_path / "report.json"), "--"]
+        words += ["ping", "-c", "30", "-i", "0.2", "-W", "1", "pop"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert done.returncode == 0, done.stderr
+    kyiv, lviv = (
+        [int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", (tmp_path / f"{id}.log").read_text())]
+        for id in ("kyiv", "lviv")
+    )
+    assert kyiv == list(range(1, 31))
+    assert lviv == list(range(1, len(lviv) + 1))
+    assert 1 <= len(lviv) <= 5 / 0.2
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert [slot["at_us"] for slot in report["terminals"][1]["slots"]] == [0, SLOT_US]

@@ -50,13 +50,14 @@ class Service(http.server.BaseHTTPRequestHandler):
 
     streams: ClassVar[list[list[dict[str, Any]]]] = []
     speed = 1.0
+    now_us = 123
     asked: ClassVar[list[tuple[str, str | None, str | None]]] = []
 
     def do_GET(self) -> None:
         headers = self.headers
         self.asked.append((self.path, headers.get("Last-Event-ID"), headers.get("Authorization")))
         if self.path.endswith("/about"):
-            self._json(200, {"speed": self.speed, "now_us": 123})
+            self._json(200, {"speed": self.speed, "now_us": self.now_us})
         elif self.path.endswith("/live") and self.streams:
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream")

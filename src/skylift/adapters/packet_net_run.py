@@ -14,29 +14,35 @@ from typing import Any, BinaryIO
 
 from skylift.adapters.packet_link import begin_teller, first_said
 from skylift.adapters.packet_net_loop import Orders
+from skylift.adapters.packet_net_server import net_server_main
 from skylift.adapters.packet_net_sky import net_sky_main
 from skylift.adapters.packet_net_stage import MOST
+from skylift.adapters.packet_server import ServerLink
 from skylift.adapters.scenario_files import Sources
 from skylift.base.errors import Refused, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
 class NetWanted:
-    """Whose links, and what to do with them. terminals: ids; () for all of the scenario's."""
+    """Whose links, and what to do with them. terminals: ids; () for all that the sources have."""
 
-    sources: Sources
+    sources: Sources | ServerLink
     terminals: tuple[str, ...]
     orders: Orders
 
 
-def run_net(wanted: NetWanted, ready: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+def run_net(
+    wanted: NetWanted, ready: Callable[[dict[str, Any]], None], say: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
     """Run until the commands end, the time is over, or Ctrl-C; the report. Raises Refused or Unavailable.
 
     ready  called with each terminal's addresses and namespace when packets go through
+    say    called with each line that whoever runs it should read before that
     """
     with ExitStack() as stack:
-        sky = begin_teller(stack, net_sky_main, (wanted.sources, wanted.terminals, wanted.orders.at_us))
-        ids: list[str] = first_said(sky)
+        main = net_server_main if isinstance(wanted.sources, ServerLink) else net_sky_main
+        sky = begin_teller(stack, main, (wanted.sources, wanted.terminals, wanted.orders.at_us))
+        ids: list[str] = first_said(sky, say)
         if len(ids) > MOST:
             raise Refused(
                 "packets.many", f"{len(ids)} terminals", f"one run has at most {MOST}", "name some of them"

@@ -6,7 +6,7 @@ import json
 import shlex
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -20,10 +20,18 @@ from skylift.cli.packet_options import (
     REPORT,
     SCENARIO,
     SEED,
+    SERVER,
     SET,
+    TOKEN,
+    LinkWords,
     overrides_of,
+    server_of,
     write_report,
 )
+
+if TYPE_CHECKING:
+    from skylift.adapters.packet_server import ServerLink
+    from skylift.adapters.scenario_files import Sources
 
 
 def register(app: typer.Typer) -> None:
@@ -34,11 +42,13 @@ def emulate(
     command: list[str] = typer.Argument(
         None, help="What to run behind each, after --; {terminal} is its id."
     ),
-    terminals: str = typer.Option("all", help="Ids of the scenario's terminals: a,b,c."),
+    terminals: str = typer.Option("all", help="Ids of the scenario's, or the service's, terminals: a,b,c."),
     count: int = typer.Option(0, min=0, max=10_000, help="So many made-up terminals instead."),
     scenario: SCENARIO = None,
     catalogue: CATALOGUE = None,
     at: AT = None,
+    server: SERVER = None,
+    token: TOKEN = "",
     set_: SET = [],  # noqa: B006
     preset: PRESET = "ideal",
     seed: SEED = 0,
@@ -64,12 +74,8 @@ def emulate(
         skylift emulate --count 200 --scenario S.toml --at 2022-02-27T03:05:00Z -- ping -c 5 pop
     """
     from skylift.adapters.atomic import write_atomically
-    from skylift.adapters.clock import WallClock
     from skylift.adapters.packet_net_loop import Orders
     from skylift.adapters.packet_net_run import NetWanted, run_net
-    from skylift.adapters.scenario_files import Sources
-    from skylift.base.instants import parse_instant
-    from skylift.wire.packet.texture import POLICIES
     from skylift.wire.packet.texture import preset as check_preset
 
     ids = _ids(terminals, count)
@@ -77,8 +83,10 @@ def emulate(
     check_output(report, "--report", (".json",))
     check_output(namespaces, "--namespaces", (".json",))
     check_preset(preset)
+    words = LinkWords(scenario, catalogue, at, server, token, None, None, None, False, set_, preset, seed)
+    sources, at_us, anchor_ns = _source(words, count)
     orders = Orders(
-        WallClock().now() if at is None else parse_instant(at, "--at"),
+        at_us,
         tuple(command or ()),
         tuple(shlex.split(pop_command)),
         seconds,
@@ -88,6 +96,7 @@ def emulate(
         seed,
         queue_bytes,
         **asdict(overrides_of(set_)),
+        anchor_ns=anchor_ns,
     )
 
     def ready(said: dict[str, Any]) -> None:
@@ -95,10 +104,37 @@ def emulate(
         if namespaces is not None:
             write_atomically(namespaces, json.dumps(said["terminals"], indent=1) + "\n")
 
-    sources = Sources(scenario, catalogue, made_up=count, policy=POLICIES.get(preset))
-    said = run_net(NetWanted(sources, ids, orders), ready)
+    said = run_net(NetWanted(sources, ids, orders), ready, lambda line: typer.echo(line, err=True))
     write_report(said, report)
     raise typer.Exit(next((one["status"] for one in said["terminals"] if one["status"]), 0))
+
+
+def _source(words: LinkWords, count: int) -> tuple[Sources | ServerLink, int, int | None]:
+    """Who tells of the links, the sky's instant at which it begins, and the monotonic one of that.
+
+    The last is None where it may be any. Raises Refused or Unavailable.
+    """
+    from skylift.adapters.clock import WallClock
+    from skylift.adapters.packet_server import ServerLink, clock_of
+    from skylift.adapters.scenario_files import Sources
+    from skylift.base.errors import Refused
+    from skylift.base.instants import parse_instant
+    from skylift.client.http import kept_token
+    from skylift.wire.packet.texture import POLICIES
+
+    if count and words.server is not None:
+        raise Refused(
+            "packets.source",
+            "--server and --count",
+            "a service has terminals of its own",
+            "give one of them; --terminals names some of the service's",
+        )
+    server = None if count else server_of(words)
+    if server is not None:
+        service = ServerLink(server, words.token or kept_token(server))
+        return service, *clock_of(service)
+    sources = Sources(words.scenario, words.catalogue, made_up=count, policy=POLICIES.get(words.preset))
+    return sources, WallClock().now() if words.at is None else parse_instant(words.at, "--at"), None
 
 
 def _ids(terminals: str, count: int) -> tuple[str, ...]:
