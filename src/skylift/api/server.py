@@ -164,7 +164,8 @@ async def _play(app: FastAPI, service: Service, sky_is_ready: asyncio.Event) -> 
     playing = asyncio.create_task(Play(app, stage).run())
     try:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(sky_is_ready.wait(), SKY_PATIENCE_S)
+            async with asyncio.timeout(SKY_PATIENCE_S):
+                await sky_is_ready.wait()
         clock.go_on()
         await playing
     except Exception:

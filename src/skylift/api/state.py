@@ -189,7 +189,8 @@ class LiveState:
     async def changed(self, patience_s: float) -> bool:
         """Wait until a slot begins or the service closes; False when neither happened within `patience_s`."""
         try:
-            await asyncio.wait_for(self._changed.wait(), patience_s)
+            async with asyncio.timeout(patience_s):
+                await self._changed.wait()
         except TimeoutError:
             return False
         return True

@@ -86,7 +86,8 @@ class LiveStream(Response):
                 if gone.done():
                     return
                 body = {"type": "http.response.body", "body": chunk, "more_body": True}
-                await asyncio.wait_for(send(body), SEND_WITHIN_S)
+                async with asyncio.timeout(SEND_WITHIN_S):
+                    await send(body)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
             # A reader that does not read: the connection is closed by leaving the response unfinished.

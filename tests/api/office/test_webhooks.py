@@ -57,7 +57,8 @@ def deliver(town: Town, *steps: Callable[[], Any], until: Callable[[], bool]) ->
             while not until():
                 await asyncio.sleep(0.02)
         running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        stopped, _ = await asyncio.wait([running], timeout=10)
+        assert stopped, "deliveries go on after they were told to stop"
 
     asyncio.run(go())
 

@@ -215,7 +215,8 @@ class Deliveries:
                 scanned, version = await self._tell(id, look), look.version
                 if not look.more and scanned >= look.scanned:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(grown.wait(), LOOK_EVERY_S)
+                        async with asyncio.timeout(LOOK_EVERY_S):
+                            await grown.wait()
             except SkyliftError:
                 await asyncio.sleep(LOOK_EVERY_S)
             except Exception as error:

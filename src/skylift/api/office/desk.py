@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -120,7 +121,8 @@ class Desk:
         """Raises Unavailable where the store does not answer in a moment, whatever it is that holds it up."""
         asking = asyncio.get_running_loop().run_in_executor(self._pulse, self.store.head)
         try:
-            await asyncio.wait_for(asking, ANSWERS_WITHIN_S)
+            async with asyncio.timeout(ANSWERS_WITHIN_S):
+                await asking
         except TimeoutError:
             raise Unavailable(
                 "store.slow", "the store", f"it has not answered within {ANSWERS_WITHIN_S:g} s", "ask again"
@@ -132,10 +134,9 @@ class Desk:
 
     async def changed(self, patience_s: float) -> None:
         """Return after the next write, or when patience ends."""
-        try:
-            await asyncio.wait_for(self._changed.wait(), patience_s)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await self._changed.wait()
 
     # --- who asks
 
