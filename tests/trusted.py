@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import pytest
+
+from bench.machine import Others
 
 TRIES = 3
 # Of all processors' time, what others have had from which on they may be why frames left late.
@@ -49,30 +49,18 @@ class Tried(Generic[T]):
 def tried(run: Callable[[], T], report: Callable[[T], dict[str, Any]]) -> Tried[T]:
     """Run until a run trusts itself, at most TRIES times; `report` finds the report in what a run gives."""
     for _ in range(TRIES):
-        wall_s, busy_s, own_s = time.monotonic(), _busy_s(), _own_s()
+        others = Others(_own_s)
         with _before_others():
             outcome = run()
         said = report(outcome)
         if said["trustworthy"]:
             return Tried(outcome, "", 0.0)
-        theirs_s = _busy_s() - busy_s - (_own_s() - own_s)
-        others = theirs_s / ((time.monotonic() - wall_s) * (os.cpu_count() or 1))
+        share = others.fraction()
     why = (
         f"none of {TRIES} runs is trusted; of the last p99 is {said['lateness_us']['p99']:g} us late, "
         f"{said['tun_dropped']} frames were dropped"
     )
-    return Tried(outcome, why, others)
-
-
-def _busy_s() -> float:
-    """What all processors together have worked since the machine began, a hypervisor's share included."""
-    try:
-        first = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
-    except OSError:
-        return 0.0
-    # proc(5): user, nice, system, idle, iowait, irq, softirq, steal.
-    ticks = [int(word) for word in first.split()[1:9]]
-    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+    return Tried(outcome, why, share)
 
 
 def _own_s() -> float:

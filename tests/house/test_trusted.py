@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bench import machine
 from tests import trusted
 from tests.trusted import OTHERS_SHARE, TRIES, Tried, tried
 
@@ -44,8 +45,9 @@ def test_only_where_others_are_the_reason_and_never_in_ci_it_is_skipped(
         Tried(None, "p99 is 12000 us late", others).trusted()
 
 
-def test_a_run_that_does_nothing_is_no_load_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    worked_s = iter([10.0, 10.0, 20.0, 20.0] * TRIES)
-    monkeypatch.setattr(trusted, "_busy_s", lambda: next(worked_s))
-    monkeypatch.setattr(trusted, "_own_s", lambda: next(worked_s))
-    assert tried(lambda: LATE, lambda report: report).others == 0.0
+def test_what_a_run_does_itself_is_no_load_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    spent_s = iter([(10.0, 20.0), (14.0, 28.0)] * TRIES)
+    own_s = iter([1.0, 4.0] * TRIES)
+    monkeypatch.setattr(machine, "_spent_s", lambda: next(spent_s))
+    monkeypatch.setattr(trusted, "_own_s", lambda: next(own_s))
+    assert tried(lambda: LATE, lambda report: report).others == 1 / 8
