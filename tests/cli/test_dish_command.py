@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from typer.testing import CliRunner
 
 from skylift.base.errors import Refused, SkyliftError
 from skylift.base.instants import parse_instant
+from skylift.cli.dish import _warn
 from skylift.cli.dish_happen import read_happenings
 from skylift.cli.main import app
 from skylift.wire.dish.conditions import Kind
@@ -60,3 +63,18 @@ def test_it_refuses_at_once(arguments: list[str], code: str) -> None:
     done = CliRunner().invoke(app, ["dish", "serve", *arguments])
     assert isinstance(done.exception, SkyliftError)
     assert done.exception.code == code
+
+
+def test_it_says_so_where_the_scenario_tells_nothing_of_its_time(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    day_us = int(parse_instant("2022-02-27"))
+    told = SimpleNamespace(start_us=day_us, end_us=day_us + 86_400 * S)
+    loaded = SimpleNamespace(scenario=told, warnings=("orbits are old",))
+    _warn(loaded, day_us + S, day_us)  # type: ignore[arg-type]
+    _warn(loaded, day_us + S, day_us - 86_400 * S)  # type: ignore[arg-type]
+    within = capsys.readouterr().err
+    assert within.count("orbits are old") == 2
+    assert "own time" not in within
+    _warn(loaded, day_us + 10 * 86_400 * S, day_us + 10 * 86_400 * S)  # type: ignore[arg-type]
+    assert "outside the scenario's own time" in capsys.readouterr().err

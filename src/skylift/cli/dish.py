@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from skylift.adapters.dish_grpc import DishServer
+    from skylift.adapters.scenario_files import Loaded
     from skylift.base.errors import SkyliftError
     from skylift.twin.world import World
 
@@ -70,7 +71,9 @@ def serve(
     clock = make_clock(None, None if at is None else parse_instant(at, "--at"), speed)
     happenings = read_happenings(happen, clock.now())
     day_us = clock.now() // US_PER_DAY * US_PER_DAY
-    world = load_world(Sources(scenario, catalogue), day_us).world
+    loaded = load_world(Sources(scenario, catalogue), day_us)
+    _warn(loaded, clock.now(), day_us)
+    world = loaded.world
     rows = _rows(world, terminal, count)
     dishes = emulated(world, rows, clock.now(), happenings)
     schema = dish_schema()
@@ -91,6 +94,17 @@ def serve(
         except KeyboardInterrupt:
             feed.stop()
             typer.echo("stopped", err=True)
+
+
+def _warn(loaded: Loaded, now_us: int, day_us: int) -> None:
+    """Of old orbits, and of a time in which the scenario says nothing."""
+    from skylift.adapters.packet_sky import outside_its_time
+
+    notes, told = loaded.warnings, loaded.scenario
+    if told.start_us != day_us and not told.start_us <= now_us < told.end_us:
+        notes += (outside_its_time(told.start_us, told.end_us),)
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
 
 
 def _alone(server: str, options: dict[str, object]) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from skylift.cli.telemetry_reports import Shows
     from skylift.client.http import Client
+
+# How a document is shown to people: office.py's own way.
+Show = Callable[[dict[str, Any], bool], None]
 
 _NOTHING = "its owner shares nothing of its place; only at the dish can that be changed (skylift agent share)"
 
 
-def show_place(client: Client, shows: Shows, id: str, given: dict[str, str], as_json: bool) -> None:
+def show_place(client: Client, show: Show, id: str, given: dict[str, str], as_json: bool) -> None:
     """The last values, and the picture of its map; that somebody looked is in the journal."""
     from skylift.cli.outputs import check_picture
 
@@ -29,7 +32,7 @@ def show_place(client: Client, shows: Shows, id: str, given: dict[str, str], as_
         typer.echo(json.dumps(found))
         return
     for one in found["shared"]:
-        shows.show(_plain(one), False)
+        show(_plain(one), False)
     if not found["shared"]:
         typer.echo(_NOTHING, err=True)
     elif maps and plot is None:

@@ -50,7 +50,7 @@ def reports(client: Client, shows: Shows, what: str, words: list[str], form: tup
         case "place":
             from skylift.cli.telemetry_place import show_place
 
-            show_place(client, shows, ids[0], given, as_json)
+            show_place(client, shows.show, ids[0], given, as_json)
         case _:
             _keys(client, shows, what, (ids[0], given), as_json)
 
