@@ -49,7 +49,8 @@ def rounds(town: Town, until: Callable[[], bool] = lambda: True) -> None:
             while not until():
                 await asyncio.sleep(0.02)
         running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        stopped, _ = await asyncio.wait([running], timeout=10)
+        assert stopped, "it goes on after it was told to stop"
 
     asyncio.run(go())
 

@@ -17,7 +17,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -81,6 +81,19 @@ class Note:
     next_at: int = 0
     told: int = 0
     attempts: tuple[Attempt, ...] = ()
+
+    def taken(self, attempt: Attempt) -> Self:
+        return replace(
+            self,
+            failures=0,
+            next_at=0,
+            told=self.told + 1,
+            attempts=(*self.attempts, attempt)[-ATTEMPTS_KEPT:],
+        )
+
+    def failed(self, attempt: Attempt, next_at: int) -> Self:
+        attempts = (*self.attempts, attempt)[-ATTEMPTS_KEPT:]
+        return replace(self, failures=self.failures + 1, next_at=next_at, attempts=attempts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,17 +315,14 @@ class Deliveries:
         told, note = came
         at = self._desk.clock.now()
         attempt = Attempt(row.sequence, at, told.status, told.error, told.took_ms)
-        attempts = (*note.attempts, attempt)[-ATTEMPTS_KEPT:]
         if told.is_taken:
-            after = replace(note, failures=0, next_at=0, told=note.told + 1, attempts=attempts)
+            after = note.taken(attempt)
             return await self._write(lambda t: _keep(t, id, look.version, row.sequence, after))
-        failures = note.failures + 1
-        next_at = at + wait_us(failures, self._jitter(), told.retry_after_s)
-        after = replace(note, failures=failures, next_at=next_at, attempts=attempts)
+        after = note.failed(attempt, at + wait_us(note.failures + 1, self._jitter(), told.retry_after_s))
         kept = await self._write(lambda t: _keep(t, id, look.version, row.sequence - 1, after))
         if told.status == 410:
             await ended(self._desk, id, Ended.GONE, row.sequence, 410)
-        elif is_enough(failures):
+        elif is_enough(after.failures):
             await ended(self._desk, id, Ended.GAVE_UP, row.sequence, told.status)
         return kept
 

@@ -19,7 +19,7 @@ import msgspec
 
 from skylift.adapters.clock import WallClock
 from skylift.adapters.webhooks import Message, Sender
-from skylift.api.office.delivering import ATTEMPTS_KEPT, Attempt, actor_of, address_of, ended
+from skylift.api.office.delivering import Attempt, Note, actor_of, address_of, ended
 from skylift.api.office.desk import Desk
 from skylift.api.office.feeds import MOST_ENTRIES
 from skylift.api.office.public_outages import PublicOutages
@@ -42,16 +42,10 @@ _LOG = logging.getLogger("skylift.webhooks")
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What a subscription was told: of each outage a digest of it; and how its attempts went."""
+class Known(Note):
+    """Beside how its attempts went, what a subscription was told: of each outage a digest of it."""
 
     digests: Mapping[str, str] = field(default_factory=dict)
-    rewound: int = 0
-    tried_anew: int = 0
-    failures: int = 0
-    next_at: int = 0
-    told: int = 0
-    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,20 +153,15 @@ class PublicHooks:
         message = Message(name, WallClock().now() // US_PER_S, news.body, secrets)
         came = await self._sender.send(url, message)
         at = self._desk.clock.now()
-        attempts = (*known.attempts, Attempt(0, at, came.status, came.error, came.took_ms))[-ATTEMPTS_KEPT:]
+        attempt = Attempt(0, at, came.status, came.error, came.took_ms)
         if came.is_taken:
             digests = {outage: digest for outage, digest in known.digests.items() if outage != news.outage}
             if news.digest:
                 digests[news.outage] = news.digest
-            after = replace(
-                known, digests=digests, failures=0, next_at=0, told=known.told + 1, attempts=attempts
-            )
-            return await self._keep(stored, after)
-        failures = known.failures + 1
-        next_at = at + wait_us(failures, self._jitter(), came.retry_after_s)
-        after = replace(known, failures=failures, next_at=next_at, attempts=attempts)
+            return await self._keep(stored, replace(known.taken(attempt), digests=digests))
+        after = known.failed(attempt, at + wait_us(known.failures + 1, self._jitter(), came.retry_after_s))
         kept = await self._keep(stored, after)
-        if came.status == 410 or is_enough(failures):
+        if came.status == 410 or is_enough(after.failures):
             why = Ended.GONE if came.status == 410 else Ended.GAVE_UP
             await ended(self._desk, stored.id, why, 0, came.status)
         return kept
