@@ -63,6 +63,15 @@ def rtt_ms() -> float:
     return float(links.delay_up_us[row] + links.delay_down_us[row]) / 1_000
 
 
+@pytest.fixture(scope="module")
+def replay(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """The words that do a run again, for tests to which the sky does not matter: it takes seconds to begin."""
+    needs()
+    trace = tmp_path_factory.mktemp("replay") / "trace"
+    assert behind("sh", "-c", "exit 7", options=("--trace", str(trace))).returncode == 7
+    return (SKYLIFT, "exec", "any", "--replay", str(trace), "--no-encrypt")
+
+
 def test_ping_sees_the_delay_of_the_slot(rtt_ms: float, tmp_path: Path) -> None:
     needs("ping")
     report = tmp_path / "report.json"
@@ -96,9 +105,10 @@ def test_traceroute_names_the_way_and_packets_have_their_size() -> None:
 
 
 @pytest.mark.parametrize("address", ["198.51.100.1", "[fd5c:1f70:0:ff::1]"])
-def test_what_is_sent_with_losses_arrives_whole(address: str, tmp_path: Path) -> None:
+def test_what_is_sent_with_losses_arrives_whole(
+    address: str, tmp_path: Path, replay: tuple[str, ...]
+) -> None:
     """20 MB over TCP with 1 % of wire packets lost: superpackets are cut right, or the hash differs."""
-    needs()
     body = random.Random(7).randbytes(20_000_000)
     (tmp_path / "body").write_bytes(body)
     report = tmp_path / "report.json"
@@ -113,12 +123,13 @@ def test_what_is_sent_with_losses_arrives_whole(address: str, tmp_path: Path) ->
         "    except urllib.error.URLError: time.sleep(0.1)\n"
         "print(len(body), hashlib.sha256(body).hexdigest())\n"
     )
-    done = behind(
-        sys.executable,
-        "-c",
-        program,
-        f"http://{address}:8000/body",
-        options=("--pop-run", serve, "--set", "loss=0.01,delay_ms=5", "--report", str(report)),
+    options = ("--pop-run", serve, "--set", "loss=0.01,delay_ms=5", "--report", str(report))
+    done = subprocess.run(
+        [*replay, *options, "--", sys.executable, "-c", program, f"http://{address}:8000/body"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.stdout.split() == [str(len(body)), hashlib.sha256(body).hexdigest()], done.stderr
     slots = json.loads(report.read_text(encoding="utf-8"))["slots"]
@@ -132,13 +143,10 @@ def test_where_there_is_no_service_nothing_comes_back() -> None:
     assert "100% packet loss" in done.stdout
 
 
-def test_the_exit_status_is_the_commands(tmp_path: Path) -> None:
-    needs()
-    trace = tmp_path / "trace"
-    assert behind("sh", "-c", "exit 7", options=("--trace", str(trace))).returncode == 7
+def test_the_exit_status_is_the_commands(replay: tuple[str, ...]) -> None:
     for command, status in ((("sh", "-c", "kill -9 $$"), 137), (("no-such-command-here",), 127)):
         done = subprocess.run(
-            [SKYLIFT, "exec", "any", "--replay", str(trace), "--no-encrypt", "--", *command],
+            [*replay, "--", *command],
             capture_output=True,
             text=True,
             timeout=120,

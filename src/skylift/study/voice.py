@@ -29,8 +29,8 @@ class Codec:
     frame_ms: float = 20.0
 
 
-# G.113 (11/2007), appendix I: of G.711 Ie 0, and Bpl 25.1 with concealment (4.3 without); of G.729A with VAD
-# 11 and 19.
+# G.113 (11/2007), appendix I, tables I.1 and I.2: of G.711 Ie 0, and Bpl 25.1 with concealment (4.3 without);
+# of G.729A with VAD 11 and 19, as others quote these tables: their own text we have not seen.
 G711 = Codec("G.711 with concealment", 0.0, 25.1)
 G729A = Codec("G.729A with VAD", 11.0, 19.0)
 

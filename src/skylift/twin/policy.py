@@ -41,7 +41,8 @@ Policy = Callable[[Candidates], npt.NDArray[np.int64]]
 DETOUR_US = 5_000.0
 # Share of slots that begin with another satellite. Huston (APNIC, May 2024) infers one in every slot from the
 # least delay, which steps every 15 s. In a dish's obstruction map it was at 2 of 3 edges (the sample of 15
-# April 2025 that comes with LEOViz, University of Victoria): too few to say more than that one may stay.
+# April 2025 that comes with LEOViz, University of Victoria), and at none of 2 in its sample of 29 May 2025,
+# of a dish that was turning: too few to say more than that one may stay, and that the share may be less.
 OBSERVED_CHANGES = (2 / 3, 1.0)
 # The middle. Where the satellite sets or nothing else is as near, the sky decides.
 CHANGE_FRACTION = sum(OBSERVED_CHANGES) / 2
