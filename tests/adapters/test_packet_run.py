@@ -65,7 +65,7 @@ def rtt_ms() -> float:
 
 @pytest.fixture(scope="module")
 def replay(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
-    """The words that do a run again, for tests to which the sky does not matter: it takes seconds to begin."""
+    """The words that do a run again, for tests to which the sky does not matter: that begins slowly."""
     needs()
     trace = tmp_path_factory.mktemp("replay") / "trace"
     assert behind("sh", "-c", "exit 7", options=("--trace", str(trace))).returncode == 7
