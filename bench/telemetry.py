@@ -40,16 +40,21 @@ def _folder() -> Path:
 def _year() -> TelemetrySql:
     """A store with a year of one terminal, rolled."""
     store = TelemetrySql(f"sqlite:///{_folder() / 'year.sqlite'}")
-    start = NOW_US - YEAR_S * US_PER_S
+    fill_year(store, "trm_1", NOW_US)
+    return store
+
+
+def fill_year(store: TelemetrySql, terminal: str, until_us: int) -> None:
+    """A year of one terminal, rolled."""
+    start = until_us - YEAR_S * US_PER_S
     for part in range(0, YEAR_S // STEP_S, 5000):
         rows = [
             Row(n + 1, start + n * STEP_S * US_PER_S, ping_latency_ms=30.0 + n % 17, span_s=float(STEP_S))
             for n in range(part, min(part + 5000, YEAR_S // STEP_S))
         ]
-        store.take([Posted("trm_1", NOW_US, rows)])
-    while store.roll(NOW_US, 1000):
+        store.take([Posted(terminal, until_us, rows)])
+    while store.roll(until_us, 1000):
         pass
-    return store
 
 
 def _draw() -> int:

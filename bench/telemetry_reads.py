@@ -6,7 +6,9 @@ import asyncio
 import atexit
 import gc
 import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,9 +16,14 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import h3
+import httpx
 
-from bench.harness import Case
-from skylift.adapters.telemetry.store import TelemetrySql
+from bench.harness import Case, Result
+from bench.telemetry import YEAR_S, fill_year
+from bench.telemetry_fleet import enrol_all, members_of
+from bench.telemetry_load import token_of
+from bench.telemetry_services import Service, cpu_s
+from skylift.adapters.telemetry.store import TelemetrySql, telemetry_file_in
 from skylift.api.telemetry.health import Judged, verdicts
 from skylift.api.telemetry.intake import Intake
 from skylift.api.telemetry.places import Places
@@ -30,6 +37,7 @@ from skylift.wire.telemetry.rows import Row
 from skylift.wire.telemetry.states import encoded
 
 FLEET, ONLINE_FLEET = 150_000, 15_000
+LATER = 10
 NOW_US = 1_800_000_000 * US_PER_S
 SPAN_US, BIN_US = 15 * US_PER_S, 600 * US_PER_S
 
@@ -127,6 +135,57 @@ def _prepare_rows() -> None:
     _rows()
 
 
+@cache
+def _pictures() -> Callable[[], bytes]:
+    """A running service with a year of one terminal, and who asks it for the picture of all of it."""
+    folder = Path(tempfile.mkdtemp(prefix="skylift-bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    until_us = time.time_ns() // 1000
+    [one] = members_of(1, 1)
+    enrol_all(f"sqlite:///{folder / 'skylift.sqlite'}", [one], until_us)
+    store = TelemetrySql(f"sqlite:///{telemetry_file_in(folder)}")
+    fill_year(store, one.terminal, until_us)
+    store.close()
+    service = Service(folder, 8_598, None)
+    atexit.register(service.end)
+    service.start()
+    token = token_of(service)
+    client = httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=30.0)
+    url = (
+        f"http://127.0.0.1:{service.port}/api/v1/terminals/{one.terminal}/history"
+        f"?format=png&level=1h&from={until_us - YEAR_S * US_PER_S}"
+    )
+
+    def get() -> bytes:
+        answer = client.get(url)
+        answer.raise_for_status()
+        return answer.content
+
+    assert service.process is not None
+    began_s = time.perf_counter()
+    get()
+    first_ms = 1000 * (time.perf_counter() - began_s)
+    before_s = cpu_s(service.process.pid)
+    for _ in range(LATER):
+        get()
+    later_ms = 1000 * (cpu_s(service.process.pid) - before_s) / LATER
+    print(f"the first picture since its start: {first_ms:.0f} ms by the clock", file=sys.stderr)
+    print(f"each later one: {later_ms:.0f} ms of the service's CPU", file=sys.stderr)
+    return get
+
+
+def _prepare_pictures() -> None:
+    _pictures()
+
+
+def _by_the_clock(most_s: float) -> Callable[[Result], bool]:
+    def ok(result: Result) -> bool:
+        print(f"{1000 * result.ours.wall_s:.0f} ms by the clock", file=sys.stderr)
+        return result.ours.wall_s < most_s
+
+    return ok
+
+
 def _prepare_fleet() -> None:
     _fleet()
 
@@ -158,5 +217,19 @@ def cases(seed: int) -> list[Case]:
             lambda result: result.ours.cpu_s < 0.5,
             seed,
             prepare=_prepare_rows,
-        )
+        ),
+        Case(
+            "telemetry-year-waited",
+            lambda: _pictures()(),
+            None,
+            "",
+            "",
+            None,
+            "GET of a year's picture from a running service in < 300 ms by the clock",
+            _by_the_clock(0.3),
+            seed,
+            # The service draws beside whoever waits.
+            threads=2,
+            prepare=_prepare_pictures,
+        ),
     ]

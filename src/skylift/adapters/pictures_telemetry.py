@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from matplotlib.figure import Figure
 
 from skylift.adapters.atomic import save_atomically
 
+DPI = 110
 INK, GRID = "#1b2733", "#c9d3dc"
 # Okabe and Ito's colours: told apart by colour-blind readers.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -36,6 +38,18 @@ def draw_history(path: Path, title: str, series: Mapping[str, Columns]) -> None:
 
     Latency, and below it losses and rates as far as anything of them is known.
     """
+    figure = _figure(title, series)
+    save_atomically(path, lambda temporary: figure.savefig(temporary, dpi=DPI))
+
+
+def png_of(title: str, series: Mapping[str, Columns]) -> bytes:
+    """The same, as a PNG's bytes. One at a time: the library shares its fonts between pictures."""
+    out = io.BytesIO()
+    _figure(title, series).savefig(out, dpi=DPI, format="png")
+    return out.getvalue()
+
+
+def _figure(title: str, series: Mapping[str, Columns]) -> Figure:
     drawn = {name: thinned(columns) for name, columns in series.items()}
     panels = [panel for panel in _PANELS if panel is _PANELS[0] or _is_known(panel, drawn.values())]
     figure = Figure(figsize=(10.0, 1.0 + 2.0 * len(panels)))
@@ -59,7 +73,7 @@ def draw_history(path: Path, title: str, series: Mapping[str, Columns]) -> None:
     every[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))
     every[-1].set_xlabel("UTC")
     every[0].set_title(title, loc="left", color=INK)
-    save_atomically(path, lambda temporary: figure.savefig(temporary, dpi=110))
+    return figure
 
 
 class _Panel(NamedTuple):

@@ -321,6 +321,16 @@ def test_dishes_are_sensors_in_crowds_alone(
     assert code_of(viewer.get("fleet/online?by=street")) == (400, "parameter.by")
 
 
+def test_a_history_is_drawn_and_nothing_is_not(operator: Person) -> None:
+    agent = agent_of(operator, made(operator))
+    asked = f"terminals/{agent.terminal}/history?format=png&from=2022-02-26"
+    assert code_of(operator.get(asked)) == (422, "picture.empty")
+    agent.post(*[row(number, ping_latency_ms=30.0 + number) for number in range(1, 9)])
+    picture = operator.get(asked)
+    assert picture.headers["content-type"] == "image/png"
+    assert picture.content.startswith(b"\x89PNG")
+
+
 def test_what_was_down_before_a_restart_is_down_since_then(place: Town, operator: Person) -> None:
     agent = agent_of(operator, made(operator))
     agent.post(row(1), *[row(n, state="no-satellites") for n in range(2, 30)])

@@ -21,7 +21,7 @@ from skylift.api.telemetry.states import Pieces
 from skylift.base.errors import Refused
 from skylift.base.instants import format_instant
 from skylift.base.units import US_PER_DAY
-from skylift.ports.telemetry import DAY, FIVE_MINUTES, HOUR, LEVELS, ROWS
+from skylift.ports.telemetry import DAY, FIVE_MINUTES, HOUR, LEVELS, ROWS, History
 from skylift.service.account.roles import Subject
 from skylift.service.permission.decision import TerminalFacts
 from skylift.service.permission.reasons import Code
@@ -47,7 +47,11 @@ _WHEN = (
         {"type": "string", "enum": ["auto", *LEVELS], "default": "auto"},
     ),
     Parameter("columns", "Only these columns, separated by commas."),
-    Parameter("format", "json or csv.", {"type": "string", "enum": ["json", "csv"], "default": "json"}),
+    Parameter(
+        "format",
+        "json, csv, or png: a picture of latency, losses and rates.",
+        {"type": "string", "enum": ["json", "csv", "png"], "default": "json"},
+    ),
 )
 _BINS = (
     Parameter("from", "The first instant. Without it: two bins before the last."),
@@ -139,7 +143,13 @@ def doors(intake: Intake | None) -> list[Door]:
             reads.history,
             "One terminal's history: rows of 15 s, or buckets of 5 minutes, an hour or a day.",
             "telemetry",
-            {200: {"application/json": _HISTORY, "text/csv": {"type": "string"}}},
+            {
+                200: {
+                    "application/json": _HISTORY,
+                    "text/csv": {"type": "string"},
+                    "image/png": {"type": "string", "format": "binary"},
+                }
+            },
             parameters=_WHEN,
             id_kind="terminal",
         ),
@@ -181,6 +191,7 @@ class _Reads:
         # Those that are cut off, as of a number of the journal: it seldom changes.
         self._marked: list[str] = []
         self._marked_at = -1
+        self._drawing = asyncio.Lock()
 
     async def states(self, call: Call) -> Response:
         intake = there(self._intake)
@@ -222,10 +233,26 @@ class _Reads:
         level = _fitting(until_us - from_us) if level == "auto" else level
         await _readable(call)
         history = await asyncio.to_thread(intake.store.history, call.id, from_us, until_us, level)
+        if query.get("format") == "png":
+            return await self._picture(history)
         columns = _chosen(history.columns, query.get("columns", ""))
         if query.get("format", "json") == "csv":
             return Response(csv_of(columns), media_type="text/csv; charset=utf-8")
         return answer({"terminal": call.id, "level": level, "columns": columns})
+
+    async def _picture(self, history: History) -> Response:
+        if not len(history):
+            rule = "nothing was reported in this time, so there is nothing to draw"
+            raise Refused("picture.empty", "this history", rule, "ask for another time with from and until")
+
+        def draw() -> bytes:
+            # Loaded by the first who asks for one: most services are never asked.
+            from skylift.adapters.pictures_telemetry import png_of
+
+            return png_of(f"{history.terminal}, {history.level}", {history.terminal: history.columns})
+
+        async with self._drawing:
+            return Response(await asyncio.to_thread(draw), media_type="image/png")
 
     async def quarantine(self, call: Call) -> Response:
         intake = there(self._intake)
