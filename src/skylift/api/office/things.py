@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, cast, get_type_hints
@@ -19,9 +18,9 @@ from skylift.api.office.proposals import keep_proposal
 from skylift.api.office.shapes import Agreement
 from skylift.base.errors import Refused
 from skylift.base.instants import InstantUs
-from skylift.base.labels import personal_number
 from skylift.ports.store import Reader, Reply, Stored, Transaction
 from skylift.service.approval.state import ROOM as APPROVALS
+from skylift.twin.office.imports_columns import looks_personal
 from skylift.twin.office.imports_table import MOST_CELL
 from skylift.twin.office.office import Asked, Done, Forbidden, Office
 from skylift.twin.office.verbs import Actor, Verb, VerbTable
@@ -37,8 +36,6 @@ IDEMPOTENCY_KEY = Parameter(
     "Asked again with the same key, the same answer comes; nothing is done twice.",
     where="header",
 )
-_PLACE = re.compile(r"\d\.\d{3}")
-_MAIL = re.compile(r"\S@\S")
 
 
 # --- writing
@@ -216,8 +213,7 @@ def _named(verb: Verb, name: str) -> str:
 
 def _refuse_personal(verb: Verb, name: str, value: str) -> None:
     """What other fields say is kept for ever: no exact place, mail address or person's number is taken."""
-    found = "an exact place" if _PLACE.search(value) else "a mail address" if _MAIL.search(value) else ""
-    found = found or personal_number(value)
+    found = looks_personal(value)
     if found:
         raise Refused(
             f"{verb.kind}.personal",

@@ -19,6 +19,7 @@ from skylift.service.account import token as tokens
 from skylift.service.account.roles import Subject, verbs
 from skylift.service.account.token import LONGEST_TOKEN_US, Issue, Token, TokenKind
 from skylift.twin.handle import begin, change, load
+from skylift.twin.office.imports_columns import looks_personal
 from skylift.twin.office.office import Forbidden
 from skylift.twin.office.verbs import Actor
 
@@ -80,6 +81,10 @@ async def new_program(call: Call) -> Response:
     lasts_us = _lasts(given.lasts_s)
     if len(given.title) > 80:
         raise Refused("token.title", "title", "it has at most 80 characters", "shorten it")
+    found = looks_personal(given.title)
+    if found:
+        rule = f"it is kept for ever, and looks like {found}"
+        raise Refused("token.personal", "title", rule, "say which program it is for")
     secret, hashed = new_token()
 
     def work(transaction: Transaction) -> LoggedIn:
