@@ -38,6 +38,11 @@ _HISTORY = {
     },
     "required": ["terminal", "level", "columns"],
 }
+_HISTORIES = {
+    "application/json": _HISTORY,
+    "text/csv": {"type": "string"},
+    "image/png": {"type": "string", "format": "binary"},
+}
 _WHEN = (
     Parameter("from", "The first instant, ISO 8601 or microseconds since 1970. Without it: a day ago."),
     Parameter("until", "Up to which instant. Without it: now."),
@@ -143,13 +148,7 @@ def doors(intake: Intake | None) -> list[Door]:
             reads.history,
             "One terminal's history: rows of 15 s, or buckets of 5 minutes, an hour or a day.",
             "telemetry",
-            {
-                200: {
-                    "application/json": _HISTORY,
-                    "text/csv": {"type": "string"},
-                    "image/png": {"type": "string", "format": "binary"},
-                }
-            },
+            {200: _HISTORIES},
             parameters=_WHEN,
             id_kind="terminal",
         ),
