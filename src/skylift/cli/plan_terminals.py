@@ -23,6 +23,12 @@ _Out = Annotated[
 ]
 
 MOST_ROWS = 40
+# As TerminalRules calls them.
+_OPTION_OF = {
+    "the rate of a terminal": "--terminal-mbps",
+    "people per terminal": "--people-per-terminal",
+    "the share of spares": "--spare",
+}
 
 
 def register(plan: typer.Typer) -> None:
@@ -67,10 +73,10 @@ def terminals(
     from skylift.base.instants import parse_instant
     from skylift.cli.plan_rules import rules_of
     from skylift.cli.plan_warnings import warn
-    from skylift.study.terminals import TerminalRules, TerminalStudy
+    from skylift.study.terminals import TerminalStudy
 
     check_output(out, endings=(".json",))
-    rules = TerminalRules(terminal_mbps * 1e6, people_per_terminal, spare)
+    rules = _rules(terminal_mbps, people_per_terminal, spare)
     _check(region, background_mbps_per_km2)
     at_us = None if at is None else parse_instant(at, "--at")
     sources = PlanSources(
@@ -99,6 +105,16 @@ def _tell(
         typer.echo(text)
     else:
         _say(summary, plan)
+
+
+def _rules(terminal_mbps: float, people_per_terminal: int, spare: float) -> TerminalRules:
+    from skylift.base.errors import Refused
+    from skylift.study.terminals import TerminalRules
+
+    try:
+        return TerminalRules(terminal_mbps * 1e6, people_per_terminal, spare)
+    except Refused as wrong:
+        raise Refused(wrong.code, _OPTION_OF[wrong.thing], wrong.rule, wrong.way_out) from None
 
 
 def _check(region: str, background: float) -> None:
