@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skylift.base.errors import Refused
@@ -103,8 +102,3 @@ def _bps(table: StrictTable, key: str, default: float) -> float:
     if not table.has(key):
         return default
     return table.number(key, minimum=0.001, maximum=100_000.0) * BPS_PER_MBPS
-
-
-def class_names_of(priorities: Sequence[int]) -> tuple[str, ...]:
-    """The names of those classes that occur, the most urgent first."""
-    return tuple(name for k, name in enumerate(CLASS_NAMES, 1) if k in priorities)

@@ -6,7 +6,6 @@ goes with its part, at once, whatever its size. What holds the parts is a view o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -145,15 +144,6 @@ def part_named(table: str) -> Part | None:
             year, month, day = int(period[:4]), int(period[4:6] or 1), int(period[6:8] or 1)
             return part_of(level, int(datetime(year, month, day, tzinfo=UTC).timestamp()) * US_PER_S)
     return None
-
-
-def parts_between(level: str, from_us: int, until_us: int) -> Iterator[Part]:
-    """Ascending; until_us is not included."""
-    at = from_us
-    while at < until_us:
-        part = part_of(level, at)
-        yield part
-        at = part.end_us
 
 
 def _part(level: str, period: str, begin: datetime, end: datetime) -> Part:

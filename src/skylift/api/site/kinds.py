@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,6 @@ from skylift.api.site.values import (
     Badge,
     Link,
     Mono,
-    Time,
     Value,
     count,
     named,
@@ -491,7 +490,3 @@ def heading(kind: str, thing: Any) -> str:
 
 def link_to(kind: str, thing: Any) -> Link:
     return Link(heading(kind, thing), path_of(kind, thing.id))
-
-
-def in_words(values: Sequence[Value]) -> list[str]:
-    return [value.text for value in values if isinstance(value, Badge | Link | Time | Mono)]

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from skylift.base.labels import plural
-from skylift.base.things import Room
 from skylift.service.rooms import ROOMS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -153,7 +152,3 @@ def rate(bps: float | None) -> str:
     if bps is None:
         return NONE
     return f"{bps / 1e6:g} Mbit/s"
-
-
-def room_of(kind: str) -> Room[object]:
-    return next(room for room in ROOMS if room.kind == kind)

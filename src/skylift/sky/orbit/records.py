@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -120,8 +120,3 @@ def finish(
         )
     unique, duplicates = newest_only(catalogue)
     return CatalogueFile(unique, skipped, file_format, duplicates)
-
-
-def with_shells(catalogue: Catalogue, shell: npt.NDArray[np.int32]) -> Catalogue:
-    """The same objects with their shell indices set; shell (N,)."""
-    return replace(catalogue, shell=shell)

@@ -120,9 +120,6 @@ class Dish:
         """It has no power: it answers nothing."""
         return self.conditions.holds(Kind.POWER_CUT, at_us)
 
-    def is_booting(self, at_us: int) -> bool:
-        return not self.warm and at_us < self.booted_us + BOOT_US
-
     def _searches(self, at_us: int) -> bool:
         if not self.warm and at_us < self.booted_us + BOOT_US + SEARCH_US:
             return True
