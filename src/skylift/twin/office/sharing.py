@@ -20,8 +20,8 @@ from skylift.service.terminal import state as terminals
 from skylift.service.terminal.sharing import SharedKind, Sharing, SharingEnd, SharingState
 from skylift.twin.handle import begin, change, load
 
-# By the agent's clock, and by ours. Where only they have changed, they are written once a day: what is replaced
-# is written over in all files, which costs as much as all that is personal.
+# By the agent's clock, and by ours. Where only they have changed, they are written once a day: what is
+# replaced is written over in all files, which costs as much as all that is personal.
 WHEN: Final = ("at_us", "received_us")
 # A terminal has as many as agents had keys of it.
 MOST: Final = 100
