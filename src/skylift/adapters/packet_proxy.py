@@ -262,7 +262,8 @@ async def _serve(proxy: Proxy, sky: Connection, host: str, port: int, ready: Cal
         ready(server.sockets[0].getsockname()[1])
         while not ended.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await ended.wait()
             proxy.count()
 
 
