@@ -289,19 +289,23 @@ def test_whose_terminals_are_served() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["serial", "kit", "dish_id"])
-def test_a_scenarios_terminal_that_the_office_knows_obeys_it(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "town", "barred"),
+    # Serials and kit numbers are kept in capitals.
+    [("serial", "TOWN", "BARRED"), ("kit", "TOWN", "barred"), ("dish_id", "town", "barred")],
+)
+def test_a_scenarios_terminal_that_the_office_knows_obeys_it(name: str, town: str, barred: str) -> None:
     at, sites = 8 * HOUR_US, {"town": HERE, "barred": HERE}
     told = Told(Serve.BOTH, sites)
     told.step(
-        [*FULL, ("terminal", a_dish(**{name: "town"})), ("terminal", a_dish("trm_1", **{name: "barred"}))], at
+        [*FULL, ("terminal", a_dish(**{name: town})), ("terminal", a_dish("trm_1", **{name: barred}))], at
     )
     assert told.roster.world is WORLD, "it stands where the scenario has it"
     assert told.roster.matched == ("trm_0", "trm_1")
     # The scenario's own service periods hold as well.
     assert list(told.asks(at)[0].barred) == [WhyDown.UP, WhyDown.REGION_NOT_ACTIVE]
     assert told.asks(at)[0].needs.down_bps[0] == 5e7
-    told.step([("terminal", a_dish(state=TerminalState.STOLEN, **{name: "town"}))], at + SLOT_US)
+    told.step([("terminal", a_dish(state=TerminalState.STOLEN, **{name: town}))], at + SLOT_US)
     assert told.asks(at + SLOT_US)[0].barred[0] == WhyDown.NOT_PERMITTED
     told.step([("terminal", a_dish(serial="other"))], at + 2 * SLOT_US)
     assert told.roster.matched == ("", "trm_1")

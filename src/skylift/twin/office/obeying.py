@@ -32,6 +32,10 @@ class Feed:
 
     def __init__(self, sites: Mapping[str, str] | None = None) -> None:
         self._sites = dict(sites or {})
+        # The office compares what is printed on a dish in capitals, or in small letters, whatever was typed.
+        self._alike: dict[str, list[str]] = {}
+        for name in self._sites:
+            self._alike.setdefault(name.casefold(), []).append(name)
         self._at: int | None = None
         self.reasons: list[Reasons] = []
         self._permits: dict[str, Permit] = {}
@@ -74,11 +78,7 @@ class Feed:
 
     def _permit(self, id: str, known: Known, permissions: Permissions, at: int) -> Permit:
         dish, account = known.dishes[id], known.terminals[id].account
-        scenario = ""
-        for name in dish.names:
-            if name in self._sites:
-                scenario = name
-                break
+        scenario = self._site(dish.names)
         cell = self._sites.get(scenario, dish.cell)
         if cell not in self._until:
             self._until[cell] = permissions.holds_until(cell, at) if cell else NEVER_US
@@ -102,6 +102,16 @@ class Feed:
             why=number,
             until_us=self._until[cell],
         )
+
+    def _site(self, names: Iterable[str]) -> str:
+        """The scenario's terminal that has one of these names; "" for none, or where two are alike."""
+        for name in names:
+            alike = self._alike.get(name.casefold(), [])
+            if name in alike:
+                return name
+            if len(alike) == 1:
+                return alike[0]
+        return ""
 
     def _file(self, permit: Permit, before: Permit | None, account: str) -> None:
         id = permit.terminal
