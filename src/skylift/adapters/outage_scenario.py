@@ -92,6 +92,7 @@ def play(scenario: Scenario, at_us: int | None = None, shares: dict[str, Stated]
         )
     rule = baseline_rule(BASELINE)
     entities = [f"{plan.kind}/{plan.entity}" for plan in plans]
+    stated = shares_by_name(entities, shares or {})
     found = detect_outages(grid, entities, rule, Rules(), at_us=at_us)
     if at_us is None:
         at_us = _worst_us(_events(found, plans), grid.at_us(grid.bins))
@@ -106,7 +107,7 @@ def play(scenario: Scenario, at_us: int | None = None, shares: dict[str, Stated]
         name: Stated.alone(plan.users_fraction, plan.users_said)
         for name, plan in zip(entities, plans, strict=True)
         if plan.users_fraction
-    } | shares_by_name(entities, shares or {})
+    } | stated
     told = {f"{event['kind']}/{event['entity']}" for event in events}
     cuts, nowhere = cuts_of(
         {"events": events},
