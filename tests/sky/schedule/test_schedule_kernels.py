@@ -2,7 +2,8 @@
 
 Named here for the budgets: schedule.levels_kernel, schedule.cones_kernel, schedule.feeders_kernel,
 schedule.balance_kernel, schedule.lanes_kernel, schedule.exchange_kernel, schedule.shortlist_kernel,
-schedule.units_kernel, schedule.oust_kernel, schedule.remake_kernel, schedule.seats_kernel.
+schedule.units_kernel, schedule.oust_kernel, schedule.remake_kernel, schedule.seats_kernel,
+schedule.even_kernel.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +22,15 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from skylift.sky.schedule.balance_kernel import PARTS, divide, join, satellite_levels
 from skylift.sky.schedule.cones_kernel import cone, crowding, neighbours
+from skylift.sky.schedule.even_kernel import (
+    common_level,
+    enter,
+    enter_again,
+    flow_on,
+    join_units,
+    leave,
+    write_rows,
+)
 from skylift.sky.schedule.exchange_kernel import exchange, highest_users, refresh
 from skylift.sky.schedule.feeders_kernel import (
     assign_feeders,
@@ -33,7 +44,7 @@ from skylift.sky.schedule.problem import Slot
 from skylift.sky.schedule.remake_kernel import remake
 from skylift.sky.schedule.seats_kernel import reach_more
 from skylift.sky.schedule.shortlist_kernel import cones_of_pairs, prices, shortlist, usable_pairs
-from skylift.sky.schedule.units_kernel import caps, divide_cells, recall, settle, write_rows
+from skylift.sky.schedule.units_kernel import ONE_S, divide_cells, recall, settle, shut
 
 STEPS = st.lists(st.sampled_from([0.0, 1.0, 2.5, 40.0]), min_size=5, max_size=5).map(np.array)
 
@@ -414,8 +425,8 @@ UNITS = pytest.mark.parametrize(
 def empty_units(n: int, m: int, q: int, f: int) -> tuple[np.ndarray, ...]:
     return (
         np.zeros((n * f, 5)), np.zeros((n, 5)), np.full(n * f, 6.0), np.full(n, 6.0),
-        np.zeros(n * f, np.uint8), np.full((n, 2), min(f, 5), np.int32), np.zeros((m, f), np.uint16),
-        np.zeros((q, f), np.uint16), np.full(m, (1 << f) - 1, np.uint32), np.zeros(m, np.uint32),
+        np.zeros(n * f, np.uint8), np.full((n, 2), min(f, 5), np.int32), np.zeros((m, f), np.int64),
+        np.zeros((m, f), np.int64), np.full(m, (1 << f) - 1, np.uint32), np.zeros(m, np.uint32),
         np.full((m, f), -1, np.int32), np.zeros((q, f), np.uint16),
     )  # fmt: skip
 
@@ -510,21 +521,27 @@ def test_units_know_who_covers_and_who_serves(
 ) -> None:
     """Counted anew from the parts; and whoever covers a served cell is its server, for Nco is 1."""
     x = settled(slot_of, seed, channels, feeder_bps, then)
-    total, own, bare, held, server, uses = x.units[6:]
+    covers, squares, bare, held, server, uses = x.units[6:]
     served = {(int(k), int(ch)) for k, ch in zip(*x.parts[2:], strict=True) if k >= 0}
     pair_cell = np.repeat(np.arange(x.m), np.diff(x.offset))
-    index = {(int(c), int(s)): k for k, (c, s) in enumerate(zip(pair_cell, x.satellite, strict=True))}
-    want_total, want_own, want_server = np.zeros_like(total), np.zeros_like(own), np.full_like(server, -1)
+    by_satellite = np.zeros((x.n, x.m, x.f), dtype=np.int64)
+    want_server = np.full_like(server, -1)
     for k, ch in served:
         assert not int(x.barred[k]) >> ch & 1
         want_server[pair_cell[k], ch] = x.satellite[k]
         for cell in x.cones[x.cone_offset[k] : x.cone_offset[k + 1]]:
             assert server[cell, ch] in (-1, x.satellite[k])
-            want_total[cell, ch] += 1
-            if (int(cell), int(x.satellite[k])) in index:
-                want_own[index[int(cell), int(x.satellite[k])], ch] += 1
-    np.testing.assert_array_equal(total, want_total)
-    np.testing.assert_array_equal(own, want_own)
+            by_satellite[x.satellite[k], cell, ch] += 1
+    number = np.arange(x.n)
+    np.testing.assert_array_equal(covers, np.einsum("s,scf->cf", number * ONE_S + 1, by_satellite))
+    np.testing.assert_array_equal(squares, np.einsum("s,scf->cf", number**2, by_satellite))
+    total = by_satellite.sum(axis=0)
+    for k in range(x.q):
+        others = total[pair_cell[k]] > by_satellite[x.satellite[k], pair_cell[k]]
+        word = int(shut(k, pair_cell[k], x.units, x.list_))
+        assert [bool(word >> ch & 1) for ch in range(x.f)] == [
+            bool(others[ch] or int(x.barred[k]) >> ch & 1) for ch in range(x.f)
+        ]
     np.testing.assert_array_equal(server, want_server)
     channel = np.arange(channels)
     np.testing.assert_array_equal(bare[:, np.newaxis] >> channel & 1, total == 0)
@@ -554,32 +571,130 @@ def test_units_add_up_what_their_parts_take(
         assert (on + dark[:, p] == min(channels, 5)).all()
 
 
+def flow_of(x: SimpleNamespace, feeder: np.ndarray, sweeps: int = 60) -> tuple[Any, ...]:
+    """Cells seated where their parts are, and time flowing until units hardly change."""
+    m, n, f = x.m, x.n, x.channels
+    flow = (
+        np.zeros((m, f)), np.full((m, f), -1, dtype=np.int32), np.full((m, f), -1, dtype=np.int32),
+        np.full(n * f, -1, dtype=np.int32), np.zeros(m), np.zeros(m), np.full(n * f, 6.0), np.zeros(n),
+        np.ones(n * f, dtype=np.bool_), np.zeros(x.q), np.pad(np.cumsum(x.steps, axis=1), ((0, 0), (1, 0))),
+        (np.empty(m, dtype=np.int32), np.empty(m), np.empty(m), np.empty(m), np.zeros(m)),
+    )  # fmt: skip
+    enter(x.cell, *x.parts[2:], flow, x.units, x.list_)
+    flow_on(sweeps, x.steps, feeder, flow, x.units, x.list_)
+    return flow
+
+
+def assert_sums(x: SimpleNamespace, flow: tuple[Any, ...], feeder: np.ndarray) -> None:
+    """What cells and satellites have is what their times add up to, and no lane or feeder gives more."""
+    spent, pair_at, got, level, carried = flow[0], flow[1], flow[4], flow[5], flow[7]
+    bps = np.where(pair_at >= 0, spent * x.rate[pair_at], 0.0)
+    np.testing.assert_allclose(bps.sum(axis=1), got, rtol=1e-9, atol=1.0)
+    seated = pair_at >= 0
+    satellite = x.satellite[pair_at[seated]]
+    np.testing.assert_allclose(np.bincount(satellite, bps[seated], minlength=x.n), carried, rtol=1e-9, atol=1)
+    assert (carried <= feeder * (1 + 1e-9)).all()
+    unit = satellite * x.channels + np.nonzero(seated)[1]
+    lanes = (x.units[4] & 1) + (x.units[4] >> 1)
+    assert (np.bincount(unit, spent[seated], minlength=x.n * x.channels) <= lanes * (1 + 1e-9)).all()
+    for c in range(x.m):
+        assert level[c] == pytest.approx(level_at(x.steps[c], got[c]))
+
+
 @UNITS
-def test_rows_spend_what_units_afford(
+def test_time_flows_until_cells_of_a_unit_stand_level(
     slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float, then: str
 ) -> None:
+    """Of each unit: whoever has time stands no higher than any other, unless the feeder ends first."""
     x = settled(slot_of, seed, channels, feeder_bps, then)
-    level, cap, room = x.units[2], np.empty(x.n), 3 * x.count
-    caps(*x.parts, x.steps, x.feeder, x.units, x.list_, cap)
-    unit = np.where(x.parts[2] >= 0, x.satellite[x.parts[2]] * channels + x.parts[3], -1)
-    rows, shares, rates = np.empty((room, 5), np.int32), np.empty(room), np.empty(room)
-    by_unit = np.lexsort((x.cell, unit))
-    r = write_rows(by_unit, *x.parts, x.steps, cap, x.units, x.list_, rows, shares, rates)
+    flow = flow_of(x, x.feeder)
+    assert_sums(x, flow, x.feeder)
+    spent, pair_at, level, carried = flow[0], flow[1], flow[5], flow[7]
+    for s in range(x.n):
+        for ch in range(channels):
+            mine = np.flatnonzero((pair_at[:, ch] >= 0) & (x.satellite[pair_at[:, ch]] == s))
+            if not len(mine) or carried[s] > x.feeder[s] * (1 - 1e-6):
+                continue
+            falls = [level_below(x.steps[c], flow[4][c]) for c in mine[spent[mine, ch] > 1e-6]]
+            assert max(falls) <= level[mine].min() + 0.05
+            lanes = (x.units[4][s * channels + ch] & 1) + (x.units[4][s * channels + ch] >> 1)
+            assert spent[mine, ch].sum() >= lanes * (1 - 1e-6) or level[mine].min() >= 5 - 1e-6
+    rows, room = np.empty((3 * x.m * channels, 5), np.int32), 3 * x.m * channels
+    shares, rates = np.empty(room), np.empty(room)
+    r = write_rows(flow, x.units, x.list_, rows, shares, rates)
     rows, shares, rates = rows[:r], shares[:r], rates[:r]
-    lane = np.bincount((rows[:, 0] * 2 + rows[:, 1]) * channels + rows[:, 2], shares)
-    assert lane.max() <= 1 + 1e-9
-    # Where the feeder sets the level it is used up; where beams do, cells get what their unit affords.
-    carried = np.bincount(rows[:, 0], shares * rates, minlength=x.n)
-    assert (carried <= x.feeder * (1 + 1e-5)).all()
-    assert (carried[cap < 5] >= x.feeder[cap < 5] * (1 - 1e-4)).all()
-    assert (cap < 5).any() == (feeder_bps < 20e9)
-    due = np.zeros(x.m)
-    for v in np.flatnonzero(x.parts[2] >= 0):
-        top = min(level[unit[v]], cap[x.satellite[x.parts[2][v]]], 5.0)
-        due[x.cell[v]] += x.of[v] * amount_at(x.steps[x.cell[v]], top)
-    np.testing.assert_allclose(
-        np.bincount(rows[:, 3], shares * rates, minlength=x.m), due, rtol=1e-5, atol=10
-    )
+    assert np.bincount((rows[:, 0] * 2 + rows[:, 1]) * channels + rows[:, 2], shares).max() <= 1 + 1e-9
+    np.testing.assert_allclose(np.bincount(rows[:, 3], shares * rates, minlength=x.m), flow[4], atol=1e2)
+
+
+@UNITS
+def test_cells_join_only_what_the_rules_leave_open(
+    slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float, then: str
+) -> None:
+    """After joining and leaving, everything adds up, the lowest stands no lower, and Nco holds."""
+    x = settled(slot_of, seed, channels, feeder_bps, then)
+    flow = flow_of(x, x.feeder, 3)
+    least, joined = float(flow[5].min()), 0
+    for gap in (0.1, 0.05):
+        leave(flow, x.units, x.list_)
+        order = np.argsort(flow[5], kind="stable")
+        joined += join_units(order, gap, 0.001, x.steps, x.feeder, flow, x.units, x.list_)
+        flow_on(3, x.steps, x.feeder, flow, x.units, x.list_)
+        assert_sums(x, flow, x.feeder)
+    assert joined > 0
+    assert flow[5].min() >= least - 1e-6
+    pair_at = flow[1]
+    for ch in range(channels):
+        for c in np.flatnonzero(pair_at[:, ch] >= 0):
+            k = pair_at[c, ch]
+            assert not int(x.barred[k]) >> ch & 1
+            inside = x.cones[x.cone_offset[k] : x.cone_offset[k + 1]]
+            others = pair_at[inside, ch]
+            assert (x.satellite[others[others >= 0]] == x.satellite[k]).all()
+
+
+@UNITS
+def test_cells_find_their_seats_of_the_slot_before(
+    slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float, then: str
+) -> None:
+    """Into empty units all come back; where a channel is barred or a satellite gone, nobody."""
+    x = settled(slot_of, seed, channels, feeder_bps, then)
+    had = flow_of(x, x.feeder, 0)[1]
+    cell, ch = np.nonzero(had >= 0)
+    satellite = x.satellite[had[cell, ch]]
+    for barred, gone in ((0, False), (0xFFFF, False), (0, True)):
+        x.units = empty_units(x.n, x.m, x.q, channels)
+        x.list_ = (*x.list_[:3], x.barred | np.uint32(barred), *x.list_[4:])
+        x.parts = (x.cell, x.of, np.full(x.count, -1), np.full(x.count, -1, dtype=np.int32))
+        again = flow_of(x, x.feeder, 0)
+        assert (again[1] < 0).all()
+        enter_again(cell, np.where(gone, -1, satellite), ch, again, x.units, x.list_)
+        np.testing.assert_array_equal(again[1], had if not (barred or gone) else np.full_like(had, -1))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([0.5, 1.0, 2.0]), st.sampled_from([1e8, 1e9, 1e12]))
+def test_a_common_level_is_where_time_or_feeder_ends(seed: int, room: float, left: float) -> None:
+    random = np.random.default_rng(seed)
+    n = int(random.integers(1, 9))
+    steps = random.uniform(0, 5e8, (n, 5)) * (random.uniform(size=(n, 5)) > 0.3)
+    corners = np.pad(np.cumsum(steps, axis=1), ((0, 0), (1, 0)))
+    slowness, more = 1 / random.uniform(4e8, 8e8, n), np.where(random.uniform(size=n) < 0.5, 0.0, 0.05)
+    base = random.uniform(0, 1, n) * corners[:, -1] * random.uniform(0, 1, n)
+    cell = np.arange(n, dtype=np.int32)
+
+    def taken(z: float) -> tuple[float, float]:
+        due = np.array([np.interp(z + d, np.arange(6), row) for d, row in zip(more, corners, strict=True)])
+        need = np.maximum(due - base, 0)
+        return float((need * slowness).sum()), float(need.sum())
+
+    z = common_level(n, cell, slowness, base, more, corners, room, left, random.uniform(0, 5))
+    time, bps = taken(z)
+    assert time <= room * (1 + 1e-8)
+    assert bps <= left * (1 + 1e-8)
+    if z < 5:
+        time, bps = taken(z + 1e-5)
+        assert time >= room * (1 - 1e-7) or bps >= left * (1 - 1e-7)
 
 
 @UNITS

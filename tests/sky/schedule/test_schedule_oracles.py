@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skylift.base.errors import Refused
+from skylift.sky.schedule import scheduler
 from skylift.sky.schedule.problem import (
     Cells,
     Gateways,
@@ -400,6 +401,22 @@ def test_no_cell_can_rise_at_the_cost_of_one_that_stands_higher(kind: str, slot_
 def test_in_a_crowd_nobody_could_rise(seed: int, slot_of: SlotOf) -> None:
     slot = slot_of(seed, **KINDS["crowded"])
     assert rising(slot, schedule(slot)) == Counter()
+
+
+def test_where_no_exchange_follows_few_could_rise(
+    slot_of: SlotOf, breaches: Breaches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a large slot: units alone. Of 480 cells 15 could rise, where 372 could before levels
+    were evened out.
+    """
+    monkeypatch.setattr(scheduler, "QUICK_PAIRS", 0)
+    could = 0
+    for seed in range(4):
+        slot = slot_of(seed, cells=120, half_width_deg=2.0)
+        made = schedule(slot)
+        could += rising(slot, made)["cells"]
+        assert breaches(slot, made) == []
+    assert could <= 0.05 * 4 * len(slot.cells)
 
 
 def test_no_beam_stays_dark_that_a_hungry_cell_may_have(slot_of: SlotOf) -> None:

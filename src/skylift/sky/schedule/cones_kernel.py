@@ -88,24 +88,27 @@ def crowding(steps, near, radius_m):
     return weighted / total if total > 0.0 else 0.0
 
 
-@njit(cache=True)
-def cone_reach_m(sx, sy, sz, cx, cy, cz, angle):
-    """No place within `angle` of a cell, seen from a satellite, lies farther from it than this."""
+@njit(cache=True, inline="always")
+def cone_reach_m(sx, sy, sz, cx, cy, cz, sine, cosine):
+    """No place within an angle of a cell, seen from a satellite, lies farther from it than this."""
     dx, dy, dz = cx - sx, cy - sy, cz - sz
     slant = math.sqrt(dx * dx + dy * dy + dz * dz)
     radius = math.sqrt(sx * sx + sy * sy + sz * sz)
-    off_nadir = math.acos(min(max(-(dx * sx + dy * sy + dz * sz) / (slant * radius), -1.0), 1.0))
-    far, near = off_nadir + angle, max(off_nadir - angle, 0.0)
-    horizon = math.sqrt(max(radius * radius - _LOWEST_M * _LOWEST_M, 0.0))
-    sideways = radius * math.sin(far)
-    far_slant = horizon
-    if far < 0.5 * math.pi and sideways < _LOWEST_M:
-        far_slant = radius * math.cos(far) - math.sqrt(_LOWEST_M * _LOWEST_M - sideways * sideways)
-    sideways = radius * math.sin(near)
+    # Off nadir, and by the angle more and less; trigonometric functions took as long as the whole cone.
+    off_cosine = min(max(-(dx * sx + dy * sy + dz * sz) / (slant * radius), -1.0), 1.0)
+    off_sine = math.sqrt(1.0 - off_cosine * off_cosine)
+    far_cosine = off_cosine * cosine - off_sine * sine
+    sideways = radius * (off_sine * cosine + off_cosine * sine)
+    far_slant = math.sqrt(max(radius * radius - _LOWEST_M * _LOWEST_M, 0.0))
+    if far_cosine > 0.0 and sideways < _LOWEST_M:
+        far_slant = radius * far_cosine - math.sqrt(_LOWEST_M * _LOWEST_M - sideways * sideways)
+    near_cosine, sideways = 1.0, 0.0
+    if off_cosine < cosine:
+        near_cosine = off_cosine * cosine + off_sine * sine
+        sideways = radius * (off_sine * cosine - off_cosine * sine)
     near_slant = slant
     if sideways < _HIGHEST_M:
-        near_slant = radius * math.cos(near) - math.sqrt(_HIGHEST_M * _HIGHEST_M - sideways * sideways)
-    cosine = math.cos(angle)
+        near_slant = radius * near_cosine - math.sqrt(_HIGHEST_M * _HIGHEST_M - sideways * sideways)
     # The chord is a convex function of the other slant, so one of its ends is the greatest.
     reach2 = max(
         slant * slant + far_slant * far_slant - 2.0 * slant * far_slant * cosine,
@@ -123,7 +126,7 @@ def cone(s, c, satellite_m, cell_m, near, angle, out):
     offset, found, distance, built_m = near
     sx, sy, sz = satellite_m[0, s], satellite_m[1, s], satellite_m[2, s]
     cx, cy, cz = cell_m[0, c], cell_m[1, c], cell_m[2, c]
-    reach_m = cone_reach_m(sx, sy, sz, cx, cy, cz, angle)
+    reach_m = cone_reach_m(sx, sy, sz, cx, cy, cz, math.sin(angle), math.cos(angle))
     if reach_m > built_m:
         return -1
     ax, ay, az = cx - sx, cy - sy, cz - sz

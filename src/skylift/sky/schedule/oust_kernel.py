@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 from skylift.sky.schedule.levels_kernel import STEPS, amount_at, level_at
-from skylift.sky.schedule.units_kernel import ONE, move, reached_level, seek
+from skylift.sky.schedule.units_kernel import ONE, ONE_S, move, reached_level, seek, shut
 
 # What a part lacks counts as exp(-STEEP x level): a cell at 1 outweighs 400 at 2, about as leximin has it.
 STEEP = 6.0
@@ -62,7 +62,7 @@ def _candidates(c, fraction, least, steps, feeder, units, list_, pairs, channel_
 
     pairs, channel_of  (TRIED,) filled, the best first: the level there, less what is in the way
     """
-    lit, dark, total, own, held, server = units[4], units[5], units[6], units[7], units[9], units[10]
+    lit, dark, covers, held, server = units[4], units[5], units[6], units[9], units[10]
     offset, satellite, full_rate, barred, worth, cone_offset, cone = list_
     channels = units[11].shape[1]
     score = np.empty(TRIED)
@@ -73,8 +73,9 @@ def _candidates(c, fraction, least, steps, feeder, units, list_, pairs, channel_
         most = min(reached_level(units[1], s, steps[c], fraction, feeder[s]), float(STEPS))
         if most <= least:
             continue
+        word = shut(q, c, units, list_)
         for f in range(channels):
-            blocked[f] = total[c, f] - own[q, f]
+            blocked[f] = covers[c, f] & (ONE_S - 1) if (word >> np.uint32(f)) & ONE else 0
         for i in range(cone_offset[q], cone_offset[q + 1]):
             x = cone[i]
             if held[x]:

@@ -154,6 +154,7 @@ def cones_of_pairs(offset, satellite, satellite_m, cell_m, near, angle):
     n = 0
     # Wider by a hair, so that rounding never leaves out a cell.
     wide = math.tan(angle + 1e-9) ** 2
+    sine, cosine = math.sin(angle), math.cos(angle)
     for c in range(m):
         first, x, y, z = near_offset[c], cell_m[0, c], cell_m[1, c], cell_m[2, c]
         loaded = 0
@@ -162,7 +163,9 @@ def cones_of_pairs(offset, satellite, satellite_m, cell_m, near, angle):
             ax, ay, az = x - satellite_m[0, s], y - satellite_m[1, s], z - satellite_m[2, s]
             slant = math.sqrt(ax * ax + ay * ay + az * az)
             ax, ay, az = ax / slant, ay / slant, az / slant
-            reach_m = cone_reach_m(satellite_m[0, s], satellite_m[1, s], satellite_m[2, s], x, y, z, angle)
+            reach_m = cone_reach_m(
+                satellite_m[0, s], satellite_m[1, s], satellite_m[2, s], x, y, z, sine, cosine
+            )
             if reach_m > built_m:
                 return np.zeros(0, np.int64), np.empty(0, np.uint32)
             while first + loaded < near_offset[c + 1] and distance[first + loaded] <= reach_m:

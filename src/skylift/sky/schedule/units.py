@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skylift.sky.schedule.even_kernel import enter, enter_again, flow_on, join_units, leave, write_rows
 from skylift.sky.schedule.levels_kernel import STEPS
 from skylift.sky.schedule.oust_kernel import oust, standing
 from skylift.sky.schedule.problem import Floats, Ints, Schedule, Slot, Words
 from skylift.sky.schedule.remake_kernel import remake
 from skylift.sky.schedule.shortlist_kernel import cones_of_pairs, prices, shortlist, usable_pairs
-from skylift.sky.schedule.units_kernel import caps, divide_cells, recall, settle, write_rows
+from skylift.sky.schedule.units_kernel import divide_cells, recall, settle
 
 # Satellites that a cell looks at. Twelve of 29 lose nothing in Ukraine, eight a tenth of what is served.
 SHORT = 12
+# A study of a large slot looks at all: twice the time, and a third as many cells could still rise.
+MORE_SHORT = 36
 # Turns of evening out the prices; three turns serve 1 % less than eight.
 PRICE_ROUNDS = 8
 # Beam time of a part at the level that its cell may expect: larger ones fill units badly, smaller take long.
@@ -37,6 +40,11 @@ OUST_TRIES_OF_REMAKES = 10
 # How steeply levels count while parts are taken out and put in again, by turn, in units of STEEP: from a
 # state in which all stand level nothing leads on but by way of others.
 SOFT = np.array([0.15, 0.4, 1.0])
+# Levels that a unit must fill above a cell for the cell to join it, by round; a study takes more rounds.
+JOIN_GAPS = (0.1, 0.05, 0.05)
+MORE_JOIN_GAPS = (0.1, 0.05, 0.05, *(0.04,) * 12)
+# Sweeps over units whose cells have changed: before the first round, and after each.
+FIRST_SWEEPS, SWEEPS = 4, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,7 @@ class Units:
         units = (
             np.zeros((n * f, STEPS)), np.zeros((n, STEPS)), np.full(n * f, STEPS + 1.0),
             np.full(n, STEPS + 1.0), np.zeros(n * f, dtype=np.uint8), self._beams.astype(np.int32),
-            np.zeros((m, f), dtype=np.uint16), np.zeros((q, f), dtype=np.uint16),
+            np.zeros((m, f), dtype=np.int64), np.zeros((m, f), dtype=np.int64),
             np.full(m, (1 << f) - 1, dtype=np.uint32), np.zeros(m, dtype=np.uint32),
             np.full((m, f), -1, dtype=np.int32), np.zeros((q, f), dtype=np.uint16),
         )  # fmt: skip
@@ -131,13 +139,44 @@ class Units:
         self._make_room(parts, units, list_, cost, quick, tries)
         if again and remake(again, SOFT, *parts, steps, self._feeder, cost, units, list_):
             self._make_room(parts, units, list_, cost, quick, tries)
-        cap = np.empty(n)
-        caps(*parts, steps, self._feeder, units, list_, cap)
-        unit = np.append(self._satellite, 0)[parts[2]] * np.int64(f) + parts[3]
-        by_unit = np.lexsort((part_cell, unit))
-        room = 2 * v + 1
+        seated = previous if self._slot.rules.keep_level > 0.0 else None
+        return self._evened(parts, units, list_, cost, MORE_JOIN_GAPS if remakes else JOIN_GAPS, seated)
+
+    def _evened(
+        self,
+        parts: Any,
+        units: Any,
+        list_: Any,
+        cost: float,
+        gaps: tuple[float, ...],
+        previous: Schedule | None,
+    ) -> tuple[Ints, Floats, Floats]:
+        """Rows after levels are evened out; where cells had time in the slot before, they seek it again."""
+        steps, feeder = self._asked.steps, self._feeder
+        m, n, f = len(steps), len(self._satellites), self._slot.rules.channels
+        level = np.where(steps.sum(axis=1) > 0.0, 0.0, float(STEPS))
+        bonus = self._slot.rules.keep_level * self._asked.kept[self._pair]
+        flow = (
+            np.zeros((m, f)), np.full((m, f), -1, dtype=np.int32), np.full((m, f), -1, dtype=np.int32),
+            np.full(n * f, -1, dtype=np.int32), np.zeros(m), level, np.full(n * f, STEPS + 1.0),
+            np.zeros(n), np.ones(n * f, dtype=np.bool_), bonus,
+            np.concatenate([np.zeros((m, 1)), np.cumsum(steps, axis=1)], axis=1),
+            (np.empty(m, dtype=np.int32), np.empty(m), np.empty(m), np.empty(m), np.zeros(m)),
+        )  # fmt: skip
+        enter(parts[0], parts[2], parts[3], flow, units, list_)
+        if previous is not None:
+            by = np.argsort(-previous.share_fraction, kind="stable")
+            satellite = self._local[previous.satellite[by]]
+            enter_again(previous.cell[by], satellite, previous.channel[by], flow, units, list_)
+        flow_on(FIRST_SWEEPS, steps, feeder, flow, units, list_)
+        for gap in gaps:
+            leave(flow, units, list_)
+            if not join_units(np.argsort(level, kind="stable"), gap, cost, steps, feeder, flow, units, list_):
+                break
+            flow_on(SWEEPS, steps, feeder, flow, units, list_)
+        room = int((flow[0] > 0.0).sum()) + 2 * n * f
         rows, shares, rates = np.empty((room, 5), dtype=np.int32), np.empty(room), np.empty(room)
-        count = write_rows(by_unit, *parts, steps, cap, units, list_, rows, shares, rates)
+        count = write_rows(flow, units, list_, rows, shares, rates)
         rows = rows[:count]
         rows[:, 0] = self._satellites[rows[:, 0]]
         return rows, shares[:count], rates[:count]

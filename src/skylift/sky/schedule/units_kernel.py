@@ -7,7 +7,8 @@ part_pair[v] (-1: none) and its channel part_channel[v]. Nco is 1: a served cell
     time (N*F, 5) steps of the sum of a unit's curves, in beam time;  rate (N, 5) the same in bps
     level (N*F,) that a unit's time affords;  bound (N,) that a satellite's feeder affords
     lit uint8 (N*F,) polarisations lit, as bits;  dark int32 (N, 2) lanes that may still be lit
-    total uint16 (M, F) beams that cover a cell;  own uint16 (Q, F) of them the pair's satellite's
+    covers int64 (M, F) beams that cover a cell: their count, and ONE_S times the sum of their satellites
+    squares int64 (M, F) of these satellites' numbers the sum: both tell whether all are of one satellite
     bare uint32 (M,) channels on which nobody covers a cell;  held uint32 (M,) channels that serve it
     server int32 (M, F) by which satellite;  uses uint16 (Q, F) parts of a pair on a channel
 `list_`: offset (M+1,), satellite (Q,), full_rate (Q,), barred uint32 (Q,), worth (Q,) in levels, cone_offset
@@ -21,8 +22,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from skylift.sky.schedule.levels_kernel import STEPS, amount_at
+from skylift.sky.schedule.levels_kernel import STEPS
 
+# What a satellite's number is worth beside the count of beams: so many beams never cover a cell.
+ONE_S = 1 << 24
 # Shares below this are rounding, not service.
 CRUMB = 1e-9
 ONE = np.uint32(1)
@@ -64,29 +67,25 @@ def find(c, s, offset, satellite):
 @njit(cache=True)
 def cover(q, c, f, adds, units, list_):
     """Enters (or takes back) that pair q serves its cell c on channel f, and all that this covers."""
-    total, own, bare, held, server = units[6:11]
-    offset, satellite, _, _, _, cone_offset, cone = list_
-    s, bit = satellite[q], ONE << np.uint32(f)
+    covers, squares, bare, held, server = units[6:11]
+    cone_offset, cone = list_[5:7]
+    s, bit = np.int64(list_[1][q]), ONE << np.uint32(f)
     if adds:
         held[c] |= bit
         server[c, f] = s
     else:
         held[c] &= ~bit
         server[c, f] = -1
+    sign = 1 if adds else -1
+    beam, square = sign * (s * ONE_S + 1), sign * s * s
     for i in range(cone_offset[q], cone_offset[q + 1]):
         x = cone[i]
-        twin = find(x, s, offset, satellite)
+        covers[x, f] += beam
+        squares[x, f] += square
         if adds:
-            total[x, f] += 1
             bare[x] &= ~bit
-            if twin >= 0:
-                own[twin, f] += 1
-        else:
-            total[x, f] -= 1
-            if total[x, f] == 0:
-                bare[x] |= bit
-            if twin >= 0:
-                own[twin, f] -= 1
+        elif covers[x, f] == 0:
+            bare[x] |= bit
 
 
 @njit(cache=True)
@@ -134,21 +133,37 @@ def shift(u, s, full_rate, fraction, steps, feeder, units):
     bound[s] = reached_level(rate, s, steps, 0.0, feeder[s])
 
 
-@njit(cache=True)
-def look(q, c, units, list_, fresh):
-    """The channels, as a word, on which pair q may not serve cell c as others are served now.
+@njit(cache=True, inline="always")
+def shut(q, c, units, list_):
+    """The channels, as a word, on which pair q may not serve cell c since another satellite covers it."""
+    covers, squares = units[6:8]
+    word, s = list_[3][q], np.int64(list_[1][q])
+    for f in range(covers.shape[1]):
+        # Numbers whose mean is s and whose squares' mean is that of s are all s.
+        beams = covers[c, f] & (ONE_S - 1)
+        if covers[c, f] != beams * (s * ONE_S + 1) or squares[c, f] != beams * s * s:
+            word |= ONE << np.uint32(f)
+    return word
 
+
+@njit(cache=True)
+def look(q, word, units, list_, fresh):
+    """Those of `word`, and the channels on which pair q's beam would cover what others serve now, as a word.
+
+    word   channels that are shut, or not asked for: with no other left, nothing is looked at
     fresh  (F,) filled: how many cells that nobody covers yet the beam would cover on each channel
     """
-    total, own, bare, held, server = units[6:11]
-    _, satellite, _, barred, _, cone_offset, cone = list_
-    s, word = satellite[q], barred[q]
+    bare, held, server = units[8:11]
+    satellite, cone_offset, cone = list_[1], list_[5], list_[6]
+    s = satellite[q]
     channels = len(fresh)
-    for f in range(channels):
-        if total[c, f] > own[q, f]:
-            word |= ONE << np.uint32(f)
+    every = ONE << np.uint32(channels - 1)
+    every |= every - ONE
+    word &= every
     fresh[:] = 0
     i, end = cone_offset[q], cone_offset[q + 1]
+    if word == every:
+        return word
     while i < end:
         # A byte counts no further than 255.
         stop = min(end, i + 255)
@@ -162,6 +177,8 @@ def look(q, c, units, list_, fresh):
                 f = CHANNEL[np.uint32(last * DE_BRUIJN) >> SHIFT]
                 if server[x, f] != s:
                     word |= last
+                    if word == every:
+                        return word
                 more ^= last
         for f in range(min(8, channels)):
             fresh[f] += (sums >> np.uint64(8 * f)) & BYTE
@@ -194,7 +211,11 @@ def recall(
             s, f = row_satellite[row], row_channel[row]
             q = find(c, s, list_[0], list_[1])
             room = units[4][s * len(fresh) + f] > 0 or units[5][s, 0] > 0 or units[5][s, 1] > 0
-            if q >= 0 and room and not (look(q, c, units, list_, fresh) >> np.uint32(f)) & ONE:
+            if (
+                q >= 0
+                and room
+                and not (look(q, shut(q, c, units, list_), units, list_, fresh) >> np.uint32(f)) & ONE
+            ):
                 move(q, c, f, part_of[v], 1, steps, feeder, units, list_)
                 part_pair[v], part_channel[v] = q, f
 
@@ -219,11 +240,12 @@ def seek(c, fraction, now, at, goal, steps, feeder, cost, gain, units, list_, re
         most = min(reached_level(units[1], s, steps[c], fraction, feeder[s]), 5.0)
         spare = (1 if dark[s, 0] > 0 else 0) + (1 if dark[s, 1] > 0 else 0)
         highest = -1.0
+        word = shut(q, c, units, list_)
         for f in range(channels):
             u = s * channels + f
             room = (lit[u] & 1) + (lit[u] >> 1) if lit[u] else spare
             reached[f] = -1.0
-            if room > 0:
+            if room > 0 and not (word >> np.uint32(f)) & ONE:
                 promise = min(level[u], most)
                 if min(promise, goal) + 0.005 * promise + worth[q] > best_score:
                     there = min(
@@ -233,7 +255,10 @@ def seek(c, fraction, now, at, goal, steps, feeder, cost, gain, units, list_, re
                     highest = max(highest, reached[f])
         if highest < 0.0 or highest + worth[q] <= best_score:
             continue
-        word = look(q, c, units, list_, fresh)
+        for f in range(channels):
+            if reached[f] < 0.0:
+                word |= ONE << np.uint32(f)
+        word = look(q, word, units, list_, fresh)
         for f in range(channels):
             if reached[f] >= 0.0 and not (word >> np.uint32(f)) & ONE:
                 score = reached[f] + worth[q]
@@ -289,83 +314,5 @@ def divide_cells(wants_time, part_time, most, order, part_cell, part_of):
             parts = min(max(int(np.ceil(wants_time[c] / part_time)), 1), most)
             for _ in range(parts):
                 part_cell[n], part_of[n] = c, 1.0 / parts
-                n += 1
-    return n
-
-
-@njit(cache=True)
-def caps(part_cell, part_of, part_pair, part_channel, steps, feeder, units, list_, cap):
-    """The level above which a satellite's feeder carries nothing, (N,); 5 where its beams end first."""
-    level, bound = units[2], units[3]
-    channels = units[11].shape[1]
-    satellite = list_[1]
-    n = len(feeder)
-    cap[:] = float(STEPS)
-    low, high, sums = np.zeros(n), np.full(n, float(STEPS)), np.empty(n)
-    tight = False
-    for s in range(n):
-        tight = tight or bound[s] < STEPS
-    # 24 halvings of 5 levels: to a millionth.
-    for _ in range(24 if tight else 0):
-        sums[:] = 0.0
-        for v in range(len(part_cell)):
-            if part_pair[v] >= 0:
-                s = satellite[part_pair[v]]
-                if bound[s] < STEPS:
-                    top = min(level[s * channels + part_channel[v]], 0.5 * (low[s] + high[s]))
-                    sums[s] += part_of[v] * amount_at(steps[part_cell[v]], top)
-        for s in range(n):
-            if sums[s] <= feeder[s]:
-                low[s] = 0.5 * (low[s] + high[s])
-            else:
-                high[s] = 0.5 * (low[s] + high[s])
-    for s in range(n):
-        if bound[s] < STEPS:
-            # One that never met its feeder's end has come as near to 5 as halving can.
-            cap[s] = low[s] if low[s] < STEPS - 1e-5 else float(STEPS)
-
-
-@njit(cache=True)
-def write_rows(
-    by_unit, part_cell, part_of, part_pair, part_channel, steps, cap, units, list_, rows, shares, rates
-):
-    """Spends each unit's lanes on its parts, up to its level: how many rows.
-
-    by_unit  parts in the order of their units, in each unit by cell
-    rows     int32 (R, 5) filled: satellite, polarisation, channel, cell, beam;  shares, rates  (R,)
-    """
-    level, lit = units[2], units[4]
-    channels = units[11].shape[1]
-    satellite, full_rate = list_[1], list_[2]
-    beams = np.zeros((len(cap), 2), np.int32)
-    n, unit, first, p, left, beam = 0, -1, 0, 0, 0.0, 0
-    for v in by_unit:
-        q, c = part_pair[v], part_cell[v]
-        if q < 0:
-            continue
-        s, f = satellite[q], part_channel[v]
-        u = s * channels + f
-        if u != unit:
-            unit, first, p, left = u, n, -1, 0.0
-        top = min(level[u], cap[s])
-        time = part_of[v] * amount_at(steps[c], top) / full_rate[q]
-        while time > CRUMB:
-            if left <= CRUMB:
-                p += 1
-                while p < 2 and not (lit[u] >> p) & 1:
-                    p += 1
-                if p >= 2:
-                    break
-                left = 1.0
-                beam = beams[s, p]
-                beams[s, p] += 1
-            share = min(time, left)
-            time -= share
-            left -= share
-            if n > first and rows[n - 1, 1] == p and rows[n - 1, 3] == c:
-                shares[n - 1] += share
-            else:
-                rows[n, 0], rows[n, 1], rows[n, 2], rows[n, 3], rows[n, 4] = s, p, f, c, beam
-                shares[n], rates[n] = share, full_rate[q]
                 n += 1
     return n
