@@ -239,7 +239,7 @@ class Ledger:
         holds(approval.used_at is not None, f"{where} uses an agreement that is not marked as used")
         holds(approval.verb == verb and approval.about == row["subject_id"], f"{where}: agreed to another")
         holds(len(set(approval.people)) >= max(2, approval.needed), f"{where} was agreed to by one person")
-        holds(not approval.declined, f"{where} was declined")
+        holds(not approval.declined, f"{where} was declined or withdrawn")
         holds(row["at_us"] < approval.lapses_at, f"{where} was agreed to too long ago")
         holds(
             approval.version == row["version"] - 1,
@@ -393,6 +393,9 @@ class Ledger:
                 holds(row["at_us"] < approval.lapses_at, f"{where}: agreed to after it lapsed")
                 approval.people.append(told["person"])
             case "declined":
+                approval.declined = True
+            case "withdrawn":
+                holds(row["by_id"] == told["person"] == approval.people[0], f"{where}: by another person")
                 approval.declined = True
             case "used":
                 holds(approval.used_at is None, f"{where}: used twice")

@@ -188,7 +188,9 @@ class Clients:
         if self.draw.random() < 0.55:
             change = self.known.changes[approval] if self.draw.random() < 0.9 else "0" * 64
             by = self._agreeing(proposed)
-            action = "agree" if self.draw.random() < 0.93 else "decline"
+            action = self.draw.choices(("agree", "decline", "withdraw"), (92, 5, 3))[0]
+            if action == "withdraw" and self.draw.random() < 0.7:
+                by = proposed.by
             body = {"change": change} if action == "agree" else {}
             path = f"approvals/{approval}/{action}"
             return self.made(by, "POST", path, body, (), f"approval.{action}", approval)

@@ -26,6 +26,7 @@ from skylift.service.approval.state import (
     proposed,
     standing,
     used,
+    withdrawn,
 )
 
 CHANGE = change_hash("region.activate", "rgn_1", 3, {})
@@ -113,6 +114,24 @@ def test_how_it_stands_is_more_than_its_state() -> None:
     assert standing(spent, InstantUs(LONGEST_US), about_version=4) is Standing.USED
 
 
+def test_only_who_proposed_it_takes_it_back() -> None:
+    approval = ROOM.apply(opened(), agreed(opened(), who(1, "acc_2"), "per_2", CHANGE)[0])
+    with pytest.raises(Refused) as refusal:
+        withdrawn(approval, who(2, "acc_2"), "per_2")
+    assert refusal.value.code == "approval.not-yours"
+    after = ROOM.apply(approval, withdrawn(approval, who(LONGEST_US), "per_1")[0])
+    assert standing(after, InstantUs(LONGEST_US), about_version=4) is Standing.WITHDRAWN
+    for late in (
+        lambda: agreed(after, who(3), "per_3", CHANGE),
+        lambda: declined(after, who(3), "per_3"),
+        lambda: used(after, who(3), PROPOSAL.verb, CHANGE),
+        lambda: withdrawn(after, who(3), "per_1"),
+    ):
+        with pytest.raises(Refused) as refusal:
+            late()
+        assert refusal.value.code == "approval.wrong-state"
+
+
 @pytest.mark.parametrize("people", [1, 6])
 def test_impossible_numbers_of_people(people: int) -> None:
     with pytest.raises(Refused, match="2 to 5 people"):
@@ -121,7 +140,9 @@ def test_impossible_numbers_of_people(people: int) -> None:
 
 @given(
     st.integers(2, 5),
-    st.lists(st.tuples(st.sampled_from(["agree", "decline", "use"]), st.integers(1, 6)), max_size=20),
+    st.lists(
+        st.tuples(st.sampled_from(["agree", "decline", "withdraw", "use"]), st.integers(1, 6)), max_size=20
+    ),
 )
 def test_nothing_is_used_without_enough_people(needed: int, steps: list[tuple[str, int]]) -> None:
     approval = Approval("apr_1")
@@ -136,6 +157,8 @@ def test_nothing_is_used_without_enough_people(needed: int, steps: list[tuple[st
                 new = agreed(approval, who(number, f"acc_{number}"), f"per_{person}", CHANGE)
             elif step == "decline":
                 new = declined(approval, who(number), f"per_{person}")
+            elif step == "withdraw":
+                new = withdrawn(approval, who(number), f"per_{person}")
             else:
                 new = used(approval, who(number), "v", CHANGE)
         except Refused:
@@ -144,6 +167,8 @@ def test_nothing_is_used_without_enough_people(needed: int, steps: list[tuple[st
             agreeing.add(f"per_{person}")
         if step == "use":
             assert len(agreeing) >= needed
+        if step == "withdraw":
+            assert person == 1
         approval = ROOM.apply(approval, new[0])
         events += new
     assert ROOM.replayed("apr_1", tuple(events)) == approval

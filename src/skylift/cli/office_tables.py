@@ -41,7 +41,7 @@ def show(document: dict[str, Any], as_json: bool) -> None:
     table(
         [{"field": name, "value": plain(name, value)} for name, value in document.items()], ("field", "value")
     )
-    if "needed" in document and len(document.get("people", ())) < document["needed"]:
+    if "needed" in document and document.get("stands") == "open":
         sys.stderr.write(
             "another person has to agree: "
             f"skylift approval agree {document['id']} change={document['change']}\n"

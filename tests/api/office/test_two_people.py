@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from skylift.service.account.roles import ALLOWS, REACHES, Reach
 from skylift.service.shipment.receive import listed
+from skylift.twin.office.table import TABLE
 from tests.api.office.conftest import PASSWORD, Person, Town, agreed
 from tests.api.office.test_story import CELLS, activated_region, active_terminal, asked
 
@@ -179,6 +181,38 @@ def test_what_is_over_is_not_agreed_to(town: Town, staff: dict[str, Person]) -> 
     assert stands(approver, lapsing["approval"]) == ("lapsed", "lapsed")
     told = refused_agreement(approver, lapsing)
     assert (told["error"]["code"], told["now"]["stands"]) == ("approval.lapsed", "lapsed")
+
+
+def test_whoever_proposed_it_takes_it_back_and_nobody_else(town: Town, staff: dict[str, Person]) -> None:
+    operator, approver = staff["operator"], staff["approver"]
+    waiting = grant(operator, named(operator), "viewer").json()
+    withdraw = f"approvals/{waiting['approval']}/withdraw"
+    other = town.person("operator", by=operator, approver=approver)
+    assert approver.post(withdraw).status_code == 403
+    refused = other.post(withdraw)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "approval.not-yours")
+    agreed(approver, waiting_response := grant(operator, waiting["about"], "field"))
+    assert operator.made(withdraw)["stands"] == "withdrawn"
+    assert stands(approver, waiting["approval"]) == ("withdrawn", "withdrawn")
+    assert refused_agreement(approver, waiting)["now"]["stands"] == "withdrawn"
+    used = operator.post(f"persons/{waiting['about']}/grant", role="viewer", approval=waiting["approval"])
+    assert (used.status_code, used.json()["error"]["code"]) == (409, "approval.wrong-state")
+    # What has everybody's agreement is still theirs to take back, until it is carried out.
+    late = waiting_response.json()["approval"]
+    assert operator.made(f"approvals/{late}/withdraw")["stands"] == "withdrawn"
+    told = [row.event for row in town.desk.store.journal(limit=10_000) if row.event.subject_id == late]
+    assert [type(event).NAME for event in told] == [
+        "approval.proposed/1", "approval.agreed/1", "approval.withdrawn/1"
+    ]  # fmt: skip
+    assert told[-1].by == operator.id
+
+
+def test_every_role_that_may_have_to_ask_may_take_back(town: Town) -> None:
+    for role, verbs in ALLOWS.items():
+        asks = any(TABLE.verbs[name].may_take_two for name in verbs & set(TABLE.verbs))
+        sees = "approval.read" in verbs and REACHES[role] is Reach.ALL
+        if sees and (asks or any(name.endswith(".import") for name in verbs)):
+            assert "approval.withdraw" in verbs, role
 
 
 def test_what_is_not_there_yet_is_not_void(town: Town, staff: dict[str, Person]) -> None:

@@ -278,6 +278,17 @@ def test_what_another_person_declines_is_not_carried_out(house: House) -> None:
     assert "it is declined and cannot be used" in refused.text
 
 
+def test_whoever_proposed_it_has_a_button_to_take_it_back(house: House) -> None:
+    operator, approver = house.operator, house.approver
+    waits = operator.send(operator.open(made(begun(operator, "/persons"))), "/grant", role="viewer")
+    agreement = urlsplit(waits.url).path
+    assert not approver.open(agreement).has_form("/withdraw")
+    page = operator.send(operator.open(agreement), "/withdraw")
+    assert "Withdrawn" in page.text
+    assert not page.has_form("/withdraw")
+    assert not approver.open(agreement).has_form("/agree")
+
+
 def test_what_was_agreed_to_is_void_when_the_thing_changes(house: House) -> None:
     operator = house.operator
     person = made(

@@ -246,9 +246,7 @@ async def _approval(visit: Visit, stored: Stored[Approval]) -> dict[str, Any]:
         "about": _about(approval.about, about),
         "proposed": None if proposed is None else _arguments(approval.verb, proposed.arguments, now),
         "known": proposed is not None,
-        "hidden": ()
-        if stands is Standing.OPEN and visit.who.person not in approval.people
-        else ("approval.agree",),
+        "hidden": _not_for(visit.who.person, approval, stands),
         "stale": stands is Standing.VOID,
         "agreed_by_me": visit.who.person in approval.people,
         "lapsed": stands is Standing.LAPSED,
@@ -256,6 +254,14 @@ async def _approval(visit: Visit, stored: Stored[Approval]) -> dict[str, Any]:
         "may_carry_out": allowed,
         "asked": "asked" in visit.request.query_params,
     }
+
+
+def _not_for(person: str, approval: Approval, stands: Standing) -> list[str]:
+    """What an agreement's page does not offer this person, whatever their roles."""
+    may_agree = stands is Standing.OPEN and person not in approval.people
+    return ([] if may_agree else ["approval.agree"]) + (
+        [] if person == approval.proposer else ["approval.withdraw"]
+    )
 
 
 def _read_change(

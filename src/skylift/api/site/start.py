@@ -196,7 +196,7 @@ def _proposed(visit: Visit, reader: Reader) -> Pile | None:
     tasks = [
         _task(visit, one)
         for one in _open_approvals(visit, reader)
-        if not one.thing.is_agreed and one.thing.people[:1] == (visit.who.person,)
+        if not one.thing.is_agreed and one.thing.proposer == visit.who.person
     ]
     return _cut("Yours, waiting for a second person", "/approvals?status=open", tasks, False)
 

@@ -80,6 +80,7 @@ _EVENTS: Mapping[str, tuple[type[Event], ...]] = {
     "plan.withdraw": (plan.PlanWithdrawn,),
     "approval.agree": (approval.ChangeAgreed,),
     "approval.decline": (approval.ChangeDeclined,),
+    "approval.withdraw": (approval.ChangeWithdrawn,),
     "statement.redraft": (statement.StatementDrafted,),
     "statement.publish": (statement.StatementPublished,),
     "statement.withdraw": (statement.StatementWithdrawn,),
@@ -224,6 +225,7 @@ GRAVE = frozenset(
         "account.close", "account.suspend", "account.sanction", "person.lock", "person.leave",
         "terminal.block", "terminal.report-lost", "terminal.report-stolen", "terminal.retire",
         "terminal.unregister", "shipment.cancel", "shipment.lose", "shipment.turn-back",
-        "approval.decline", "statement.withdraw", "plan.withdraw", "outage.dismiss", "outage.merge",
+        "approval.decline", "approval.withdraw", "statement.withdraw", "plan.withdraw", "outage.dismiss",
+        "outage.merge",
     }
 )  # fmt: skip

@@ -75,6 +75,7 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
     Role.VIEWER: _READ_ALL,
     Role.FIELD: _READ_ALL
     | _verbs(
+        approval="withdraw",
         request="create place",
         terminal="verify report-lost report-stolen confirm report-failed",
         shipment=_ON_THE_SPOT,
@@ -82,6 +83,7 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
     Role.LOGISTICS: _READ_ALL
     | _WEBHOOKS
     | _verbs(
+        approval="withdraw",
         request="create answer",
         import_="read abandon",
         terminal="create import move name export enter-customs leave-customs deliver",
@@ -93,6 +95,7 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
     Role.OPERATOR: _READ_ALL
     | _WEBHOOKS
     | _verbs(
+        approval="withdraw",
         import_="read abandon",
         request="create confirm import acknowledge place verify merge separate accept refuse answer reopen "
         "close read-personal erase",

@@ -67,6 +67,15 @@ class ChangeDeclined(ApprovalEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeWithdrawn(ApprovalEvent):
+    """Whoever proposed it takes it back."""
+
+    NAME: ClassVar[str] = "approval.withdrawn/1"
+
+    person: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeMade(ApprovalEvent):
     """The change was made; the agreement is used up."""
 
@@ -79,6 +88,7 @@ class ApprovalState(enum.Enum):
     UNKNOWN = "unknown"
     OPEN = "open"
     DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
     USED = "used"
 
 
@@ -101,6 +111,10 @@ class Approval:
     proposed_version: int | None = None
 
     @property
+    def proposer(self) -> str:
+        return self.people[0] if self.people else ""
+
+    @property
     def is_agreed(self) -> bool:
         return self.state is ApprovalState.OPEN and len(self.people) >= self.people_needed
 
@@ -113,6 +127,7 @@ CYCLE = LifeCycle(
         (_S.UNKNOWN, ChangeProposed): _S.OPEN,
         (_S.OPEN, ChangeAgreed): _S.OPEN,
         (_S.OPEN, ChangeDeclined): _S.DECLINED,
+        (_S.OPEN, ChangeWithdrawn): _S.WITHDRAWN,
         (_S.OPEN, ChangeMade): _S.USED,
     },
 )
@@ -186,6 +201,18 @@ def declined(approval: Approval, who: Who, person: str) -> tuple[ApprovalEvent, 
     return (ChangeDeclined(who.at, who.by, approval.id, who.cause_id, person),)
 
 
+def withdrawn(approval: Approval, who: Who, person: str) -> tuple[ApprovalEvent, ...]:
+    CYCLE.after(approval.id, approval.state, ChangeWithdrawn)
+    if person != approval.proposer:
+        raise Refused(
+            "approval.not-yours",
+            f"approval {approval.id}",
+            "only the person who proposed it takes it back",
+            "ask them, or have an approver decline it",
+        )
+    return (ChangeWithdrawn(who.at, who.by, approval.id, who.cause_id, person),)
+
+
 def used(approval: Approval, who: Who, verb: str, change: str) -> tuple[ApprovalEvent, ...]:
     """Use it for the change with this hash; whoever makes the change commits both together."""
     CYCLE.after(approval.id, approval.state, ChangeMade)
@@ -237,6 +264,7 @@ class Standing(enum.Enum):
     VOID = "void"
     LAPSED = "lapsed"
     DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
     USED = "used"
 
 
@@ -264,6 +292,8 @@ def label(state: ApprovalState) -> str:
             return "Waiting for another person"
         case ApprovalState.DECLINED:
             return "Declined"
+        case ApprovalState.WITHDRAWN:
+            return "Withdrawn"
         case ApprovalState.USED:
             return "Done"
     assert_never(state)

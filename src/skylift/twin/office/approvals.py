@@ -1,4 +1,7 @@
-"""What approvers do: agree to an exact change, or decline it. Verbs that need two people propose it."""
+"""What becomes of a proposed change: others agree or decline, whoever proposed it takes it back.
+
+Verbs that need two people propose it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,15 @@ from skylift.base.instants import format_instant
 from skylift.base.things import Room
 from skylift.ports.store import Reader, Stored
 from skylift.service.account import person as persons
-from skylift.service.approval.state import ROOM, Approval, Standing, agreed, declined, standing
+from skylift.service.approval.state import (
+    ROOM,
+    Approval,
+    Standing,
+    agreed,
+    declined,
+    standing,
+    withdrawn,
+)
 from skylift.service.rooms import ROOMS
 from skylift.twin.office.verbs import Moment, Nothing, Verb
 
@@ -85,5 +96,12 @@ VERBS = (
         Nothing,
         lambda t, m, a: declined(t, m.who, m.actor.person),
         "Say no to it.",
+    ),
+    Verb(
+        "approval.withdraw",
+        ROOM,
+        Nothing,
+        lambda t, m, a: withdrawn(t, m.who, m.actor.person),
+        "Take back what you have proposed yourself.",
     ),
 )
