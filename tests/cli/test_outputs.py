@@ -246,4 +246,9 @@ def test_a_value_of_the_office_is_read_by_people() -> None:
     assert plain("down_bytes", at) == str(at)
     paper = {"spectrum": {"authority": "UA-NCEC", "document": "", "valid_until": at}}
     assert plain("papers", paper) == "spectrum: authority UA-NCEC, valid_until 2022-02-26T12:02:35Z"
+    came = {"number": 1, "kind": "damaged", "left": 0, "resolutions": ["sent-back"]}
+    assert plain("discrepancies", [came]) == (
+        "number 1, kind damaged, left 0, resolutions To be sent back"
+    ), "as pages say it: nobody has sent it back yet"
+    assert plain("region", "rgn_1") == "rgn_1"
     assert plain("parts", [{"what": "Deadline", "points": 12.51, "most": 15.0}]) == "Deadline: 12.5 of 15"

@@ -106,7 +106,16 @@ def plain(name: str, value: Any) -> str:
         case dict():
             told = ((key, plain(key, part)) for key, part in value.items())
             return ", ".join(f"{key} {text}" for key, text in told if text)
-    return str(value)
+    return _as_pages_say(str(value))
+
+
+def _as_pages_say(value: str) -> str:
+    """Codes whose own words would mislead, such as `sent-back`, in the words of the pages."""
+    if "-" not in value:
+        return value
+    from skylift.api.site.words import CHOICES
+
+    return CHOICES.get(value, value)
 
 
 def _opened(item: dict[str, Any]) -> dict[str, Any]:
