@@ -240,3 +240,30 @@ def test_shares_are_of_somebody_and_said_once(tmp_path: Path) -> None:
     # A network's number alone says enough.
     done = run(file, *at, "--share", "AS64500=0.3", "--json")
     assert json.loads(done.stdout)["people_cut_off"]["about"] > 0
+
+
+def test_events_that_name_their_country_count_its_people(tmp_path: Path) -> None:
+    network = {"entity": "AS64500", "kind": "as", "country": "LT", "counted": True}
+    told = ["--at", "2022-02-26T06:00:00Z", "--share", "AS64500=0.5", "--json"]
+    own = json.loads(run(str(events(tmp_path, network)), *told).stdout)["people_cut_off"]
+    named = run(str(events(tmp_path, network)), *told, "--country", "LT")
+    assert own == json.loads(named.stdout)["people_cut_off"]
+    assert own["about"] > 0.32 * 2_000_000
+    done = run(str(events(tmp_path, network | {"country": "XX"})), *told)
+    assert done.exit_code != 0
+    assert "ISO 3166" in str(done.exception)
+
+
+def test_what_no_figure_holds_is_said(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("id,latitude,longitude,kind\nh1,10,10,hospital\n", encoding="utf-8")
+    file = events(tmp_path, {"entity": "country/LT"})
+    document = json.loads(file.read_text(encoding="utf-8"))
+    document["insufficient"] = [{"entity": "country/LV", "reason": "under 7 days"}] * 3
+    file.write_text(json.dumps(document), encoding="utf-8")
+    words = [str(file), "--at", "2022-02-26T06:00:00Z", "--sites", str(tmp_path / "s.csv")]
+    done = run(*words)
+    assert "no site of 1 is known to be cut off" in done.stdout
+    assert "of 3 series nobody can say whether they are down" in done.stdout
+    assert "below 80% of ordinary" in done.stdout
+    found = json.loads(run(*words, "--json").stdout)
+    assert (found["sites_known"], found["series_unjudged"]) == (1, 3)

@@ -27,6 +27,7 @@ __all__ = [
     "people_of",
     "read_cuts",
     "read_people",
+    "unjudged",
 ]
 
 
@@ -100,6 +101,13 @@ def read_cuts(
     return cuts_of(document, path.name, at_us, area_of, shares)
 
 
+def unjudged(path: Path) -> int:
+    """Of how many series a detection cannot say whether they are down."""
+    document = _json(path)
+    found = document.get("insufficient") if isinstance(document, dict) else None
+    return len(found) if isinstance(found, list) else 0
+
+
 def cuts_of(
     document: Any,
     name: str,
@@ -138,6 +146,7 @@ def cuts_of(
                     share,
                     counted,
                     measured_us,
+                    str(event.get("country") or ""),
                 )
             )
     except (KeyError, TypeError, ValueError):

@@ -55,7 +55,9 @@ def register(outages: typer.Typer) -> None:
 def need(
     events: Path = typer.Argument(help="What `skylift outages detect --json` wrote."),
     at: str = typer.Option(help="The instant asked for, ISO 8601; in UTC unless it ends in an offset."),
-    country: list[str] = typer.Option([], help="Whose people are counted, ISO 3166; may be given again."),
+    country: list[str] = typer.Option(
+        [], help="Whose people are counted, ISO 3166, by default where the outages are."
+    ),
     areas: Path | None = typer.Option(None, help="Where entities are: GeoJSON."),
     area_properties: _Properties = "name",
     share: _Share = None,
@@ -100,8 +102,8 @@ def need(
     cuts, nowhere = files.read_cuts(events, at_us, files.area_of_entity(named), shares_of(share or []))
     counted = files.read_people(people) if people else files.people_of(_countries(country, cuts))
     report = reckon(cuts, counted, files.need_sites(sites), rules, at_us)
-    if people is None:
-        report = replace(report, people_said=files.PACKAGED_PEOPLE)
+    said_of_people = files.PACKAGED_PEOPLE if people is None else ""
+    report = replace(report, people_said=said_of_people, unjudged=files.unjudged(events))
     document = document_of(report, nowhere)
     if sky:
         document["sky"] = _sky(sites, report, catalogue)
@@ -147,12 +149,15 @@ def _drafted(
 
 
 def _countries(given: list[str], cuts: Any) -> list[str]:
-    """Those named; else those that entities name themselves."""
+    """Those named; else those that the outages are of, or are in."""
     from skylift.base.countries import read_country
     from skylift.base.errors import Refused
 
+    names = [cut.entity.removeprefix("country/") for cut in cuts]
     found = [read_country(one.upper(), "need") for one in given] or [
-        cut.entity.removeprefix("country/") for cut in cuts if len(cut.entity.removeprefix("country/")) == 2
+        name if len(name) == 2 else read_country(cut.country, "need")
+        for name, cut in zip(names, cuts, strict=True)
+        if len(name) == 2 or cut.country
     ]
     if not found and cuts:
         raise Refused(
@@ -230,7 +235,9 @@ def document_of(report: NeedReport, nowhere: list[str]) -> dict[str, Any]:
             }
             for one in report.sites
         ],
+        "sites_known": report.sites_known,
         "without_area": sorted(set(nowhere)),
+        "series_unjudged": report.unjudged,
         "assumptions": list(report.assumptions()),
     }
 
@@ -277,6 +284,12 @@ def say(report: NeedReport, nowhere: list[str]) -> None:
     if report.sites:
         console.print(table)
         console.print(f"{report.terminals:,} terminals for {len(report.sites):,} sites that are cut off")
+    elif report.sites_known:
+        rules = report.rules
+        console.print(
+            f"no site of {report.sites_known:,} is known to be cut off: below {rules.below_fraction:.0%} of "
+            f"ordinary for more than {rules.longer_than_h:g} h"
+        )
     if len(report.sites) > _SHOWN:
         console.print(f"and {len(report.sites) - _SHOWN:,} more; --json has them all")
     if nowhere:

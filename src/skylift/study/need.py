@@ -122,6 +122,7 @@ class Cut:
     stated: Stated | None = None
     counted: bool = True
     measured_us: int | None = None
+    country: str = ""
 
     @property
     def of(self) -> Stated:
@@ -180,7 +181,11 @@ class SiteNeed:
 
 @dataclass(frozen=True, slots=True)
 class NeedReport:
-    """Cells and sites, the worst first; sites by class, and by score within one."""
+    """Cells and sites, the worst first; sites by class, and by score within one.
+
+    sites_known  of how many sites it was asked
+    unjudged     of how many series nobody can say whether they are down
+    """
 
     at_us: int
     cells: tuple[CellNeed, ...]
@@ -188,6 +193,8 @@ class NeedReport:
     rules: NeedRules = field(default_factory=NeedRules)
     cuts: tuple[Cut, ...] = ()
     people_said: str = ""
+    sites_known: int = 0
+    unjudged: int = 0
 
     @property
     def cut_off(self) -> tuple[float, float | None, float | None]:
@@ -217,7 +224,17 @@ class NeedReport:
 
     def assumptions(self) -> tuple[str, ...]:
         """All that the figures rest on, in words."""
-        return (*self.stated(), *self._levels_said(), *self._interval_said())
+        return (*self.stated(), *self._levels_said(), *self._left_out(), *self._interval_said())
+
+    def _left_out(self) -> list[str]:
+        """What is in no figure, so that nobody takes it for nothing."""
+        said = ["only outages count: who lost less than opens one (below 80% of ordinary) is in no figure"]
+        if self.unjudged:
+            said.append(
+                f"of {self.unjudged:,} series nobody can say whether they are down (not enough data): "
+                "who depends on them is in no figure"
+            )
+        return said
 
     def _levels_said(self) -> list[str]:
         measured = [cut.measured_us for cut in self.cuts if cut.measured_us is not None]
@@ -272,6 +289,7 @@ def need(
         tuple(sorted(cut_off, key=lambda one: (one.site.class_, -one.score, one.site.id))),
         rules,
         tuple(cuts),
+        sites_known=len(sites),
     )
 
 
