@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +12,9 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
+from skylift.adapters.webhooks import Message, Sender, Told
+from skylift.api.office import delivering
+from skylift.api.office.delivering import Deliveries
 from skylift.api.office.door import Door
 from skylift.api.telemetry import enrolment
 from skylift.twin.office.table import TABLE
@@ -48,6 +53,42 @@ def test_whatever_is_served_is_described(town: Town) -> None:
     assert served <= described, served - described
 
 
+class Listening(Sender):
+    """Whoever subscribed to all that happens, without a network between: it keeps all that they are sent."""
+
+    def __init__(self, town: Town, operator: Person) -> None:
+        super().__init__()
+        self.town, self.operator = town, operator
+        self.id = operator.made("webhooks", url="https://93.184.216.34/all")["id"]
+        self.got: list[str] = []
+
+    async def send(self, url: str, message: Message) -> Told:
+        self.got.append(f"{message.headers()} {message.body.decode()}")
+        return Told(200)
+
+    def heard(self) -> str:
+        """Everything since it subscribed, until an event of its own that is asked for now."""
+        self.operator.made(f"webhooks/{self.id}/test")
+        asyncio.run(self._until_tested())
+        return "\n".join(self.got)
+
+    async def _until_tested(self) -> None:
+        # Events of the town's own loop can be waited for in that one alone.
+        self.town.desk._changed = asyncio.Event()
+        running = asyncio.create_task(Deliveries(self.town.desk, self).run())
+        async with asyncio.timeout(30):
+            while not (self.got and f'"id":"{self.id}"' in self.got[-1]):
+                await asyncio.sleep(0.02)
+        running.cancel()
+        await asyncio.wait([running])
+
+
+@pytest.fixture
+def hook(town: Town, staff: dict[str, Person], monkeypatch: pytest.MonkeyPatch) -> Listening:
+    monkeypatch.setattr(delivering, "LOOK_EVERY_S", 0.03)
+    return Listening(town, staff["operator"])
+
+
 @pytest.fixture
 def things(town: Town, staff: dict[str, Person]) -> dict[str, str]:
     operator = staff["operator"]
@@ -65,6 +106,7 @@ def test_names_given_at_any_door_stand_in_no_table_but_theirs(
     town: Town,
     staff: dict[str, Person],
     things: dict[str, str],
+    hook: Listening,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -82,6 +124,9 @@ def test_names_given_at_any_door_stand_in_no_table_but_theirs(
         assert "CANARY" not in response.text, response.text
         tried.add(verb.name)
     assert tried == {verb.name for verb in TABLE.verbs.values() if verb.personal}
+    heard = hook.heard()
+    assert {f'"type":"{kind}"' for kind in ("request.received", "account.opened")} <= set(_typed(heard))
+    assert "CANARY" not in heard
     assert "CANARY" not in caplog.text
     for row in town.desk.store.journal(limit=100_000):
         assert "CANARY" not in repr(row.event)
@@ -110,6 +155,7 @@ def test_a_place_given_at_any_door_stands_in_no_table_but_the_erasable_and_in_no
     town: Town,
     staff: dict[str, Person],
     things: dict[str, str],
+    hook: Listening,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -126,6 +172,9 @@ def test_a_place_given_at_any_door_stands_in_no_table_but_the_erasable_and_in_no
             response = staff["operator"].ask(door.method, path_of(door, things), body)
             assert response.status_code < 500, (door.path, body)
             assert PLACE not in response.text, (door.path, body, response.text)
+    heard = hook.heard()
+    assert len(set(_typed(heard))) > 15, "hardly anything happened"
+    assert PLACE not in heard
     assert PLACE not in caplog.text
     for row in town.desk.store.journal(limit=100_000):
         assert PLACE not in repr(row.event)
@@ -136,6 +185,10 @@ def test_a_place_given_at_any_door_stands_in_no_table_but_the_erasable_and_in_no
                 assert PLACE not in repr(row), (table, row)
         kept = database.execute("SELECT count(*) FROM personal WHERE value LIKE ?", (f"%{PLACE}%",))
         assert kept.fetchone()[0]
+
+
+def _typed(heard: str) -> list[str]:
+    return re.findall(r'"type":"[a-z.-]+"', heard)
 
 
 def _verb_of(door: Door) -> str:
