@@ -90,6 +90,38 @@ def test_what_is_down_is_believed_down_and_the_share_of_blocks_is_told(tmp_path:
     assert sum(one.startswith("192.0.3.") for one in world.asked) == 1
 
 
+def test_whoever_is_started_anew_asks_nobody_twice_in_a_round(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path, ROWS)
+    world, state = World(), tmp_path / "beliefs.json"
+    assert probing(tmp_path, world, state=state).gather(0, 5 * STEP_US).samples
+    count = len(world.asked)
+    again = probing(tmp_path, world, state=state)
+    store = OutageStore(tmp_path / "s.sqlite")
+    try:
+        assert one_round(again, store, 6 * STEP_US - 1, False)["kept"] == 0
+    finally:
+        store.close()
+    assert "nothing was sent" in capsys.readouterr().err
+    assert len(world.asked) == count
+    # Another list of blocks has a round of its own, and forgets nothing of the first.
+    written(tmp_path, "192.0.3.0/24,1-100,0.8,as,AS64500,UA\n")
+    kept = json.loads(state.read_text())
+    del kept["192.0.3.0/24"]
+    state.write_text(json.dumps(kept))
+    assert probing(tmp_path, world, state=state).gather(0, 5 * STEP_US).samples
+    assert len(world.asked) > count
+    assert json.loads(state.read_text())["192.0.2.0/24"] == kept["192.0.2.0/24"]
+
+    def crash(_: Sequence[str]) -> list[bool]:
+        raise OSError
+
+    with pytest.raises(OSError):
+        probing(tmp_path, crash, state=state).gather(0, 7 * STEP_US)  # type: ignore[arg-type]
+    assert probing(tmp_path, world, state=state).had_round(7 * STEP_US)
+
+
 def test_nobody_is_asked_who_was_not_allowed_or_does_not_want_it(tmp_path: Path) -> None:
     written(tmp_path, ROWS, allow="192.0.2.0/24\n")
     with pytest.raises(Refused, match="1 of 2 blocks"):

@@ -91,15 +91,22 @@ class Probing:
         """One round, for the bin that `until_us` lies in; nothing where that bin has had its round."""
         step_us = self.signal.step_us
         bin = until_us // step_us
-        if bin <= self._done_bin:
+        if self.had_round(until_us):
             return Gathered([], bin * step_us)
         if self.control and not any(self.ping(self.control)):
             return Gathered(
                 [], bin * step_us, [Left(0, "our own uplink does not answer: the round is not counted")]
             )
-        samples = self._round(bin * step_us)
+        # Before anything is sent: whoever is started anew in the midst of a round asks nobody twice.
         self._done_bin = bin
+        self._keep(self._loaded())
+        samples = self._round(bin * step_us)
         return Gathered(samples, (bin + 1) * step_us)
+
+    def had_round(self, at_us: int) -> bool:
+        """Whether the bin of an instant has had its round, of this process or of one before it."""
+        self._loaded()
+        return at_us // self.signal.step_us == self._done_bin
 
     def _round(self, at_us: int) -> list[Sample]:
         opted_out = () if self.opt_out is None else read_networks(self.opt_out)
@@ -147,14 +154,15 @@ class Probing:
         if self._beliefs is not None:
             return self._beliefs
         self._beliefs = begin(np.array([block.availability for block in self.blocks]))
-        if self.state is not None and self.state.is_file():
+        if self.state is not None:
             try:
-                kept = json.loads(self.state.read_text(encoding="utf-8"))
+                kept = self._kept()
                 for k, block in enumerate(self.blocks):
-                    belief, turn = kept.get(str(block.network), (None, 0))
+                    belief, turn, *last = kept.get(str(block.network), (None, 0))
                     if belief is not None:
                         self._beliefs.belief_down[k] = min(max(float(belief), 0.01), 0.99)
                         self._turns[str(block.network)] = int(turn)
+                        self._done_bin = max(self._done_bin, *map(int, last))
             except (ValueError, TypeError, AttributeError):
                 raise Refused(
                     "probe.state",
@@ -164,12 +172,20 @@ class Probing:
                 ) from None
         return self._beliefs
 
+    def _kept(self) -> dict[str, list[float]]:
+        """By block: what is believed, whose turn it is, the bin of its last round."""
+        if self.state is None or not self.state.is_file():
+            return {}
+        kept: dict[str, list[float]] = json.loads(self.state.read_text(encoding="utf-8"))
+        return kept
+
     def _keep(self, beliefs: Blocks) -> None:
         if self.state is not None:
             names = [str(block.network) for block in self.blocks]
             rows = zip(names, beliefs.belief_down.tolist(), strict=True)
-            kept = {name: [belief, self._turns.get(name, 0)] for name, belief in rows}
-            write_atomically(self.state, json.dumps(kept))
+            own = {name: [belief, self._turns.get(name, 0), self._done_bin] for name, belief in rows}
+            # Another list of blocks may share the store, and so the file.
+            write_atomically(self.state, json.dumps(self._kept() | own))
 
 
 def askable(block: Block, opted_out: Networks) -> tuple[str, ...]:

@@ -89,6 +89,10 @@ def probe(
 
 
 def _round(probing: Probing, kept: OutageStore, now_us: int, as_json: bool) -> dict[str, Any]:
+    if probing.had_round(now_us):
+        said = f"this round of {_ROUND_S // 60} minutes has been: nothing was sent"
+        typer.echo(said, err=True)
+        return {"levels": [], "kept": 0, "not_counted": [said]}
     gathered = probing.gather(0, now_us)
     put = kept.put(probing.signal, gathered, now_us)
     if not as_json:
