@@ -175,6 +175,18 @@ def test_nothing_fell_is_a_report_as_well(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["files"] == ["series.png", "report.md"]
 
 
+def test_what_could_not_be_judged_is_not_said_to_have_held(tmp_path: Path) -> None:
+    file = made_up(tmp_path, {"a": 1.0, "b": 1.0})
+    words = [*MADE_UP.split(), "--baseline", "tow:4w"]
+    ran("report", str(file), *words, "-o", str(tmp_path / "r"))
+    report = (tmp_path / "r" / "report.md").read_text(encoding="utf-8")
+    told = "not one of 2 series could be judged: whether anything fell nobody can say"
+    assert told in report
+    assert "0 of 2" not in report
+    assert "recovered" not in report
+    assert told in ran("detect", str(file), *words).stdout
+
+
 @pytest.mark.parametrize(
     ("more", "code"),
     [

@@ -113,7 +113,6 @@ def _text(
     about: About, recording: Recording, found: Detection, declared: Declared, files: Sequence[str]
 ) -> str:
     deepest = sorted(found.outages, key=lambda one: (one.min_fraction, one.opened_row, one.series))
-    fell = {outage.series for outage in found.outages}
     still = {outage.series for outage in found.outages if outage.closed_row is None}
     closed = {outage.series for outage in found.outages if outage.closed_row is not None}
     bands = {
@@ -124,10 +123,12 @@ def _text(
     parts = [
         f"# {about.marked}",
         "All of this is made up: it shows how a report looks." if about.synthetic else "",
-        f"{len(fell)} of {len(found.entities)} series fell below ordinary, {len(found.outages)} times in "
-        f"all; {len(closed)} of them recovered at least once, {len(still)} are down when the recording "
+        found.fell()
+        + f"; {len(closed)} of them recovered at least once, {len(still)} are down when the recording "
         f"ends. By the lowest level: {bands['critical']} critical, {bands['major']} major, "
-        f"{bands['warning']} warning. From {span}.",
+        f"{bands['warning']} warning. From {span}."
+        if found.outages
+        else f"{found.fell()}. From {span}.",
         *(f"![{_caption(name)}]({name})" for name in files),
         *_sentences(found, deepest, about),
         *_table(found, about),
@@ -155,7 +156,7 @@ def _sentences(found: Detection, deepest: Sequence[Outage], about: About) -> lis
         if left:
             more = {"en": f"- and {left} more, in the table", "uk": f"- і ще {left}, у таблиці"}
             lines.append(more[language])
-        parts += [f"## {heading}", "\n".join(lines) or "-"]
+        parts += [f"## {heading}", "\n".join(lines)] if lines else []
     return parts
 
 

@@ -176,8 +176,7 @@ def _print(recording: Recording, found: Detection) -> None:
         console.print("not known: how many were asked, and so how sure a level is (--targets-column)")
     if len(events) > _SHOWN:
         console.print(f"... and {len(events) - _SHOWN} more; --json has them all")
-    fell = len({event["entity"] for event in events})
-    console.print(f"{fell} of {len(found.entities)} series fell below ordinary, {len(events)} times in all")
+    console.print(found.fell())
     if found.insufficient:
         console.print(f"{len(found.insufficient)} series: not enough data ({found.insufficient[0][1]})")
     if recording.rejected:

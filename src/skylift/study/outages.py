@@ -49,6 +49,15 @@ class Detection:
             "insufficient": [{"entity": name, "reason": reason} for name, reason in self.insufficient],
         }
 
+    def fell(self) -> str:
+        """How many series fell, in words: of those that could be judged, as the others are no good news."""
+        count, unknown = len(self.entities), len(self.insufficient)
+        if unknown == count:
+            return f"not one of {count} series could be judged: whether anything fell nobody can say"
+        fell = len({outage.series for outage in self.outages})
+        judged = f"{count - unknown} judged series, of {count}," if unknown else f"{count} series"
+        return f"{fell} of {judged} fell below ordinary, {len(self.outages)} times in all"
+
     def event(self, outage: Outage) -> dict[str, object]:
         """One outage in words and numbers; instants are the beginnings of bins."""
         entity = self.entities[outage.series]
