@@ -70,6 +70,11 @@ def test_the_made_up_night_by_hand(night: tuple[Path, Any]) -> None:
     assert [(one["opened_at"], one["closed_at"], one["min_fraction"]) for one in again["events"]] == [
         (event["opened_at"], event["closed_at"], event["min_fraction"])
     ]
+    # And from the events: their country is theirs, and they cover the night and the day after.
+    for at, expected in (("2022-02-26T06:15Z", 37.7e6 * 0.8 * 0.05 * (1 - left)), ("2022-02-26T12:00Z", 0)):
+        words = ("need", str(folder / "events.json"), "--at", at, "--share", "AS44600=0.05", "--json")
+        cut_off = run("outages", *words)["people_cut_off"]["about"]
+        assert cut_off == pytest.approx(expected, rel=0.02)
     assert {row["synthetic"] for row in csv.DictReader((folder / "recording.csv").open())} == {"yes"}
 
 

@@ -113,7 +113,8 @@ def _write(out: Path, played: Played, document: dict[str, Any]) -> None:
 
     make_folder(out)
     write_atomically(out / "recording.csv", recording(played))
-    events = {"synthetic": True, "events": document["events"]}
+    # With what it covers: outside it nobody looked.
+    events = {"synthetic": True, **played.found.as_dict(), "events": document["events"]}
     write_atomically(out / "events.json", json.dumps(events, ensure_ascii=False) + "\n")
     write_privately(out / "need.json", json.dumps(document["need"], ensure_ascii=False) + "\n")
 
