@@ -187,9 +187,11 @@ def test_another_scale_step_or_baseline_is_refused(tmp_path: Path) -> None:
     for other in (Signal("ping", "test", HOUR_US, 100.0), Signal("ping", "test", HOUR_US // 2, 1.0)):
         with pytest.raises(Refused, match="declare it the same"):
             store.put(other, Gathered([], END_US), END_US)
-    store.put(SIGNAL, Gathered(samples(30, 60), START_US + 60 * HOUR_US), END_US)
-    with pytest.raises(Refused, match="judged by tod:7d"):
-        Monitor(store, "tow:4w").judge()
+    for more in ([], samples(30, 60)):
+        # Even where there is nothing to judge: who asks would take it for his baseline's word.
+        store.put(SIGNAL, Gathered(more, START_US + (30 + len(more)) * HOUR_US), END_US)
+        with pytest.raises(Refused, match="judged by tod:7d"):
+            Monitor(store, "tow:4w").judge()
     store.close()
     (tmp_path / "no.sqlite").write_text("this is no database at all, but a text that is long enough" * 20)
     with pytest.raises(SkyliftError) as failure:

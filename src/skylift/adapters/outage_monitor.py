@@ -69,13 +69,6 @@ class Monitor:
     def _judge(
         self, known: Known, until_us: int | None, progress: Callable[[int, int], None] | None
     ) -> Judged:
-        first = self._store.first_bin(known.id) if known.judged is None else known.judged + 1
-        last = known.complete or 0
-        if until_us is not None:
-            last = min(last, until_us // known.signal.step_us)
-        series = self._store.series(known.id)
-        if first is None or first >= last:
-            return Judged(known.signal.name, 0, 0, 0, 0, len(series), 0)
         if known.baseline not in ("", self._baseline):
             raise Refused(
                 "outages.baseline-kept",
@@ -83,6 +76,13 @@ class Monitor:
                 f"it is judged by {known.baseline}: what was judged cannot be judged anew",
                 "go on with that baseline, or begin a new store",
             )
+        first = self._store.first_bin(known.id) if known.judged is None else known.judged + 1
+        last = known.complete or 0
+        if until_us is not None:
+            last = min(last, until_us // known.signal.step_us)
+        series = self._store.series(known.id)
+        if first is None or first >= last:
+            return Judged(known.signal.name, 0, 0, 0, 0, len(series), 0)
         total = Judged(known.signal.name, last - first, 0, 0, 0, len(series), 0)
         for begin in range(first, last, _BINS_AT_ONCE):
             end = min(begin + _BINS_AT_ONCE, last)
