@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,11 @@ from typer.testing import CliRunner, Result
 
 from skylift.adapters import agent_process
 from skylift.adapters.agent_folder import AgentFolder, Enrolment
-from skylift.adapters.agent_http import SignedHttp
+from skylift.adapters.agent_http import Answered, SignedHttp
 from skylift.adapters.keys import KeyPair, text_of
 from skylift.base.errors import Refused, SkyliftError
 from skylift.cli import agent
+from skylift.wire.agent.sharing import Shares, Told
 
 NOBODY = "127.0.0.1:1"
 
@@ -70,6 +73,7 @@ def test_safety_is_shown_once_and_is_the_projects_own(
         (["--server", "https://service.example/skylift", "--code", "x"], "agent.server"),
         (["--server", "service.example", "--code", "x"], "agent.server"),
         (["--server", "https://127.0.0.1:1"], "agent.code"),
+        (["--server", "https://127.0.0.1:1", "--code", "x", "--ca", "none.pem"], "agent.authority"),
         (["--server", "https://127.0.0.1:1", "--code", "x"], "agent.no-answer"),
     ],
 )
@@ -130,6 +134,57 @@ def test_wipe_leaves_nothing_and_asks_before(folder: Path) -> None:
     assert run("wipe", "--yes", "--state-dir", str(folder)).exit_code == 0
     assert list(folder.parent.iterdir()) == []
     assert "nothing" in run("wipe", "--yes", "--state-dir", str(folder)).stdout
+
+
+def test_what_it_stands_beside_is_told_once(
+    folder: Path, become: list[agent_process.Options], tmp_path: Path
+) -> None:
+    """After a restart by hand it must not look for another dish, and its doctor neither."""
+    enrolled(folder)
+    there = ["--state-dir", str(folder)]
+    assert run(*there, "--enrol-only", "--dish", NOBODY, "--ca", str(tmp_path / "ca.pem")).exit_code == 0
+    assert run(*there, "--router", "10.0.0.1:9000").exit_code == 0
+    assert run(*there, "--dish", "10.0.0.2:9200").exit_code == 0
+    ca = str(tmp_path / "ca.pem")
+    assert become == [
+        agent_process.Options(str(folder), dish, ca, router="10.0.0.1:9000")
+        for dish in (NOBODY, "10.0.0.2:9200")
+    ]
+    assert run(*there, "--enrol-only", "--dish", NOBODY).exit_code == 0
+    doctor = run("doctor", *there)
+    assert f"dish at {NOBODY}" in doctor.stdout
+    # No such file: said, and the rest is looked at all the same.
+    assert "start the agent once with --ca FILE" in doctor.stdout
+    assert "buffer" in doctor.stdout
+    (folder / "beside.json").write_text("{")
+    assert AgentFolder(folder).beside().dish == "192.168.100.1:9200"
+
+
+def test_wipe_tells_the_service_where_only_root_may_remove_the_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd's StateDirectory lies in a folder of root's: what was shared is taken back all the same."""
+    enrolled(folder)
+    AgentFolder(folder).keep_told(Told(1, Shares(("location",)), heard=True))
+    posted: list[str] = []
+    rmdir = os.rmdir
+
+    def post(_: SignedHttp, path: str, *__: object) -> Answered:
+        posted.append(path)
+        return Answered(200)
+
+    def denied(path: str, *arguments: object, **named: object) -> None:
+        if str(path) == str(folder):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        rmdir(path, *arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SignedHttp, "post", post)
+    monkeypatch.setattr(os, "rmdir", denied)
+    result = run("wipe", "--yes", "--state-dir", str(folder))
+    assert result.exit_code == 0
+    assert list(folder.iterdir()) == []
+    assert "root may remove it" in result.stdout
+    assert len(posted) == 1
 
 
 def test_the_unit_is_a_unit(folder: Path) -> None:

@@ -33,6 +33,10 @@ WORDS: Final = {
         "the service's certificate is not trusted",
         "set this board's clock, or name the service's own authority with --ca FILE",
     ),
+    "agent.authority": (
+        "the file that --ca named cannot be read, or holds no certificate",
+        "put it back, or start the agent once with --ca FILE",
+    ),
     "key.not-known": (
         "the service does not know this agent's key any more",
         "ask an operator whether it was revoked; then wipe, and enrol with a new code",

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from skylift.adapters.atomic import write_atomically
+from skylift.adapters.dish_router import DEFAULT_ROUTER
 from skylift.adapters.keys import KeyPair, read_secret, write_secret
 from skylift.base.errors import Refused, SkyliftError, Unavailable
 from skylift.wire.agent.orders import Permits
@@ -31,6 +32,7 @@ _TROUBLE: Final = "trouble.json"
 _TOLD: Final = "shared.json"
 _SHARE_TROUBLE: Final = "share-trouble"
 _SHOWN: Final = "safety-shown"
+_BESIDE: Final = "beside.json"
 _LOCK: Final = "lock"
 _BUFFER_KEY_BYTES: Final = 32
 
@@ -46,6 +48,23 @@ class Enrolment:
     enrolled_at: str
     interval_s: float = 15.0
     reserved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What the agent was told to stand beside, so that it need not be told again.
+
+    dish, router  HOST:PORT
+    ca            PEM file of the authority that signs the service's certificate; None for the system's
+    """
+
+    dish: str = "192.168.100.1:9200"
+    router: str = DEFAULT_ROUTER
+    ca: str | None = None
+
+    @property
+    def authority(self) -> Path | None:
+        return None if self.ca is None else Path(self.ca)
 
 
 class AgentFolder:
@@ -97,6 +116,17 @@ class AgentFolder:
     def keep_enrolment(self, enrolment: Enrolment) -> None:
         write_atomically(self.path / _WHO, json.dumps(asdict(enrolment)))
         (self.path / _WHO).chmod(0o600)
+
+    def beside(self) -> Beside:
+        """As it was told last; what every dish has, where it never was or that cannot be read."""
+        try:
+            return msgspec.json.decode((self.path / _BESIDE).read_bytes(), type=Beside)
+        except (OSError, msgspec.DecodeError):
+            return Beside()
+
+    def keep_beside(self, beside: Beside) -> None:
+        write_atomically(self.path / _BESIDE, msgspec.json.encode(beside))
+        (self.path / _BESIDE).chmod(0o600)
 
     def agent_key(self) -> KeyPair:
         return KeyPair.kept(self.path / AGENT_KEY)
@@ -210,7 +240,10 @@ class AgentFolder:
     # --- leaving nothing
 
     def wipe(self) -> int:
-        """Overwrite the keys, then remove everything; how many files there were."""
+        """Overwrite the keys, then remove everything; how many files there were.
+
+        The folder stays, empty, where only root may remove it (systemd's StateDirectory).
+        """
         if not self.path.exists():
             return 0
         files = [file for file in self.path.rglob("*") if file.is_file()]
@@ -220,7 +253,8 @@ class AgentFolder:
         try:
             shutil.rmtree(self.path)
         except OSError as error:
-            raise self._unavailable(error) from None
+            if str(error.filename) != str(self.path) or any(self.path.iterdir()):
+                raise self._unavailable(error) from None
         return len(files)
 
     def _unavailable(self, error: OSError) -> Unavailable:

@@ -79,7 +79,10 @@ class SignedHttp:
         return self._asked("GET", path, None, {"user-agent": f"skylift-agent/{__version__}"})
 
     def _asked(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answered:
-        connection = self._connection()
+        try:
+            connection = self._connection()
+        except OSError:
+            return Answered(0, code="agent.authority")
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
@@ -111,6 +114,13 @@ def enrol(http_: SignedHttp, keys: KeyPair, code: str) -> Enrolled:
     """Trade a one-time code for a name. Raises Refused or Unavailable with what the service says."""
     body = msgspec.json.encode(Enrolment(code.strip(), text_of(keys.public), __version__))
     answered = http_.post(ENROL_PATH, "application/json", body)
+    if answered.code == "agent.authority":
+        raise Refused(
+            answered.code,
+            "--ca",
+            "it cannot be read, or holds no certificate",
+            "name the PEM file of the authority that signs the service's certificate",
+        )
     if answered.status == 0 or answered.status >= 500:
         raise Unavailable(
             answered.code or "agent.no-answer",

@@ -14,11 +14,19 @@ from skylift.cli.agent_share import CA, STATE_DIR, folder_of, taking_back
 
 if TYPE_CHECKING:
     from skylift.adapters.agent_doctor import Finding
-    from skylift.adapters.agent_folder import AgentFolder
+    from skylift.adapters.agent_folder import AgentFolder, Beside
 
-DISH = typer.Option("192.168.100.1:9200", "--dish", help="HOST:PORT of the dish, as seen from here.")
+DISH = typer.Option(
+    None,
+    "--dish",
+    help="HOST:PORT of the dish, as seen from here.",
+    show_default="as last time; the first time 192.168.100.1:9200",
+)
 ROUTER = typer.Option(
-    "192.168.1.1:9000", "--router", help="HOST:PORT of its router, for Wi-Fi off where that is allowed."
+    None,
+    "--router",
+    help="HOST:PORT of its router, for Wi-Fi off where that is allowed.",
+    show_default="as last time; the first time 192.168.1.1:9000",
 )
 
 
@@ -35,8 +43,8 @@ def register(app: typer.Typer) -> None:
 
 def run(
     context: typer.Context,
-    dish: str = DISH,
-    router: str = ROUTER,
+    dish: str | None = DISH,
+    router: str | None = ROUTER,
     server: str | None = typer.Option(
         None, envvar="SKYLIFT_SERVER", help="The service, https://HOST[:PORT]."
     ),
@@ -55,30 +63,42 @@ def run(
     It sends no place, no obstruction map, no pointing and no satellite, unless you let it (`share`). While
     the link is down it keeps rows, sealed, on its disk. What may be done to the dish from afar stands in
     allow.toml of its folder: nothing, until the owner writes it there. The first time it takes a one-time
-    code, from an operator of the service.
+    code, from an operator of the service; from then on it knows the service, the dish, the router and --ca.
     """
     if context.invoked_subcommand is not None:
         return
     from skylift.adapters.agent_folder import AgentFolder
-    from skylift.wire.dish.address import checked_address
 
-    checked_address(dish, "--dish")
-    checked_address(router, "--router", "192.168.1.1:9000")
-    folder = AgentFolder(folder_of(state_dir)).made()
+    folder = AgentFolder(folder_of(state_dir))
+    beside = _beside(folder, dish, router, ca)
+    folder.made()
     with folder.locked():
         _show_safety(folder)
-        _enrol_once(folder, server, code, ca)
+        _enrol_once(folder, server, code, beside.authority)
+        folder.keep_beside(beside)
     if not enrol_only:
         from skylift.adapters.agent_process import Options, become
         from skylift.base.instants import parse_instant
 
         at_us = None if at is None else int(parse_instant(at, "--at"))
-        file = None if ca is None else str(ca)
-        become(Options(str(folder.path), dish, file, at_us, speed, began_ns, router))
+        become(Options(str(folder.path), beside.dish, beside.ca, at_us, speed, began_ns, beside.router))
+
+
+def _beside(folder: AgentFolder, dish: str | None, router: str | None, ca: Path | None) -> Beside:
+    """What is said now, before what was said last time."""
+    from skylift.adapters.agent_folder import Beside
+    from skylift.wire.dish.address import checked_address
+
+    known = folder.beside()
+    return Beside(
+        known.dish if dish is None else checked_address(dish, "--dish"),
+        known.router if router is None else checked_address(router, "--router", "192.168.1.1:9000"),
+        known.ca if ca is None else str(ca.absolute()),
+    )
 
 
 def doctor(
-    dish: str = DISH,
+    dish: str | None = DISH,
     state_dir: Path | None = STATE_DIR,
     ca: Path | None = CA,
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
@@ -87,11 +107,11 @@ def doctor(
     from skylift.adapters.agent_doctor import examine
     from skylift.adapters.agent_folder import AgentFolder
     from skylift.adapters.dish_client import DishClient
-    from skylift.wire.dish.address import checked_address
 
-    checked_address(dish, "--dish")
-    with DishClient(dish) as client:
-        findings = list(examine(AgentFolder(folder_of(state_dir)), client, ca))
+    folder = AgentFolder(folder_of(state_dir))
+    beside = _beside(folder, dish, None, ca)
+    with DishClient(beside.dish) as client:
+        findings = list(examine(folder, client, beside.authority))
     raise typer.Exit(0 if _say(findings, as_json) else 1)
 
 
@@ -141,9 +161,11 @@ def wipe(
     if not yes and not (sys.stdin.isatty() and typer.confirm("remove the agent's keys and rows for good?")):
         raise Refused("agent.wipe", "skylift agent wipe", "it cannot be undone", "confirm it, or add --yes")
     with folder.locked():
-        tell = taking_back(folder, ca)
+        tell = taking_back(folder, _beside(folder, None, None, ca).authority)
         files = folder.wipe()
-    typer.echo(f"{files} files and their folder are gone; have an operator revoke the key")
+    left = folder.path.exists()
+    gone = "are gone; their folder is empty, and root may remove it" if left else "and their folder are gone"
+    typer.echo(f"{files} files {gone}; have an operator revoke the key")
     if tell is not None:
         typer.echo(tell())
 
