@@ -140,7 +140,8 @@ def test_commands_do_what_they_say(stage: Stage, command: str, arguments: dict[s
 def test_radio_off_is_said_only_once_the_dish_has_said_so(stage: Stage) -> None:
     stage.dish.tell(slot(0))
     assert stage.client.do("rf-inhibit", {"on": True}).radio_off is True
-    assert stage.client.status().radio_off is True
+    off = stage.client.status()
+    assert (off.radio_off, off.state) == (True, "radio-off")
     assert stage.client.do("rf-inhibit", {"on": False}).radio_off is False
     assert stage.client.status().state == "connected"
     assert stage.client.do("gps-inhibit", {"on": True}).said == "it uses GPS no more"

@@ -80,6 +80,7 @@ def whys(*dishes: Dish) -> list[Why]:
         (dish(1), Why.UP),
         (dish(1, "stowed"), Why.CHOSEN),
         (dish(1, "sleeping"), Why.CHOSEN),
+        (dish(1, "radio-off"), Why.CHOSEN),
         (dish(1, "disabled"), Why.NO_ACCOUNT),
         (dish(1, "searching", barred="terminal.lost"), Why.NO_ACCOUNT),
         (dish(1, "thermal"), Why.HEAT),

@@ -37,9 +37,9 @@ PROBER_SHARE = 0.9
 OBSTRUCTED_FRACTION = 0.02
 LOSSY_FRACTION = 0.2
 CONNECTED, DISABLED = "connected", "disabled"
-CHOSEN = frozenset({"stowed", "sleeping"})
+CHOSEN = frozenset({"stowed", "sleeping", "radio-off"})
 # What a dish may say of itself, as far as a rule asks for it; whatever else it says has the number after.
-_SAID = (CONNECTED, "stowed", "sleeping", DISABLED, "obstructed", "thermal", "booting")
+_SAID = (CONNECTED, "stowed", "sleeping", "radio-off", DISABLED, "obstructed", "thermal", "booting")
 _NUMBERS: Mapping[str, int] = {word: number for number, word in enumerate(_SAID)}
 
 Flags = npt.NDArray[np.bool_]
@@ -66,7 +66,7 @@ class Why(enum.Enum):
 
 WORDS: Mapping[Why, str] = {
     Why.UP: "it is connected",
-    Why.CHOSEN: "somebody stowed it or put it to sleep",
+    Why.CHOSEN: "somebody stowed it, put it to sleep, or switched its radio off",
     Why.NO_ACCOUNT: "it may not be served: its account, its block or its service line says why",
     Why.POWER: "it fell silent alone: look at its power, then at the board and cable beside it",
     Why.HEAT: "it has shut down from heat",
@@ -76,7 +76,7 @@ WORDS: Mapping[Why, str] = {
     Why.WEATHER: "dishes of its area lost signal one after another: heavy rain or snow is likely",
     Why.JAMMING: "dishes of its area lost signal at once: jamming is possible; do not look for the source",
     Why.PROBER: "nearly all dishes fell silent at once: look at this service's own connection first",
-    Why.NETWORK: "it sees no satellite or gets no answer, and its neighbours do",
+    Why.NETWORK: "it sees no satellite or gets no answer, and no area's trouble is known",
 }
 
 

@@ -31,7 +31,8 @@ def online(
     least    a group of which fewer ought to be online in a bin is left out of it
 
     A terminal is online in a bin if a row that ends in it says connected. It ought to be if it has reported
-    within a week, and is not stowed, asleep or disabled: in all its rows of the bin, or when last heard of.
+    within a week, and is not stowed, asleep, switched off or disabled: in all its rows of the bin,
+    or when last heard of.
     Rows come up to ten minutes late where links are well, and days late where they are not.
     Raises Refused for a range that is empty, or of more than MOST_BINS bins.
     """

@@ -26,6 +26,7 @@ _STATES = {
     "obstructed": "obstructed",
     "no_pings": "no-pings",
     "sleeping": "sleeping",
+    "inhibit_rf": "radio-off",
 }
 _CONFIG = (
     "snow_melt_mode",
@@ -74,8 +75,8 @@ class Pointing:
 class DishStatus:
     """A dish as it says it is now; None and "" for what it does not say.
 
-    state          connected, searching, booting, stowed, sleeping, thermal, obstructed, no-satellites,
-                   no-pings, disabled or unknown
+    state          connected, searching, booting, stowed, sleeping, radio-off, thermal, obstructed,
+                   no-satellites, no-pings, disabled or unknown
     radio_off      True where it says that its transmitter is switched off, False where it says that it is not
     latency_ms     None while there is none
     disablement    "okay", or why the network does not serve it; "" unknown

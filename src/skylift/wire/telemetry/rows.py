@@ -21,6 +21,7 @@ STATES = (
     "booting",
     "stowed",
     "sleeping",
+    "radio-off",
     "thermal",
     "obstructed",
     "no-satellites",
