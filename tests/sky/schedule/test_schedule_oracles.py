@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -403,20 +403,61 @@ def test_in_a_crowd_nobody_could_rise(seed: int, slot_of: SlotOf) -> None:
     assert rising(slot, schedule(slot)) == Counter()
 
 
-def test_where_no_exchange_follows_few_could_rise(
-    slot_of: SlotOf, breaches: Breaches, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As in a large slot: units alone. Of 480 cells 15 could rise, where 372 could before levels
-    were evened out.
-    """
+def as_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slots are scheduled by units alone, as those of a crowded country are: no lanes, no exchanges."""
     monkeypatch.setattr(scheduler, "QUICK_PAIRS", 0)
-    could = 0
-    for seed in range(4):
-        slot = slot_of(seed, cells=120, half_width_deg=2.0)
-        made = schedule(slot)
-        could += rising(slot, made)["cells"]
-        assert breaches(slot, made) == []
-    assert could <= 0.05 * 4 * len(slot.cells)
+    monkeypatch.setattr(scheduler, "CROWDED", 0.0)
+
+
+def test_in_a_large_slot_few_could_rise(slot_of: SlotOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 480 cells 15 could, where 372 could before levels were evened out. Of a crowded Ukraine's 2,467 it
+    is a third: docs/why/011. A study takes more rounds.
+    """
+    as_large(monkeypatch)
+    slots = [slot_of(seed, cells=120, half_width_deg=2.0) for seed in range(4)]
+    live = [rising(slot, schedule(slot))["cells"] for slot in slots]
+    assert sum(live) <= 0.05 * 480
+    assert rising(slots[1], schedule(slots[1], remakes=300))["cells"] <= live[1]
+
+
+LARGE: dict[str, dict[str, Any]] = {
+    "crowded": {},
+    "few beams, many channels": {"beams": 4, "rules": ScheduleRules(channels=16)},
+    "two satellites, apart": {"rules": ScheduleRules(nco=2, dish_separation_rad=np.radians(20.0))},
+    "jammed channels": {"jammed": 0.5},
+    "thin feeders in rain": {"rain": True, "feeder_bps": 4e9},
+    "few antennas, barred": {"satellites": 20, "antennas": 2, "barred": 0.2},
+    "wide separation": {"rules": ScheduleRules(separation_rad=np.radians(5.0))},
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_no_rule_is_broken_in_a_large_slot(
+    kind: str, slot_of: SlotOf, breaches: Breaches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Live, and in a study's rounds; then with the slot before in mind, in which other channels were jammed,
+    rates and demand were others, and some pairs are gone. Equal bytes, twice.
+    """
+    as_large(monkeypatch)
+    random = np.random.default_rng(7)
+    slot = slot_of(1, cells=150, half_width_deg=2.0, **LARGE[kind])
+    k = len(slot.pairs.satellite)
+    later = replace(
+        slot,
+        pairs=replace(
+            slot.pairs,
+            full_rate_bps=slot.pairs.full_rate_bps * np.where(random.uniform(size=k) < 0.1, 0.0, 1.02),
+            barred_channels=random.integers(0, 1 << 16, k).astype(np.uint32) if "jammed" in kind else None,
+        ),
+        cells=replace(slot.cells, wanted_bps=slot.cells.wanted_bps * random.uniform(0.8, 1.2, (150, 1))),
+    )
+    for remakes in (0, 300):
+        first = schedule(slot, remakes=remakes)
+        then, again = (schedule(later, first, remakes) for _ in range(2))
+        assert len(then) > 0
+        assert breaches(slot, first) == []
+        assert breaches(later, then) == []
+        assert all(getattr(then, f.name).tobytes() == getattr(again, f.name).tobytes() for f in fields(then))
 
 
 def test_no_beam_stays_dark_that_a_hungry_cell_may_have(slot_of: SlotOf) -> None:
@@ -744,42 +785,72 @@ def slot_at(at_s: float, cells: Cells, gates_m: npt.NDArray[np.float64], keep_le
     )
 
 
-def dropped(slot_of: SlotOf, seed: int, load: float, keep_level: float) -> tuple[int, int, float]:
-    """Over 11 slots of 15 s: pairs dropped though usable still, pairs usable still, and bps served in all."""
-    cells, random = slot_of(seed, cells=100, load=load).cells, np.random.default_rng(seed)
+@dataclass
+class Kept:
+    """Over 11 slots of 15 s: pairs dropped though usable still, and pairs usable still; over 12, bps served
+    in all, and the least level of each."""
+
+    lost: int = 0
+    usable: int = 0
+    served: float = 0.0
+    least: list[float] = field(default_factory=list)
+
+    @property
+    def part(self) -> float:
+        return self.lost / self.usable
+
+
+def dropped(slot_of: SlotOf, seed: int, load: float, keep_level: float, half_width_deg: float = 5.0) -> Kept:
+    cells = slot_of(seed, cells=100, load=load, half_width_deg=half_width_deg).cells
+    random = np.random.default_rng(seed)
     gates_m = points(49 + random.uniform(-5, 5, 4), 31 + random.uniform(-9, 9, 4), EARTH_M)
     keeper, before = BeamScheduler(cells.position_ecef_m), None
-    lost, usable, served = 0, 0, 0.0
+    out = Kept()
     for k in range(12):
         slot = slot_at(15.0 * k, cells, gates_m, keep_level)
         made = keeper.schedule(slot, before)
-        served += made.served_bps.sum()
+        out.served += made.served_bps.sum()
+        out.least.append(float(made.level.min()))
         if before is not None:
             cell = np.repeat(np.arange(len(cells)), np.diff(slot.pairs.offset))
             can = set(zip(cell.tolist(), slot.pairs.satellite.tolist(), strict=True))
             had, has = (
                 set(zip(s.cell.tolist(), s.satellite.tolist(), strict=True)) & can for s in (before, made)
             )
-            lost, usable = lost + len(had - has), usable + len(had)
+            out.lost, out.usable = out.lost + len(had - has), out.usable + len(had)
         before = made
-    return lost, usable, served
+    return out
 
 
-@pytest.mark.parametrize("load", [0.15, 0.4, 1.5])
-def test_a_pair_used_before_is_kept_more_often_with_the_bonus_than_without(
-    load: float, slot_of: SlotOf
+# Load, half-width, and by what factor fewer are dropped at least. Measured over seeds 0 to 5: small 8.9 to
+# 159, 1.7 to 3.7, 1.14 to 1.21; large 3.7 to 9.7, 2.9 to 5.0, 2.1 to 2.7.
+FEWER = {
+    "small, all full": (0.15, 5.0, 5.0),
+    "small, a little short": (0.4, 5.0, 1.5),
+    "small, far too little": (1.5, 5.0, 1.1),
+    "large, all full": (0.15, 5.0, 3.0),
+    "large, a little short": (0.4, 5.0, 2.0),
+    "large, far too little": (1.5, 2.0, 1.7),
+}
+
+
+@pytest.mark.parametrize("kind", FEWER)
+def test_with_the_bonus_fewer_usable_pairs_are_dropped_and_nobody_falls_far(
+    kind: str, slot_of: SlotOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Measured, two seeds each: pairs dropped though usable, of all usable, with 0 / 0.02 / 0.1 of a level:
-
-    load 0.15 (everybody full)  1,025 / 898 / 709 of about 2,150
-    load 0.4                    1,154 / 869 / 548 of about 2,400
-    load 1.5                    2,049 / 1,749 / 1,529 of about 4,100;  served as much to 0.3 %
+    """The least level, in the mean over slots: at most 0.006 lower in small slots, 0.047 in large ones.
+    Served 0.1 % less at most, 0.6 % in large ones.
     """
-    none, some = ([dropped(slot_of, seed, load, keep) for seed in (0, 1)] for keep in (0.0, 0.02))
-    assert sum(x[0] for x in some) < 0.95 * sum(x[0] for x in none)
-    assert sum(x[2] for x in some) >= 0.99 * sum(x[2] for x in none)
+    load, half_width_deg, factor = FEWER[kind]
+    large = kind.startswith("large")
+    if large:
+        as_large(monkeypatch)
+    for seed in range(2):
+        none, some = (dropped(slot_of, seed, load, keep, half_width_deg) for keep in (0.0, 0.02))
+        assert factor * some.part <= none.part
+        assert np.mean(some.least) >= np.mean(none.least) - (0.05 if large else 0.01)
+        assert some.served >= 0.99 * none.served
 
 
 def test_where_all_are_full_most_keep_their_satellite(slot_of: SlotOf) -> None:
-    lost, usable, _ = dropped(slot_of, 0, 0.15, 0.02)
-    assert lost <= 0.1 * usable
+    assert dropped(slot_of, 0, 0.15, 0.02).part <= 0.1
