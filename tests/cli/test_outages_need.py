@@ -267,3 +267,9 @@ def test_what_no_figure_holds_is_said(tmp_path: Path) -> None:
     assert "below 80% of ordinary" in done.stdout
     found = json.loads(run(*words, "--json").stdout)
     assert (found["sites_known"], found["series_unjudged"]) == (1, 3)
+
+
+def test_a_negative_duration_is_refused(tmp_path: Path) -> None:
+    file = events(tmp_path, {"entity": "country/LT", "closed_at": "2022-02-25T00:00:00Z"})
+    done = run(str(file), "--at", "2022-02-25T12:00:00Z")
+    assert "event 1: it closes before it opens" in str(done.exception)

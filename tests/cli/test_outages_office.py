@@ -167,6 +167,32 @@ def test_detections_whose_names_begin_alike_are_two(server: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
+    ("change", "kind", "code"),
+    [
+        ({"closed_at": "2026-01-01T00:00:00Z"}, "as", "outages.event"),
+        ({"confirmed_at": "2026-01-01T00:00:00Z"}, "as", "outages.event"),
+        ({"min_fraction": float("nan")}, "as", "outages.event"),
+        ({"low": -0.1}, "as", "outages.event"),
+        ({"entity": "Some Net"}, "as", "outages.entity"),
+        ({"entity": "Ukraine"}, "country", "outages.entity"),
+    ],
+)
+def test_events_that_contradict_themselves_are_refused_before_any_is_sent(
+    tmp_path: Path, change: dict[str, Any], kind: str, code: str
+) -> None:
+    times = {"opened_at": "2026-01-01T10:00:00Z", "confirmed_at": "2026-01-01T11:00:00Z", "closed_at": None}
+    good = {"id": "out_1", "entity": "AS64500", **times, "min_fraction": 0.1, "low": 0.0, "high": 0.2}
+    if kind == "country":
+        good["entity"] = "UA"
+    (tmp_path / "e.json").write_text(json.dumps({"events": [good, good | {"id": "out_2"} | change]}))
+    # Nobody listens there: who asked the service at all would say so.
+    words = ["outages", "send", str(tmp_path / "e.json"), "--kind", kind, "--server", "http://127.0.0.1:9"]
+    result = CliRunner().invoke(app, words)
+    assert isinstance(result.exception, Refused)
+    assert result.exception.code == code
+
+
+@pytest.mark.parametrize(
     ("words", "code"),
     [
         (["nowhere"], "scenario.unknown"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from skylift.adapters.detected_events import check_events
 from skylift.adapters.outlines import country_outline
 from skylift.adapters.packaged import packaged_bytes
 from skylift.adapters.people_files import RESOLUTION, read_people
@@ -97,8 +98,9 @@ def read_cuts(
     users, nobody is counted but the sites that are connected by it.
     """
     document = _json(path)
+    found = cuts_of(document, path.name, at_us, area_of, shares)
     _check_knows(document, path.name, at_us)
-    return cuts_of(document, path.name, at_us, area_of, shares)
+    return found
 
 
 def unjudged(path: Path) -> int:
@@ -118,6 +120,7 @@ def cuts_of(
     """The same of a document; `name` stands in what is refused."""
     cuts, nowhere = [], []
     try:
+        check_events(document["events"], name)
         by_name = shares_by_name(_names(document), shares)
         for event in document["events"]:
             began_us = parse_instant(event["opened_at"])

@@ -41,10 +41,13 @@ def send(
     Those that are over are closed. Nobody has confirmed them yet, and the public sees nothing for a while:
     `skylift outage confirm ID`, `hold ID reason=...`, `explain ID cause=power`.
     """
+    from skylift.base.countries import read_country
     from skylift.cli.office import client_of
     from skylift.cli.progress import slot_progress
 
-    found = _read(file)
+    found = [event | {"entity": _code(event["entity"], kind)} for event in _read(file)]
+    if country:
+        read_country(country, "outages")
     client = client_of(server, token)
     shared = {"kind": kind, "country": country}
     how = {"signals": [signal] if signal else [], "baseline": baseline}
@@ -166,20 +169,43 @@ def events(
         typer.echo(json.dumps({"outages": said}, ensure_ascii=False))
         return
     for one in found:
-        mark = "" if one.confirmed_by else " [not confirmed]"
+        unseen = " [людина не підтвердила]" if language == "uk" else " [not confirmed]"
+        mark = "" if one.confirmed_by else unseen
         typer.echo(f"{one.id}  {sentence(one, language, is_stale(one, now))}{mark}")
     if not found:
         typer.echo("none", err=True)
 
 
+def _code(entity: str, kind: str) -> str:
+    """UA and AS64500, as the public reads countries and networks; other kinds are called as they are."""
+    from skylift.base.countries import read_country
+    from skylift.base.errors import Refused
+    from skylift.study.need import network_of
+
+    if kind == "country":
+        return read_country(entity.removeprefix("country/"), "outages", "entity")
+    if kind not in ("as", "as-with-customer-cone"):
+        return entity
+    if not network_of(entity):
+        raise Refused(
+            "outages.entity",
+            f"entity {entity[:60]!r}",
+            "a network is named by its number",
+            "write it like AS64500, or say by --kind what it is",
+        )
+    return network_of(entity)
+
+
 def _read(file: Path) -> list[dict[str, Any]]:
+    from skylift.adapters.detected_events import check_events
     from skylift.base.errors import Refused
 
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))["events"]
+        found: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["events"]
         needed = {"id", "entity", "opened_at", "confirmed_at", "closed_at", "min_fraction", "low", "high"}
         if not all(needed <= event.keys() for event in found):
             raise KeyError
+        check_events(found, file.name)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise Refused(
             "outages.events",
