@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 DISH = typer.Option(
     None,
     "--dish",
-    help="HOST:PORT of the dish, as seen from here.",
-    show_default="as last time; the first time 192.168.100.1:9200",
+    help="HOST:PORT of the dish, as seen from here: that of last time, at first 192.168.100.1:9200.",
 )
 ROUTER = typer.Option(
     None,
     "--router",
-    help="HOST:PORT of its router, for Wi-Fi off where that is allowed.",
-    show_default="as last time; the first time 192.168.1.1:9000",
+    help="HOST:PORT of its router, for Wi-Fi off where that is allowed: that of last time, at first "
+    "192.168.1.1:9000.",
 )
 
 
