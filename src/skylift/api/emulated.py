@@ -119,7 +119,12 @@ class EmulatedDishes:
                 raise missing("terminal")
             office = None if present is None else present.office
             if id not in scenario and (office is None or id not in office.row):
-                raise missing("terminal")
+                raise Refused(
+                    "dishes.no-home",
+                    f"terminal {id}",
+                    "it has no home cell that the sky knows, so nothing can be above it",
+                    "register it (skylift terminal register); the sky knows it from the next slot on",
+                )
 
     def _told(self, slots: list[Kept], ids: list[str]) -> tuple[SlotTold, ...]:
         return tuple(SlotTold(kept.at_us, self._of_slot(kept, ids)) for kept in slots)
