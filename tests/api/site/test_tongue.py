@@ -14,8 +14,9 @@ from skylift.api.site import words
 from skylift.api.site.history import verb as event_verb
 from skylift.api.site.kinds import KINDS
 from skylift.api.site.tongue import translated, ukrainian
-from skylift.api.site.words import plain
+from skylift.api.site.words import choice_label, plain
 from skylift.service.command.kinds import RETURNS
+from skylift.service.shipment.events import Kind, Resolution
 from skylift.twin.office.table import TABLE
 from tests.api.site.conftest import Browser, Page, Town, log_in, make_town
 from tests.api.site.filled import Filled, fill
@@ -70,11 +71,22 @@ def texts(page: Page) -> list[str]:
         ("18 % (15-21), critical", "18 % (15-21), критичний"),
         ("2 in no region", "без регіону: 2"),
         ("its asker is not verified.", "заявника не перевірено."),
+        ("before the call", "до звернення"),
+        ("Came, sound, not on the list", "Прибуло справне, не зі списку"),
+        ("2: surplus, KIT-0001", "2: зайве, KIT-0001"),
+        ("3: missing, 2 × MOUNT-1", "3: бракує, 2 × MOUNT-1"),
         ("a text that nobody knows", "a text that nobody knows"),
     ],
 )
 def test_a_text_is_said_in_ukrainian(english: str, said: str) -> None:
     assert ukrainian().say(english) == said
+
+
+@pytest.mark.parametrize("choice", [*Kind, *Resolution])
+def test_what_differs_in_a_consignment_is_ukrainian(choice: Kind | Resolution) -> None:
+    """As its page says it: in the midst of a line, in small letters."""
+    english = choice_label(choice).lower()
+    assert ukrainian().say(english) != english
 
 
 def test_what_people_wrote_is_left_as_it_is() -> None:

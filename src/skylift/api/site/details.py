@@ -174,7 +174,7 @@ async def _shipment(visit: Visit, stored: Stored[Shipment]) -> dict[str, Any]:
                 "words": discrepancy_words(d),
                 "left": d.left,
                 "instead": d.instead.serial or d.instead.product if d.instead is not None else "",
-                "resolutions": ", ".join(choice_label(r).lower() for r in d.resolutions),
+                "resolutions": [choice_label(resolution).lower() for resolution in d.resolutions],
             }
             for d in shipment.discrepancies
         ],

@@ -97,7 +97,7 @@ def choices(verb: Verb, thing: Any) -> Mapping[str, Options]:
 
 
 def discrepancy_words(d: Discrepancy) -> str:
-    what = d.line.serial or f"{d.left} × {d.line.product}"
+    what = d.line.serial or f"{d.left or d.line.quantity} × {d.line.product}"
     return f"{d.number}: {choice_label(d.kind).lower()}, {what}"
 
 
