@@ -10,6 +10,7 @@ words is refused.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NoReturn
 
 from skylift.base.countries import read_country
@@ -50,6 +51,11 @@ def personal_number(text: str) -> str:
     return ""
 
 
+# A table names few places and products, and each serial is read by its cell, its line and its consignment.
+_as_read_just_now = lru_cache(maxsize=1024)
+
+
+@_as_read_just_now
 def serial(text: str, kind: str, field: str = "serial") -> str:
     """A serial or kit number as it is compared: capitals, no spaces. Digits alone of a person's number's
     length are refused, for a serial that has letters loses nothing by it."""
@@ -76,6 +82,7 @@ def dish_id(text: str, kind: str, field: str = "dish_id") -> str:
     return serial(text, kind, field).lower()
 
 
+@_as_read_just_now
 def code(text: str, kind: str, field: str) -> str:
     """Short name in capitals of a depot, a carrier, a product or an office, or the id of a thing of ours."""
     plain = text.strip()

@@ -16,7 +16,10 @@ from skylift.base.errors import Refused
 
 # A text in quotes, as `_encode` writes it.
 _text = json.encoder.encode_basestring
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+# What is kept was made of things or read from JSON, and goes round in no circle: looking for one takes time.
+_encode = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
+).encode
 
 
 def canonical(value: Any) -> str:

@@ -52,6 +52,11 @@ def drafted(shipment: Shipment, who: Who, reference: str, route: Route) -> tuple
     )
 
 
+def first_lines(id: str, who: Who, lines: Iterable[Line]) -> tuple[ShipmentEvent, ...]:
+    """Of a consignment that is drafted with them: nothing is in it yet."""
+    return (e.LinesAdded(who.at, who.by, id, who.cause_id, checked(lines)),)
+
+
 def lines_added(shipment: Shipment, who: Who, lines: Iterable[Line]) -> tuple[ShipmentEvent, ...]:
     CYCLE.after(shipment.id, shipment.state, e.LinesAdded)
     new = checked(lines)

@@ -64,15 +64,18 @@ class Goods:
 
 def checked(lines: Iterable[Line]) -> tuple[Line, ...]:
     """Lines in canonical form: serials in order, counts of one product added up. Raises Refused."""
-    goods = Goods()
+    read: list[Line] = []
+    serials: set[str] = set()
     for given in lines:
         line = read_line(given.product, given.quantity, given.serial)
-        if line.serial and line.serial in goods.serials:
+        if line.serial in serials:
             raise Refused("shipment.serial", f"serial {line.serial}", "it is there twice", "name it once")
-        goods = goods.plus((line,))
-    if not len(goods):
+        if line.serial:
+            serials.add(line.serial)
+        read.append(line)
+    if not read:
         raise Refused("shipment.lines", "lines", "at least one is named", "name a serial or a quantity")
-    return goods.lines()
+    return tuple(read) if len(read) == 1 else Goods().plus(read).lines()
 
 
 def read_line(product: str, quantity: int, serial: str) -> Line:

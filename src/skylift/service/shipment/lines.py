@@ -57,7 +57,7 @@ def of_csv(text: str) -> ReadLines:
     """
     table = _table(text.removeprefix("\ufeff"))
     columns = _columns(table)
-    goods, bad, seen = Goods(), [], dict[str, int]()
+    lines, bad, seen = list[Line](), list[BadRow](), dict[str, int]()
     for number, cells in enumerate(table[1:], 2):
         if not any(cell.strip() for cell in cells):
             continue
@@ -76,8 +76,8 @@ def of_csv(text: str) -> ReadLines:
             continue
         if line.serial:
             seen[line.serial] = number
-        goods = _with(goods, line)
-    return ReadLines(() if bad else goods.lines(), tuple(bad))
+        lines.append(line)
+    return ReadLines(() if bad else Goods().plus(lines).lines(), tuple(bad))
 
 
 def of_scans(text: str, product: str, despite_bad: bool = False) -> ReadLines:
@@ -87,7 +87,7 @@ def of_scans(text: str, product: str, despite_bad: bool = False) -> ReadLines:
     The same code twice in a row is one trigger pulled twice; the same later on is told as a bad row.
     """
     product = labels.code(product, KIND, "product")
-    goods, bad, seen, before = Goods(), [], dict[str, int](), ""
+    lines, bad, seen, before = list[Line](), list[BadRow](), dict[str, int](), ""
     # Not splitlines: that would cut at the separator that GS1 codes have inside.
     for number, raw in enumerate(text.replace("\r", "\n" if "\n" not in text else "").split("\n"), 1):
         scanned = raw.strip(" \t")
@@ -105,8 +105,8 @@ def of_scans(text: str, product: str, despite_bad: bool = False) -> ReadLines:
             )
             continue
         seen[serial] = number
-        goods = _with(goods, Line(product, 1, serial))
-    return ReadLines(() if bad and not despite_bad else goods.lines(), tuple(bad))
+        lines.append(Line(product, 1, serial))
+    return ReadLines(() if bad and not despite_bad else Goods().plus(lines).lines(), tuple(bad))
 
 
 def serial_of_code(scanned: str) -> str:
@@ -129,10 +129,6 @@ def serial_of_code(scanned: str) -> str:
             "scan the code with the serial",
         )
     return found.group(1)
-
-
-def _with(goods: Goods, line: Line) -> Goods:
-    return goods.plus((line,))
 
 
 def _table(text: str) -> list[list[str]]:

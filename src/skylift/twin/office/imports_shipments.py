@@ -5,6 +5,7 @@ reference are one consignment's. A table adds lines to drafts, and sets counts; 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from skylift.base import labels
@@ -14,6 +15,7 @@ from skylift.twin.office.imports_columns import fails, id_column, id_of, label, 
 
 _DRAFTED = "it was begun so; cancel it, or leave the cell empty"
 _HEAD = ("reference", "origin", "destination", "recipient", "request", "region")
+_of_head = attrgetter(*_HEAD)
 
 COLUMNS = (
     id_column("shp"),
@@ -77,7 +79,7 @@ def _shown_line(shipment: Shipment, serial: Any, product: Any) -> dict[str, Any]
 
 
 def _head(shipment: Shipment) -> dict[str, Any]:
-    shown = {name: getattr(shipment, name) or None for name in _HEAD}
+    shown = {name: value or None for name, value in zip(_HEAD, _of_head(shipment), strict=True)}
     return {"id": shipment.id, "status": shipment.state.value, **shown}
 
 

@@ -20,7 +20,6 @@ from skylift.service.shipment.state import ROOM, Shipment
 from skylift.service.shipment.stock import Stock, unpackable
 from skylift.service.shipment.whereabouts import whereabouts
 from skylift.twin.handle import load
-from skylift.twin.office.asides import applied
 from skylift.twin.office.following import terminals_follow
 from skylift.twin.office.pages import every
 from skylift.twin.office.verbs import Actor, Decide, Moment, Nothing, Verb
@@ -166,7 +165,7 @@ def _created(shipment: Shipment, moment: Moment, given: Create) -> Sequence[Even
         load(regions.ROOM, moment.reader, given.region)
     if not given.lines:
         return events
-    return (*events, *decide.lines_added(applied(ROOM, shipment, events), moment.who, given.lines))
+    return (*events, *decide.first_lines(shipment.id, moment.who, given.lines))
 
 
 def _good(read: ReadLines) -> tuple[Line, ...]:
