@@ -81,11 +81,12 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
 ]
 
 
-def test_what_cannot_be_is_refused(sky: LiveState, staff: dict[str, Person]) -> None:
+def test_what_cannot_be_is_refused(sky: LiveState, town: Town, staff: dict[str, Person]) -> None:
     for body, status, code in REFUSED:
         response = staff["operator"].ask("POST", PATH, body)
         assert (response.status_code, response.json()["error"]["code"]) == (status, code), body
     made = staff["operator"].made("terminals", hardware="MINI", dish_id="ut-1")["id"]
+    town.desk.facts._catch_up()
     response = staff["operator"].post(PATH, dishes={made: ""})
     assert (response.status_code, response.json()["error"]["code"]) == (422, "dishes.no-home")
     assert sky.dishes.held() == ()
