@@ -133,7 +133,9 @@ def test_a_table_of_terminals_from_the_command_line(server: str, tmp_path: Path)
     plan = run("terminal", "import", str(file), "--json")
     assert run("terminal", "import", str(file), "--apply", "--plan", plan["hash"], "--json")["applied"]
     assert {one["serial"] for one in run("terminal", "list", "--json")["items"]} == {"SN-0001", "SN-0002"}
-    assert "2 the same" in run("terminal", "import", str(file), "--apply")
+    again = run("terminal", "import", str(file), "--apply")
+    assert "2 the same" in again
+    assert "nothing was written" in again
     out = tmp_path / "out.csv"
     out.write_text(run("terminal", "list", "--csv"))
     assert "2 the same" in run("terminal", "import", str(out))

@@ -66,6 +66,7 @@ def test_words_in_both_languages() -> None:
         (Kind.SERVICE_PAUSED, "", "rgn_1 is active"),
         (Kind.BATCH_RECEIVED, "shp_2", "has not been received"),
         (Kind.BATCH_RECEIVED, "shp_3", "not on record"),
+        (Kind.BATCH_RECEIVED, "", "no shipment is named"),
     ],
 )
 def test_what_the_record_does_not_bear_is_refused(kind: Kind, batch: str, says: str) -> None:

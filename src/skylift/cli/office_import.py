@@ -185,7 +185,12 @@ def _show(plan: dict[str, Any], as_json: bool) -> None:
     if plan["people"] > 1 and not plan["applied"]:
         typer.echo("another person has to agree to it")
     if plan["applied"]:
-        typer.echo(f"written{': ' + plan['import_id'] if plan['import_id'] else ', for nothing was new'}")
+        written = (
+            f"written: {plan['import_id']}"
+            if plan["import_id"]
+            else "nothing was written, for nothing was new"
+        )
+        typer.echo(written)
     elif not plan["bad"]:
         typer.echo(f"plan {plan['hash']}")
 

@@ -225,6 +225,7 @@ def test_events_that_cannot_have_happened_are_found(store: SqlStore, damage: Dam
     )
     found = store.verify()
     assert (found.valid, found.differing) == (False, (("box", "box_1"),))
+    assert found.why == "1 thing is not what its events make of it"
 
 
 def test_more_rows_than_are_read_at_once(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,5 +241,7 @@ def test_more_rows_than_are_read_at_once(store_url: str, monkeypatch: pytest.Mon
     assert (found.rows, found.valid) == (25, True)
     with store.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE things SET region = 'rgn_0' WHERE id IN ('kit_0', 'kit_4')")
-    assert store.verify().differing == (("kit", "kit_0"), ("kit", "kit_4"))
+    found = store.verify()
+    assert found.differing == (("kit", "kit_0"), ("kit", "kit_4"))
+    assert found.why == "2 things are not what their events make of them"
     store.close()

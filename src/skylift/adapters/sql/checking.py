@@ -141,7 +141,11 @@ def _check_state(
         differing.extend(_without_events(connection, rooms))
     if not differing:
         return None, "", ()
-    why = f"{len(set(differing))} things are not what their events make of them"
+    many = len(set(differing))
+    whose = "thing is not what its events make of it"
+    if many > 1:
+        whose = "things are not what their events make of them"
+    why = f"{many} {whose}"
     return None, why, tuple(sorted(set(differing))[:MOST_NAMED])
 
 

@@ -216,5 +216,5 @@ def not_known() -> NotKnown:
         "token.not-known",
         "the token",
         "it is missing, has expired, was revoked, or its person may not act any more",
-        "log in at POST /api/v1/login, and send Authorization: Bearer TOKEN",
+        "`skylift login`; or log in at POST /api/v1/login, and send Authorization: Bearer TOKEN",
     )

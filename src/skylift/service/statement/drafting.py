@@ -152,7 +152,7 @@ def refuse_contradictions(claims: Claims, facts: RecordedFacts) -> None:
 
 def _of_batch(claims: Claims, batch: BatchFact | None) -> list[str]:
     if batch is None:
-        return [f"shipment {claims.batch or 'without an id'} is not on record"]
+        return [f"shipment {claims.batch} is not on record" if claims.batch else "no shipment is named"]
     found = []
     if not batch.sent:
         found.append(f"shipment {claims.batch} has not been sent")
