@@ -15,7 +15,7 @@ from skylift.cli.outages_sky import said as sky_said
 from skylift.cli.outputs import check_output
 
 if TYPE_CHECKING:
-    from skylift.study.need import NeedReport, Stated
+    from skylift.study.need import NeedReport, NeedRules, Stated
 
 _SHOWN = 20
 
@@ -89,19 +89,17 @@ def need(
     from skylift.adapters import need_files as files
     from skylift.adapters.terminals_report import write_privately
     from skylift.base.instants import parse_instant
-    from skylift.study.need import NeedRules
     from skylift.study.need import need as reckon
 
     check_output(out, endings=(".json",))
-    users = _stated(online, "--online", "0.8, or 0.75-0.85")
-    within = None if users.sure else (users.low, users.high)
-    rules = NeedRules(users.about, below, longer_h, terminal_mbps * 1e6, within, people_within)
+    rules = _rules(online, below, longer_h, terminal_mbps, people_within)
     at_us = parse_instant(at, "--at")
     properties = [one.strip() for one in area_properties.split(",")]
+    asked = files.need_sites(sites)
     named = None if areas is None else files.Areas.read(areas, properties)
     cuts, nowhere = files.read_cuts(events, at_us, files.area_of_entity(named), shares_of(share or []))
     counted = files.read_people(people) if people else files.people_of(_countries(country, cuts))
-    report = reckon(cuts, counted, files.need_sites(sites), rules, at_us)
+    report = reckon(cuts, counted, asked, rules, at_us)
     said_of_people = files.PACKAGED_PEOPLE if people is None else ""
     report = replace(report, people_said=said_of_people, unjudged=files.unjudged(events))
     document = document_of(report, nowhere)
@@ -120,6 +118,16 @@ def need(
             typer.echo(line)
         if draft:
             typer.echo(said(document["drafts"], len(report.sites) - len(document["drafts"])))
+
+
+def _rules(
+    online: str, below: float, longer_h: float, terminal_mbps: float, people_within: float
+) -> NeedRules:
+    from skylift.study.need import NeedRules
+
+    users = _stated(online, "--online", "0.8, or 0.75-0.85")
+    within = None if users.sure else (users.low, users.high)
+    return NeedRules(users.about, below, longer_h, terminal_mbps * 1e6, within, people_within)
 
 
 def _sky(sites: Path | None, report: NeedReport, catalogue: Path | None) -> dict[str, Any]:
