@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 
 from skylift.adapters.scenario_files import Sources, load_world
 from skylift.base.link import LinkTable
-from skylift.sky.schedule.problem import Schedule
+from skylift.sky.schedule.problem import STUDY_REMAKES, Schedule
 from skylift.sky.schedule.scheduler import BeamScheduler
+from skylift.twin.capacity import Allocator
 from skylift.twin.tick import Twin
 from skylift.twin.world import World
 
@@ -103,3 +105,23 @@ def test_more_for_everybody_is_taken(world: World, monkeypatch: pytest.MonkeyPat
     monkeypatch.undo()
     then = links(world, monkeypatch, lambda first: replace(first, rate_bps=first.rate_bps * 1.2))
     assert np.nansum(then.down_bps) > 1.05 * np.nansum(first.down_bps)
+
+
+def test_how_hard_a_scenario_works_reaches_the_scheduler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+    made = BeamScheduler.__init__
+
+    def told(self: BeamScheduler, position_m: Any, remakes: int = 0) -> None:
+        tried.append(remakes)
+        made(self, position_m, remakes)
+
+    monkeypatch.setattr(BeamScheduler, "__init__", told)
+    path = tmp_path / "s.toml"
+    for effort in ("", 'effort = "live"', 'effort = "study"'):
+        path.write_text(SCENARIO.replace("[capacity]", f"[capacity]\n{effort}"))
+        world = load_world(Sources(path)).world
+        assert world.capacity is not None
+        Allocator(world, world.capacity)
+    assert tried == [0, 0, STUDY_REMAKES]

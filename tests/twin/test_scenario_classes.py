@@ -1,4 +1,4 @@
-"""[capacity] class_tiers and class_weights of a scenario: read, defaulted, refused with the file's line."""
+"""[capacity] classes and effort of a scenario: read, defaulted, refused with the file's line."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def test_weights_and_tiers_reach_the_rules() -> None:
         ("class_weights = [1, 0, 1, 1]", "0.001"),
         ("class_tiers = [1, 3, 3, 4]", "begin at 1"),
         ("class_tiers = [1, 2, 3, 5]", "4"),
+        ('effort = "hard"', "'live', 'study'"),
     ],
 )
 def test_impossible_ones_are_refused_with_their_line(lines: str, word: str) -> None:

@@ -25,7 +25,7 @@ from skylift.sky.orbit.earth_orientation import EarthOrientation
 from skylift.sky.orbit.propagate import Propagator
 from skylift.sky.routing.ground import Gateway
 from skylift.sky.schedule.memory import Memory
-from skylift.sky.schedule.problem import Cells, Floats, Schedule, ScheduleRules
+from skylift.sky.schedule.problem import STUDY_REMAKES, Cells, Floats, Schedule, ScheduleRules
 from skylift.sky.schedule.scheduler import BeamScheduler
 from skylift.sky.schedule.supply import Disturbances, Offer, Radio, SlotGeometry, Supply
 from skylift.study.ladder import FIRST_ENDS, as_asked, ends_about, in_steps, only_class
@@ -35,8 +35,6 @@ CLASS_NAMES = ("life_and_rescue", "critical_infrastructure", "government_and_aid
 EVERYBODY = len(CLASS_NAMES) - 1
 # As scenarios write them: the first word.
 _SHORT_NAMES = tuple(name.partition("_")[0] for name in CLASS_NAMES)
-# A study has time: of small crowded regions 300 give a tenth more than none, for half as long again.
-REMAKES = 300
 # Schedules that a study keeps at hand: a cell has some 200 bytes in each.
 _CELLS_REMEMBERED, _MOST_REMEMBERED = 200_000, 100
 
@@ -139,7 +137,7 @@ class CapacityStudy:
         users = self._ground.users
         self._arrays = case.radio.system.arrays_of(case.catalogue.name)
         self._memory = Memory(max(min(_CELLS_REMEMBERED // len(case.region), _MOST_REMEMBERED), 2))
-        self._scheduler = BeamScheduler(users.position_ecef_m, REMAKES, self._memory)
+        self._scheduler = BeamScheduler(users.position_ecef_m, STUDY_REMAKES, self._memory)
         self.cells = Cells(users.position_ecef_m, case.demand.wanted_bps, case.demand.barred)
 
     @cached_property

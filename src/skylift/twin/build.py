@@ -341,6 +341,7 @@ def _capacity(
         rules=scenario.capacity.rules(radio.system.link("down").channels),
         resolution=scenario.capacity.resolution,
         laser_bps=scenario.laser_bps,
+        remakes=scenario.capacity.remakes,
         maps=parts.capacity.maps,
         rain=parts.capacity.rain,
         jam=jam,

@@ -92,7 +92,7 @@ class Allocator:
         self._arrays = plan.radio.system.arrays_of(world.catalogue.name)
         self.jam = self._jam_of(self.points.sites)
         self._supply = self._supply_of(self.points.sites, self._climate, self.jam)
-        self._scheduler = BeamScheduler(self.points.sites.position_ecef_m)
+        self._scheduler = BeamScheduler(self.points.sites.position_ecef_m, plan.remakes)
 
     @property
     def rules(self) -> ScheduleRules:
@@ -164,7 +164,8 @@ class Allocator:
         # Points that were split off in this slot stand at the end, in the places of others.
         sites = taken(self.points.sites, points.home)
         climate = None if self._climate is None else self._climate.take(points.home)
-        return self._supply_of(sites, climate, self._jam_of(sites)), BeamScheduler(sites.position_ecef_m)
+        scheduler = BeamScheduler(sites.position_ecef_m, self.plan.remakes)
+        return self._supply_of(sites, climate, self._jam_of(sites)), scheduler
 
     def _supply_of(self, sites: Sites, climate: SiteClimate | None, jam: JamView | None) -> Supply:
         disturbances = Disturbances(self._air(climate), self.gateway_air, jam)

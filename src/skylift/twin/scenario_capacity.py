@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from skylift.base.errors import Refused
 from skylift.base.strict import StrictTable
 from skylift.base.units import RAD_PER_DEG
-from skylift.sky.schedule.problem import ScheduleRules
+from skylift.sky.schedule.problem import STUDY_REMAKES, ScheduleRules
 from skylift.twin.world import EVERYBODY, Need
 
 BPS_PER_MBPS = 1e6
@@ -16,12 +16,14 @@ CLASS_NAMES = ("life", "critical", "government", "everybody")
 
 CAPACITY_KEYS = (
     "system", "resolution", "floor_fraction", "nco", "separation_deg", "keep_level", "class_weights",
-    "class_tiers", "rain_file", "jam_file",
+    "class_tiers", "effort", "rain_file", "jam_file",
 )  # fmt: skip
 NEED_KEYS = (
     "wanted_down_mbps", "wanted_up_mbps", "plan_down_mbps", "plan_up_mbps", "class", "obstructed_fraction",
 )  # fmt: skip
 DEFAULT_SYSTEM = "starlink-2022"
+# How long a schedule is worked at, and how often a crowded slot is then tried in another way.
+REMAKES = {"live": 0, "study": STUDY_REMAKES}
 # About 250 km2: a beam of 24 km covers one and its neighbours' edges.
 DEFAULT_RESOLUTION = 5
 
@@ -38,6 +40,7 @@ class CapacityScenario:
     keep_level: float = ScheduleRules().keep_level
     class_weights: tuple[float, ...] | None = None
     class_tiers: tuple[int, ...] | None = None
+    remakes: int = REMAKES["live"]
     rain_file: str | None = None
     jam_file: str | None = None
 
@@ -79,6 +82,7 @@ def read_capacity(root: StrictTable) -> CapacityScenario | None:
         keep_level=table.number("keep_level", default.keep_level, minimum=0.0, maximum=1.0),
         class_weights=weights,
         class_tiers=tiers,
+        remakes=REMAKES[table.choice("effort", tuple(REMAKES), "live")],
         rain_file=table.text("rain_file") if table.has("rain_file") else None,
         jam_file=table.text("jam_file") if table.has("jam_file") else None,
     )

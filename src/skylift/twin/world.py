@@ -119,6 +119,7 @@ class CapacityPlan:
     laser_bps   of one laser link in each direction. 100 Gbit/s sustained, 200 at most: SpaceX at SPIE
                 Photonics West, January 2024, as reported by PCMag (31 Jan 2024)
     maps        of the air; None: losses are those of the system's links alone
+    remakes     how often a crowded slot is tried in another way
     rain, jam   where and when it rains, and who disturbs the dishes and the satellites that serve them
     """
 
@@ -126,6 +127,7 @@ class CapacityPlan:
     rules: ScheduleRules
     resolution: int = 5
     laser_bps: float = 100e9
+    remakes: int = 0
     maps: AtmosphereMaps | None = None
     rain: tuple[RainCell, ...] = ()
     jam: JamField = field(default_factory=JamField)
