@@ -62,8 +62,8 @@ class Client:
                 for line in response.iter_lines():
                     if line.startswith("data: "):
                         yield line.removeprefix("data: ")
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError):
-            raise _silent() from None
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            raise _silent(error) from None
 
     def text(self, path: str) -> str:
         """What it answers as a text, such as a CSV."""
@@ -86,9 +86,9 @@ class Client:
             )
             if "json" in response.headers.get("content-type", "") or response.status_code >= 400:
                 response.json()
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             # What httpx says may repeat the address with all that stands in it.
-            raise _silent() from None
+            raise _silent(error) from None
         if "skylift-demo" in response.headers:
             self._on_demo()
         if response.status_code < 400:
@@ -108,7 +108,17 @@ def _authorities() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _silent() -> Unavailable:
+def _silent(error: Exception) -> Unavailable:
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is not None:
+        return Unavailable(
+            "server.untrusted",
+            "the skylift service",
+            "its certificate is signed by nobody whom this machine trusts, or is another name's",
+            "check the address; where the certificate is your own, name its PEM file by SSL_CERT_FILE",
+        )
     return Unavailable(
         "server.silent",
         "the skylift service",

@@ -18,6 +18,8 @@ import httpx
 import pytest
 
 from skylift.adapters.sql.store import open_store, sqlite_url
+from skylift.base.errors import Unavailable
+from skylift.client.http import Client
 from skylift.service.rooms import ROOMS
 from tests.api.office.conftest import CELLS, PASSWORD
 
@@ -122,6 +124,9 @@ def test_beyond_loopback_it_takes_a_login_and_tls(start_service: Callable[..., A
     service = start_service(*open_to_all, *tls, *AT)
     port = wait_for(service, r"listens on https://0\.0\.0\.0:(\d+)")
     trusted = ssl.create_default_context(cafile=str(certificate))
+    with pytest.raises(Unavailable) as distrusted:
+        Client(f"https://127.0.0.1:{port}", token).ask("GET", "me")
+    assert distrusted.value.code == "server.untrusted", "and does not say that nobody answers"
     with httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=trusted) as client:
         assert client.get("/healthz").status_code == 200
         for path in ("/api/v1/about", "/api/v1/links", "/api/v1/terminals", "/api/v1/regions"):

@@ -89,6 +89,15 @@ def test_what_differs_in_a_consignment_is_ukrainian(choice: Kind | Resolution) -
     assert ukrainian().say(english) != english
 
 
+def test_who_cannot_log_in_reads_why_in_ukrainian(town: Town) -> None:
+    stranger = Browser(town)
+    page = stranger.open("/tongue?to=uk&back=/login")
+    refused = stranger.send(page, "/login", email="nobody@example.org", password="of nobody")
+    said = [text for text in texts(refused) if "підходять" in text or "оператора" in text]
+    assert said
+    assert not re.search("[A-Za-z]{3}", " ".join(said))
+
+
 def test_what_people_wrote_is_left_as_it_is() -> None:
     kept = '<dd translate="no">Hospital</dd><code>Open</code><b>O&#39;Open</b>'
     page = f'<html lang="en"><dt>Asker</dt>{kept} Open\n'
