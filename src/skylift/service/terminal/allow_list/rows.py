@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -198,7 +198,7 @@ def _entry(
     return Entry(names["serial"], names["kit"], names["dish_id"], kind, shown in _YES, reference), []
 
 
-_READERS = {
+_READERS: Mapping[str, Callable[[str, str, str], str]] = {
     "serial": labels.serial,
     "kit": labels.serial,
     "dish_id": labels.dish_id,
