@@ -39,8 +39,11 @@ def test_by_hand() -> None:
 def test_sites_are_listed_where_too_little_is_left_for_too_long() -> None:
     deep = replace(NETWORK, share=0.9)
     report = need([deep], PEOPLE, [SCHOOL, HOSPITAL, replace(HOSPITAL, id="h2", cell="c")], RULES, NOW)
-    assert [(one.site.id, one.terminals) for one in report.sites] == [("h1", 2), ("s1", 1)]
-    assert report.terminals == 3
+    # 300 and 800 people, 100 to a terminal: more than their megabits take.
+    assert [(one.site.id, one.terminals) for one in report.sites] == [("h1", 3), ("s1", 8)]
+    assert report.terminals == 11
+    alone = replace(RULES, people_per_terminal=1_000)
+    assert [one.terminals for one in need([deep], PEOPLE, [HOSPITAL, SCHOOL], alone, NOW).sites] == [2, 1]
     fresh = replace(deep, began_us=NOW - US_PER_HOUR)
     assert need([fresh], PEOPLE, [HOSPITAL], RULES, NOW).sites == ()
     assert need([NETWORK], PEOPLE, [HOSPITAL], RULES, NOW).sites == ()  # 59 % is left

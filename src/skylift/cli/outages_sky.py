@@ -25,7 +25,8 @@ def served(sites: Path, report: NeedReport, catalogue: Path | None, hours: int =
     read = tuple(one for one in read_sites(sites) if one.id in cut_off)
     sources = PlanSources("", catalogue, at_us=report.at_us, hours=hours)
     loaded = load_sites(sources, sites, read=read)
-    study = TerminalStudy(loaded.inputs.case, loaded.sites, TerminalRules(report.rules.terminal_bps))
+    rules = TerminalRules(report.rules.terminal_bps, report.rules.people_per_terminal)
+    study = TerminalStudy(loaded.inputs.case, loaded.sites, rules)
     with slot_progress("scheduling") as progress:
         plan = study.plan(hourly(loaded.inputs.start_us, hours), progress)
     return {

@@ -5,7 +5,6 @@ report = need(cuts, people, sites, NeedRules(), at_us)
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from skylift.base.errors import Refused
 from skylift.base.instants import format_instant
 from skylift.base.units import US_PER_S
+from skylift.study.equip import terminals_needed
 
 US_PER_HOUR = 3600 * US_PER_S
 _NETWORK = re.compile(r"(?:(?:as|asn|as-with-customer-cone)/(?:AS)?|AS)([1-9]\d{0,9})")
@@ -60,6 +60,7 @@ class NeedRules:
     below_fraction      a site counts as cut off where less than this of ordinary is left ...
     longer_than_h       ... for longer than this
     terminal_bps        counted on from one terminal, as `plan terminals` does
+    people_per_terminal as there
     """
 
     online_fraction: float = 0.8
@@ -68,6 +69,7 @@ class NeedRules:
     terminal_bps: float = 60e6
     online_within: tuple[float, float] | None = None
     people_within: float = 0.0
+    people_per_terminal: int = 100
 
     @property
     def online(self) -> Stated:
@@ -83,6 +85,7 @@ class NeedRules:
             ("below_fraction", self.below_fraction, 0.0, 1.0),
             ("longer_than_h", self.longer_than_h, 0.0, 10_000.0),
             ("terminal_bps", self.terminal_bps, 1e5, 1e11),
+            ("people_per_terminal", self.people_per_terminal, 1, 100_000),
         ):
             if not least <= value <= most:
                 raise Refused("need.rules", name, f"it is from {least:g} to {most:g}", "correct it")
@@ -95,6 +98,7 @@ class NeedRules:
             f"the number of people in a cell {people}",
             f"a site is cut off below {self.below_fraction:.0%} of ordinary, over {self.longer_than_h:g} h",
             f"one terminal is counted on for {self.terminal_bps / 1e6:g} Mbit/s",
+            f"{self.people_per_terminal} people at most share a terminal at a site",
             "people live where the place list has them: nobody has fled, nobody has come",
         )
 
@@ -322,8 +326,8 @@ def network_of(entity: str) -> str:
 
 
 def _site(site: NeedSite, cuts: Sequence[Cut], rules: NeedRules, at_us: int) -> SiteNeed:
-    terminals = max(1, math.ceil(site.wanted_bps / rules.terminal_bps - 1e-9))
-    return SiteNeed(site, 1.0 - _lost(cuts), _hours(cuts, at_us), terminals, _began(cuts))
+    needed = terminals_needed(site.wanted_bps, site.people, rules.terminal_bps, rules.people_per_terminal)
+    return SiteNeed(site, 1.0 - _lost(cuts), _hours(cuts, at_us), max(needed, 1), _began(cuts))
 
 
 def _lost(cuts: Sequence[Cut], level: str = "level", share: str = "about") -> float:

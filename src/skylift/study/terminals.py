@@ -19,6 +19,7 @@ from skylift.base.errors import Refused
 from skylift.sky.schedule.problem import Floats
 from skylift.sky.schedule.supply import Offer
 from skylift.study.capacity import CapacityCase, CapacityStudy, Demand, Hour
+from skylift.study.equip import terminals_needed
 from skylift.study.terminals_why import SkyWhy, Why, sky_why, why_short
 
 # A site that gets this share of what it wants has got it: sums of floats.
@@ -163,10 +164,7 @@ class TerminalStudy:
         for i, site in enumerate(self.sites):
             if not self._allowed[i]:
                 continue
-            # A rate that is a whole number of terminals must not become one more by a rounded division.
-            by_rate = math.ceil(site.wanted_bps / usual[i] - 1e-9)
-            by_people = math.ceil(site.people / rules.people_per_terminal)
-            needed = max(by_rate, by_people if site.wanted_bps > 0.0 else 0)
+            needed = terminals_needed(site.wanted_bps, site.people, usual[i], rules.people_per_terminal)
             terminals[i] = needed if site.most_terminals is None else min(needed, site.most_terminals)
         return _Equipped(terminals, usual, np.minimum(self._wanted, terminals * usual))
 

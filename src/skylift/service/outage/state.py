@@ -263,7 +263,7 @@ def label(state: OutageState) -> str:
         case OutageState.UNKNOWN:
             return "Not known"
         case OutageState.OPEN:
-            return "Still down"
+            return "Not known to be over"
         case OutageState.CLOSED:
             return "Over"
         case OutageState.MERGED:
