@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +194,19 @@ def test_a_monitors_events_say_what_they_are_and_how_it_is_now(tmp_path: Path) -
     [country, network], nowhere = cuts("2022-02-26T04:00:00Z", stated=0.3)
     assert (country.level, country.low, country.high) == (0.4, 0.3, 0.5)
     assert (network.cells, network.share, nowhere) == (country.cells, 0.3, [])
+
+
+def test_the_people_list_leaves_no_threads_behind() -> None:
+    # Arrow's, at work while a command ended with a refusal, aborted it.
+    counted = """
+import os, pyarrow.compute, pyarrow.parquet
+from skylift.adapters.need_files import people_of
+threads = lambda: len(os.listdir("/proc/self/task"))
+before = threads()
+assert people_of(["LU"])
+print(threads() - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", counted], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "0\n"
