@@ -289,14 +289,14 @@ async def _authorities(town: Town) -> None:
 async def _terminals(town: Town) -> None:
     """Three that are on, and one in each other state and of each other standing."""
 
-    async def new(serial: str, **more: Any) -> str:
+    async def new(serial: str, network: str = "ours", **more: Any) -> str:
         names = {"serial": serial, "kit": "", "dish_id": ""}
         return await town.made(
-            "operator", "terminal.create", hardware="STD-V2", network="ours", **names, **more
+            "operator", "terminal.create", hardware="STD-V2", network=network, **names, **more
         )
 
-    async def owned(n: int, *then: str, **told: Any) -> str:
-        terminal = await new(f"TWN{n:04d}", origin="gift")
+    async def owned(n: int, *then: str, network: str = "ours") -> str:
+        terminal = await new(f"TWN{n:04d}", network, origin="gift")
         home = {"owner": town.accounts[n % 2], "cell": CELLS[n % 2], "region": town.ua, "mobility": "fixed"}
         await town.made("operator", "terminal.register", terminal, **home)
         basis = {"basis": "operator", "authority": "OPS", "reference": "REF-1", "list_id": ""}
@@ -311,6 +311,9 @@ async def _terminals(town: Town) -> None:
     await new("TWN0004", origin="gift")
     await owned(5)
     await owned(6, "verified", "terminal.activate", "terminal.pause")
+    # What an operator's network was asked, people say is so.
+    for n in (14, 15):
+        await owned(n, "verified", "terminal.activate", network="operator")
     offered = await owned(7, "verified")
     await town.made("operator", "terminal.hand-over", offered, to=town.accounts[0])
     await town.each("operator", await new("TWN0008", origin="gift"), "terminal.report-lost")
@@ -343,6 +346,8 @@ async def _requests(town: Town) -> None:
         await town.made("operator", "request.accept", id, terminals=1)
     await town.made("operator", "request.answer", found[5], terminals=1)
     await town.made("operator", "request.refuse", found[6], reason="no-terminals-left")
+    for _ in range(2):
+        await town.made("operator", "request.create", draft=True, **call)
     again = await town.made("operator", "request.create", **call)
     await town.made("operator", "request.merge", again, into=found[0])
 

@@ -58,6 +58,7 @@ LIKELY = {
     "person active": "grant take lock leave",
     "person locked": "unlock unlock leave",
     "plan offered": "withdraw",
+    "request draft": "confirm confirm refuse",
     "request received": "acknowledge acknowledge merge place refuse",
     "request acknowledged": "verify verify accept accept merge refuse",
     "request accepted": "answer answer",
@@ -94,8 +95,8 @@ ONLY_IF: dict[str, Callable[[Mapping[str, Any]], object]] = {
     "terminal.decline": lambda shown: shown.get("offered_to"),
     "terminal.end-offer": lambda shown: shown.get("offered_to"),
     "terminal.hand-over": lambda shown: not shown.get("offered_to"),
-    "terminal.confirm": lambda shown: pending(shown),
-    "terminal.report-failed": lambda shown: pending(shown),
+    "terminal.confirm": lambda shown: waits_for_people(shown),
+    "terminal.report-failed": lambda shown: waits_for_people(shown),
     "shipment.resolve": lambda shown: discrepancy(shown),
     "shipment.confirm": lambda shown: shown.get("confirmed_at") is None,
     "shipment.remove-lines": lambda shown: shown.get("goods", {}).get("serials"),
@@ -132,6 +133,12 @@ def pending(shown: Mapping[str, Any]) -> str:
     """The last that an enforcer was asked of a terminal."""
     asked = (shown.get("commands") or {}).get("pending") or [{}]
     return str(asked[-1].get("id", ""))
+
+
+def waits_for_people(shown: Mapping[str, Any]) -> bool:
+    """Whether what was asked last is confirmed by people: what our own network does, slots show."""
+    asked = (shown.get("commands") or {}).get("pending") or [{}]
+    return asked[-1].get("enforcer", "our-network") != "our-network"
 
 
 def discrepancy(shown: Mapping[str, Any]) -> Mapping[str, Any]:
