@@ -104,7 +104,7 @@ def test_a_need_becomes_draft_requests_once(server: str) -> None:
         assert refused.code == code
     requests = run("request", "list", "--json")["items"]
     found = {(one["site_kind"], one["terminals_wanted"], one["status"], one["channel"]) for one in requests}
-    assert found == {("hospital", 2, "draft", "api"), ("utility", 1, "draft", "api")}
+    assert found == {("hospital", 3, "draft", "api"), ("utility", 1, "draft", "api")}
     # Nobody waits for an answer to it, and no time runs, until a person says that somebody needs it.
     assert json.loads(run("ask", "triage"))["items"] == []
     hospital = next(one["id"] for one in requests if one["site_kind"] == "hospital")
