@@ -87,7 +87,7 @@ for _module in COMMAND_MODULES:
 def main() -> None:
     """Run a command; whatever fails ends in one clear text (or JSON with --json) and its exit code."""
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="skylift", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         _end_quietly()
