@@ -249,6 +249,20 @@ def test_formulas_without_an_address_stop_all() -> None:
         read_table(raw(rows))
 
 
+def test_a_workbook_without_its_beginning_is_not_taken_for_text() -> None:
+    noise, declared = b"\x93" * 500, Reading(workbook=True)
+    half = len(_WHOLE) // 2
+    for data, reading in (
+        (_WHOLE[half:], Reading()),
+        (bytes(half) + _WHOLE[half:], Reading()),
+        (_WHOLE[:half], Reading()),
+        (noise, declared),
+    ):
+        with pytest.raises(Refused) as caught:
+            read_table(data, reading)
+        assert caught.value.code == "table.xlsx"
+
+
 @given(st.data())
 def test_a_damaged_workbook_is_refused_or_read(data: st.DataObject) -> None:
     whole = bytearray(_WHOLE)

@@ -41,20 +41,23 @@ DELIMITERS = ",;\t|"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a file is to be read. sheet: number of the sheet from 1, or its name; "": the only one."""
+    """How a file is to be read.
+
+    sheet     number of the sheet from 1, or its name; "": the only one
+    workbook  who sends it says that it is an XLSX
+    """
 
     encoding: str = ""
     sheet: str = ""
+    workbook: bool = False
 
 
 def read_table(data: bytes, reading: Reading = Reading()) -> Table:
-    """A table of a CSV or XLSX file, told apart by its first bytes. Raises Refused; no cell is repeated."""
+    """A table of a CSV or XLSX file, told apart by its bytes. Raises Refused; no cell is repeated."""
     if len(data) > MOST_BYTES:
         raise Refused(
             f"{KIND}.too-large", "the file", f"it has at most {MOST_BYTES >> 20} MiB", "split it into several"
         )
-    if data.startswith(b"PK\x03\x04"):
-        return _of_xlsx(data, reading)
     if data.startswith(b"\xd0\xcf\x11\xe0"):
         raise Refused(
             f"{KIND}.kind",
@@ -62,6 +65,9 @@ def read_table(data: bytes, reading: Reading = Reading()) -> Table:
             "it is an .xls, or locked with a password",
             "save it without a password as .xlsx or as CSV in UTF-8",
         )
+    # One that lost its beginning still has its directory, at its end.
+    if data.startswith(b"PK\x03\x04") or b"PK\x01\x02" in data or reading.workbook:
+        return _of_xlsx(data, reading)
     if reading.sheet:
         raise Refused(f"{KIND}.sheet", "the sheet", "only an XLSX file has sheets", "leave it out")
     return _of_csv(data, reading.encoding)

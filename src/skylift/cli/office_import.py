@@ -40,7 +40,7 @@ def import_table(client: Client, kind: str, wanted: Wanted, as_json: bool) -> No
     words = [word for word in wanted.words if kind != "allow-list" or "=" not in word]
     file = _file(kind, words)
     data = _read(file)
-    media_type = _XLSX if data.startswith(b"PK") else _CSV
+    media_type = _XLSX if data.startswith(b"PK") or file.suffix.lower() == ".xlsx" else _CSV
     query = {name: getattr(wanted, name) for name in ("sheet", "encoding") if getattr(wanted, name)}
     query |= dict(word.split("=", 1) for word in wanted.words if word not in words)
     path = f"{plural(kind)}/imports"

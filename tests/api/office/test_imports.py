@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from skylift.api.office.imports import CSV, XLSX
 from skylift.base.labels import plural
 from skylift.service.terminal.state import ROOM as TERMINALS
 from skylift.twin.office.imports_kinds import KINDS
@@ -16,13 +17,15 @@ from skylift.twin.office.table import TABLE
 from tests.api.office.conftest import CELLS, Person, Town, agreed
 
 
-def upload(person: Person, path: str, text: str | bytes, **query: str) -> httpx.Response:
+def upload(
+    person: Person, path: str, text: str | bytes, media_type: str = CSV, **query: str
+) -> httpx.Response:
     data = text.encode() if isinstance(text, str) else text
     return person.town.client.post(
         f"/api/v1/{path}",
         content=data,
         params=query,
-        headers={"Authorization": f"Bearer {person.token}", "Content-Type": "text/csv"},
+        headers={"Authorization": f"Bearer {person.token}", "Content-Type": media_type},
     )
 
 
@@ -118,6 +121,11 @@ def test_a_bad_row_stops_all_and_every_reason_is_told(town: Town, staff: dict[st
     response = upload(operator, "terminals/imports", text, apply=plan["hash"])
     assert (response.status_code, response.json()["error"]["code"]) == (422, "import.bad-rows")
     assert operator.get("terminals").json()["items"] == []
+
+
+def test_a_file_that_is_said_to_be_a_workbook_is_refused_as_one(staff: dict[str, Person]) -> None:
+    told = upload(staff["operator"], "terminals/imports", b"\x93" * 90, XLSX).json()
+    assert told["error"]["code"] == "table.xlsx"
 
 
 def test_terminals_get_owners_homes_and_names(town: Town, staff: dict[str, Person]) -> None:

@@ -120,6 +120,12 @@ def _no_looking_for_garbage() -> Iterator[None]:
         gc.enable()
 
 
+def reading_of(call: Call) -> Reading:
+    """How the file in a call's body is to be read, as its query and its Content-Type say."""
+    query, media_type = call.request.query_params, call.request.headers.get("content-type", "")
+    return Reading(query.get("encoding", ""), query.get("sheet", ""), media_type.startswith(XLSX))
+
+
 class Imports:
     """The doors. One table at a time is worked on; a few wait."""
 
@@ -167,8 +173,7 @@ class Imports:
 
     async def _answered(self, call: Call, kind: ImportKind, data: bytes) -> Response:
         query = call.request.query_params
-        reading = Reading(query.get("encoding", ""), query.get("sheet", ""))
-        table = await asyncio.to_thread(read_table, data, reading)
+        table = await asyncio.to_thread(read_table, data, reading_of(call))
         del data
         wanted, approval = query.get("apply", ""), query.get("approval", "")
         if not wanted:

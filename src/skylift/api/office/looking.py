@@ -11,11 +11,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from skylift.adapters.tables import MOST_BYTES, Reading, read_table
+from skylift.adapters.tables import MOST_BYTES, read_table
 from skylift.api.office.desk import Desk
 from skylift.api.office.documents import document, readable, thing_name
 from skylift.api.office.door import Call, Door, Parameter, answer, instant, read_as
-from skylift.api.office.imports import CSV, ENCODING, SHEET, XLSX
+from skylift.api.office.imports import CSV, ENCODING, SHEET, XLSX, reading_of
 from skylift.api.office.problems import missing
 from skylift.base.errors import Refused
 from skylift.base.instants import InstantUs, format_instant
@@ -272,9 +272,8 @@ class Looking:
         region = query.get("region", "")
         desk.office.refuse_strangers(call.asker(), "allow-list.create", Subject(region=region))
         rules = rules_named(desk.office.rules, query.get("rules", ""))
-        reading = Reading(query.get("encoding", ""), query.get("sheet", ""))
         data = await call.body(MOST_BYTES)
-        table = await asyncio.to_thread(read_table, data, reading)
+        table = await asyncio.to_thread(read_table, data, reading_of(call))
         text = _as_csv(table)
 
         def go() -> tuple[ListLook, str]:
