@@ -31,6 +31,13 @@ def test_what_is_no_serial_is_refused_without_being_repeated(text: str, hint: st
     assert text not in str(refusal.value)
 
 
+def test_a_consignment_is_not_looked_for_on_a_box() -> None:
+    assert labels.tracking(" aid 118 ", "shipment") == "AID118"
+    with pytest.raises(Refused, match="the carrier's number") as refused:
+        labels.tracking("7", "shipment")
+    assert refused.value.code == "shipment.reference"
+
+
 @pytest.mark.parametrize(
     "text", ["decision 118/26", "№ 118-р"[2:], "22UA118", "slot 2022-02-26", "1", "Наказ 12"]
 )

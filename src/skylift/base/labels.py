@@ -59,6 +59,15 @@ _as_read_just_now = lru_cache(maxsize=1024)
 def serial(text: str, kind: str, field: str = "serial") -> str:
     """A serial or kit number as it is compared: capitals, no spaces. Digits alone of a person's number's
     length are refused, for a serial that has letters loses nothing by it."""
+    return _mark(text, kind, field, "copy it from the box or the dish")
+
+
+def tracking(text: str, kind: str, field: str = "reference") -> str:
+    """A consignment's tracking number, written and compared as serials are."""
+    return _mark(text, kind, field, "write the carrier's number, or one of your own such as AID-118")
+
+
+def _mark(text: str, kind: str, field: str, way_out: str) -> str:
     mark = "".join(text.split()).upper()
     if not mark.isascii():
         _refused(
@@ -69,9 +78,7 @@ def serial(text: str, kind: str, field: str = "serial") -> str:
             kind, field, "it looks like a person's number", "give it with the letters that are printed before"
         )
     if not _MARK.fullmatch(mark):
-        _refused(
-            kind, field, "it is 4 to 40 letters, digits, dots and dashes", "copy it from the box or the dish"
-        )
+        _refused(kind, field, "it is 4 to 40 letters, digits, dots and dashes", way_out)
     return mark
 
 

@@ -42,7 +42,7 @@ def drafted(shipment: Shipment, who: Who, reference: str, route: Route) -> tuple
             who.by,
             shipment.id,
             who.cause_id,
-            labels.serial(reference, KIND, "reference"),
+            labels.tracking(reference, KIND),
             origin,
             destination,
             labels.own_id(route.recipient, KIND, "recipient", "acc"),

@@ -19,7 +19,7 @@ _of_head = attrgetter(*_HEAD)
 
 COLUMNS = (
     id_column("shp"),
-    label("reference", labels.serial, "trackingnumber", "tracking", fixed=_DRAFTED),
+    label("reference", labels.tracking, "trackingnumber", "tracking", fixed=_DRAFTED),
     told("status"),
     label("origin", labels.code, "from", fixed=_DRAFTED),
     label("destination", labels.code, "to", fixed=_DRAFTED),
