@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from skylift.base.randomness import random_stream
 from skylift.twin.choose_kernel import candidate_cost_us
-from skylift.twin.policy import CHANGE_FRACTION, OBSERVED_CHANGES, POLICIES, Candidates
+from skylift.twin.policy import CHANGE_FRACTION, POLICIES, Candidates
 
 
 @st.composite
@@ -73,7 +73,7 @@ def test_as_starlink_is_observed(c: Candidates, slot: int) -> None:
     assert POLICIES["starlink-observed"](c).tolist() == [observed(c, m) for m in range(len(c.previous))]
 
 
-def test_where_others_are_as_near_the_satellite_changes_as_often_as_it_was_observed_to() -> None:
+def test_where_others_are_as_near_the_satellite_changes_as_often_as_the_fraction_says() -> None:
     """Six satellites always in view of 30 terminals, none lower or farther than others, over 200 slots."""
     previous, changed = np.full(30, -1, dtype=np.int32), 0
     for slot in range(200):
@@ -90,7 +90,6 @@ def test_where_others_are_as_near_the_satellite_changes_as_often_as_it_was_obser
         previous = now
     # Five standard deviations of a share of 5,970 draws.
     assert changed / (199 * 30) == pytest.approx(CHANGE_FRACTION, abs=0.025)
-    assert OBSERVED_CHANGES[0] < CHANGE_FRACTION < OBSERVED_CHANGES[1]
 
 
 def test_every_policy_is_tested() -> None:
