@@ -126,6 +126,7 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
     Role.AUTHORITY: _READ_ALL
     | _WEBHOOKS
     | _verbs(
+        approval="withdraw",
         region="grant revoke refuse prohibit lift",
         account="sanction lift-sanction",
         request="create",

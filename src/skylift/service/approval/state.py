@@ -34,6 +34,7 @@ class ChangeProposed(ApprovalEvent):
     verb     "region.activate"
     about    the thing's id
     version  of that thing as it was then; 0: it is to be begun
+    region   that it belongs to, "" for none: whose roles are limited to it, sees the proposal
     """
 
     NAME: ClassVar[str] = "approval.proposed/1"
@@ -45,6 +46,7 @@ class ChangeProposed(ApprovalEvent):
     people_needed: int
     lapses_at: InstantUs
     version: int | None = None
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class Approval:
 
     people            who agreed so far, the proposer first
     proposed_version  of the thing that it is about; 0: it is to be begun
+    region            of that thing; "" for none
     """
 
     id: str
@@ -109,6 +112,7 @@ class Approval:
     people_needed: int = 2
     lapses_at: InstantUs = _NEVER
     proposed_version: int | None = None
+    region: str = ""
 
     @property
     def proposer(self) -> str:
@@ -147,6 +151,7 @@ def apply(approval: Approval, event: Event) -> Approval:
                 people_needed=event.people_needed,
                 lapses_at=event.lapses_at,
                 proposed_version=event.version,
+                region=event.region,
             )
         case ChangeAgreed():
             return replace(after, people=(*approval.people, event.person))
@@ -155,7 +160,10 @@ def apply(approval: Approval, event: Event) -> Approval:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What is to be agreed to; `change` is its change_hash, `version` the one that this is over."""
+    """What is to be agreed to; `change` is its change_hash, `version` the one that this is over.
+
+    region  of the thing that it is about; "" for none
+    """
 
     verb: str
     about: str
@@ -163,6 +171,7 @@ class Proposal:
     version: int
     people_needed: int = 2
     lasts_us: int = LONGEST_US
+    region: str = ""
 
 
 def proposed(approval: Approval, who: Who, person: str, proposal: Proposal) -> tuple[ApprovalEvent, ...]:
@@ -177,6 +186,7 @@ def proposed(approval: Approval, who: Who, person: str, proposal: Proposal) -> t
         ChangeProposed(
             who.at, who.by, approval.id, who.cause_id, proposal.verb, proposal.about, proposal.change,
             person, proposal.people_needed, InstantUs(who.at + proposal.lasts_us), proposal.version,
+            proposal.region,
         ),
     )  # fmt: skip
 
@@ -301,7 +311,7 @@ def label(state: ApprovalState) -> str:
 
 def facets(approval: Approval) -> Facets:
     """What lists of agreements are searched by."""
-    return Facets(status=approval.state.value, words=(approval.verb, approval.about))
+    return Facets(status=approval.state.value, region=approval.region, words=(approval.verb, approval.about))
 
 
 ROOM: Room[Approval] = Room(

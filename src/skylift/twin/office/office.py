@@ -93,13 +93,17 @@ class Office:
         if asked.subject_id is None:
             raise Refused("verb.no-subject", asked.verb, "it is done to a thing", f"name the {verb.kind}")
         stored = load(verb.room, transaction, asked.subject_id)
-        self.refuse_strangers(asked.actor, verb.name, verb.subject(stored.thing, arguments))
+        subject = verb.subject(stored.thing, arguments)
+        self.refuse_strangers(asked.actor, verb.name, subject)
         people = self._people(transaction, asked, verb, stored.thing, arguments)
         if people > 1:
             self._refuse_stale(verb, stored, asked.expected_version)
             exact = change_hash(verb.name, stored.id, stored.version, _plain(asked.arguments))
             if not asked.approval:
-                return self._propose(transaction, asked, verb, stored, (arguments, exact, people))
+                proposal = Proposal(
+                    verb.name, stored.id, exact, stored.version, people, region=subject.region
+                )
+                return self._propose(transaction, asked, verb, stored, arguments, proposal)
             self._use(transaction, asked, verb, exact, who)
         # An agreement that was not asked for proves nothing, and stands in no event.
         agreement = asked.approval if people > 1 else ""
@@ -170,7 +174,8 @@ class Office:
             ) from None
 
     def _begin(self, transaction: Transaction, asked: Asked, verb: Verb, arguments: Any, who: Who) -> Done:
-        self.refuse_strangers(asked.actor, verb.name, verb.subject_of(arguments, asked.actor))
+        subject = verb.subject_of(arguments, asked.actor)
+        self.refuse_strangers(asked.actor, verb.name, subject)
         people = self._people(transaction, asked, verb, verb.room.empty(asked.new_id), arguments)
         # What is begun by agreement has the id that it was proposed with.
         agreed = load(approvals.ROOM, transaction, asked.approval) if people > 1 and asked.approval else None
@@ -186,7 +191,8 @@ class Office:
             exact = change_hash(verb.name, subject_id, 0, _plain(asked.arguments))
             if agreed is None:
                 nothing_yet = Stored(subject_id, empty, 0)
-                return self._propose(transaction, asked, verb, nothing_yet, (arguments, exact, people))
+                proposal = Proposal(verb.name, subject_id, exact, 0, people, region=subject.region)
+                return self._propose(transaction, asked, verb, nothing_yet, arguments, proposal)
             self._use(transaction, asked, verb, exact, who)
         # An agreement that was not asked for proves nothing, and stands in no event.
         agreement = asked.approval if people > 1 else ""
@@ -206,15 +212,14 @@ class Office:
         asked: Asked,
         verb: Verb,
         stored: Stored[Any],
-        what: tuple[Any, str, int],
+        arguments: Any,
+        proposal: Proposal,
     ) -> Done:
-        arguments, exact, people = what
         who = Who(asked.at, asked.actor.person, asked.cause_id)
         # What could not be done with everybody's agreement is refused before anybody is asked for it.
         moment = Moment(who, transaction, asked.actor, self.ids, "apr_none", self.rules, arguments)
         rehearse(verb, stored.thing, moment, arguments)
         approval_id = self.ids.new(approvals.ROOM.prefix)
-        proposal = Proposal(verb.name, stored.id, exact, stored.version, people)
         events = approvals.proposed(Approval(approval_id), who, asked.actor.person, proposal)
         return Done(verb.room.kind, stored, begin(approvals.ROOM, transaction, approval_id, events))
 
