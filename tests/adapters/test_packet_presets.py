@@ -31,7 +31,8 @@ def changed(preset: str, catalogue: Path | None = None) -> npt.NDArray[np.bool_]
         ]
     )
     both = (satellites[1:] >= 0) & (satellites[:-1] >= 0)
-    return (satellites[1:] != satellites[:-1])[both]
+    other: npt.NDArray[np.bool_] = satellites[1:] != satellites[:-1]
+    return other[both]
 
 
 @pytest.mark.parametrize("catalogue", [None, LATER], ids=["2022", "2026"])
