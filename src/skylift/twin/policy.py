@@ -42,8 +42,8 @@ DETOUR_US = 5_000.0
 # At how many of so many edges of slots another satellite began: tracks in dishes' obstruction maps of 17 July
 # 2024, from the data to Ahangarpour, Zhao and Pan, "Trajectory-based Serving Satellite Identification"
 # (LEO-NET 2024; github.com/aliahan/SatInView). Counted by us: a track that goes on over an edge is one
-# satellite. Files white_pixel_coordinates_xor*.csv: _ucl from 18:07:57 and 19:13:57 on, _kna from 18:14:57 (and
-# first_kna.csv from 17:40:57), 714_brisbane from 05:45:06, 11 minutes each (first_kna: 3).
+# satellite. Files white_pixel_coordinates_xor*.csv: _ucl from 18:07:57 and 19:13:57 on, _kna from 18:14:57
+# (and first_kna.csv from 17:40:57), 714_brisbane from 05:45:06, 11 minutes each (first_kna: 3).
 OBSERVED_CHANGES = {
     "Louvain-la-Neuve, 50.7 N": (74, 86),
     "Kanazawa, 36.5 N": (30, 55),
