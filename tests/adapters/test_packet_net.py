@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from skylift.adapters.packet_net_sky import notes_of
+from skylift.adapters.packet_sky import LinkSlot
 from skylift.base.errors import Refused
 from skylift.cli.main import app
 from tests.adapters.test_packet_server import SLOT_US, Service, document, row
@@ -108,14 +110,28 @@ def test_the_exit_status_is_that_of_the_first_command_that_failed(
     assert all(one["slots"][0]["up_bps"] > 0 for one in report["terminals"])
 
 
+def test_notes_say_each_thing_once_and_name_few() -> None:
+    up, dark = LinkSlot(0, SLOT_US, "", notes=("old elements",)), LinkSlot(0, SLOT_US, "no_satellite")
+    told = [
+        (0, up),
+        (1, up),
+        (2, LinkSlot(0, SLOT_US, "jammed")),
+        *((number, dark) for number in range(3, 10)),
+    ]
+    assert notes_of("abcdefghij", told) == [
+        "old elements",
+        "c begins without a link: jammed",
+        "d, e, f, g, h and 2 more begin without a link: no satellite",
+    ]
+
+
 def test_after_a_kill_no_process_and_no_namespace_is_left(tmp_path: Path) -> None:
     needs()
-    told = tmp_path / "namespaces.json"
-    command = ["sh", "-c", "sleep 1000 & sleep 1000"]
-    process = subprocess.Popen(
-        [*EMULATE, "--count", "3", "--namespaces", str(told), "--pop-run", "sleep 1000", "--", *command],
-        stderr=subprocess.DEVNULL,
-    )
+    told, said = tmp_path / "namespaces.json", tmp_path / "said"
+    words = [*EMULATE[:-1], "2023-02-27T03:05:00Z", "--count", "3", "--namespaces", str(told)]
+    words += ["--pop-run", "sleep 1000", "--", "sh", "-c", "sleep 1000 & sleep 1000"]
+    with said.open("w", encoding="utf-8") as errors:
+        process = subprocess.Popen(words, stderr=errors)
     try:
         for _ in range(600):
             if told.exists():
@@ -123,6 +139,7 @@ def test_after_a_kill_no_process_and_no_namespace_is_left(tmp_path: Path) -> Non
             time.sleep(0.1)
         terminals = json.loads(told.read_text(encoding="utf-8"))
         assert [one["terminal"] for one in terminals] == ["made-up-1", "made-up-2", "made-up-3"]
+        assert said.read_text(encoding="utf-8").count("note: this is outside the scenario's own time") == 1
         time.sleep(0.5)
         below = descendants(process.pid)
         # The sky, the packets, the first of their processes, one at the PoP, two behind each terminal.

@@ -23,6 +23,7 @@ from typing import Any
 from skylift.adapters import packet_net_stage, tun
 from skylift.adapters.packet_link import Overrides, as_set
 from skylift.adapters.packet_loop import LARGEST, waited_ns
+from skylift.adapters.packet_net_sky import Told, notes_of
 from skylift.adapters.packet_net_stage import FIRST4, FIRST6, HOPS, Stage
 from skylift.adapters.packet_network import dropped_by
 from skylift.adapters.packet_sky import Failure, LinkSlot
@@ -87,7 +88,7 @@ def main(channel: socket.socket, sky: Connection) -> int:
     except SkyliftError as error:
         _say(channel, {"error": error.as_dict()["error"]})
         return 1
-    _say(channel, {"created_s": round(created_s, 3), "terminals": stage.told()})
+    _say(channel, {"created_s": round(created_s, 3), "terminals": stage.told(), "notes": loop.notes})
     loop.until_ends()
     _say(channel, {"created_s": round(created_s, 3), **loop.report()})
     return 0
@@ -119,6 +120,7 @@ class _Loop:
         self._status: dict[int, int] = {}
         self._prepared = 0
         early = self._first_slots()
+        self.notes = notes_of(stage.ids, early)
         self._length_us = early[0][1].length_us
         self._began_ns = self._edge_ns = time.monotonic_ns()
         self._anchor_ns = self._began_ns if orders.anchor_ns is None else orders.anchor_ns
@@ -144,9 +146,9 @@ class _Loop:
         )
         return Port(id, FIRST4 + number, FIRST6 + number, courses, (up, down))
 
-    def _first_slots(self) -> list[tuple[int, LinkSlot]]:
+    def _first_slots(self) -> Told:
         """The first slots, until every terminal has one. Raises what the sky says went wrong."""
-        early: list[tuple[int, LinkSlot]] = []
+        early: Told = []
         missing = set(range(len(self._stage.ids)))
         while missing:
             try:

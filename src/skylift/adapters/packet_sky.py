@@ -71,17 +71,10 @@ def sky_main(pipe: Connection, sources: Any, terminal: str, at_us: int) -> None:
 
 
 def _tell(pipe: Connection, sources: Any, terminal: str, at_us: int) -> None:
-    from skylift.adapters.scenario_files import load_world
-    from skylift.base.units import US_PER_DAY
     from skylift.twin.tick import Twin
     from skylift.twin.world import FOREVER_US
 
-    today_us = at_us // US_PER_DAY * US_PER_DAY
-    loaded = load_world(sources, today_us)
-    world, scenario = loaded.world, loaded.scenario
-    notes = loaded.warnings
-    if scenario.start_us != today_us and not scenario.start_us <= at_us < scenario.end_us:
-        notes += (outside_its_time(scenario.start_us, scenario.end_us),)
+    world, notes = world_at(sources, at_us)
     row = row_of(world, terminal)
     first_us = world.slots.start(at_us)
     began_s = None
@@ -94,6 +87,19 @@ def _tell(pipe: Connection, sources: Any, terminal: str, at_us: int) -> None:
         ahead_s = (links.at_us - at_us) / 1e6 - (time.monotonic() - began_s)
         if ahead_s > AHEAD_S:
             time.sleep(ahead_s - AHEAD_S)
+
+
+def world_at(sources: Any, at_us: int) -> tuple[Any, tuple[str, ...]]:
+    """The world of an instant's day, and what to tell whoever runs it."""
+    from skylift.adapters.scenario_files import load_world
+    from skylift.base.units import US_PER_DAY
+
+    today_us = at_us // US_PER_DAY * US_PER_DAY
+    loaded = load_world(sources, today_us)
+    scenario, notes = loaded.scenario, loaded.warnings
+    if scenario.start_us != today_us and not scenario.start_us <= at_us < scenario.end_us:
+        notes += (outside_its_time(scenario.start_us, scenario.end_us),)
+    return loaded.world, notes
 
 
 def outside_its_time(start_us: int, end_us: int) -> str:
