@@ -248,3 +248,24 @@ def test_what_is_told_is_what_was_seen() -> None:
         told = told_of(DishSeen(view, (0.0, 1.5), "starlink-mini", CELL), view.reasons)
         got = view_of(msgspec.json.decode(msgspec.json.encode(told), type=type(told)))
         assert repr(got) == repr(view)
+
+
+def test_a_service_that_has_just_begun_is_waited_for_and_nothing_else_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dish_live, "_PAUSE_S", 0.0)
+    begins: list[SkyliftError] = [Unavailable("service.not_ready", "the service", "not yet", "wait")] * 3
+
+    def ask() -> str:
+        if begins:
+            raise begins.pop()
+        return "there"
+
+    assert dish_live.once_ready(ask) == "there"
+    begins.append(Refused("login.needed", "the service", "it asks for a login", "log in"))
+    with pytest.raises(Refused):
+        dish_live.once_ready(ask)
+    monkeypatch.setattr(dish_live, "_READY_WITHIN_S", -1.0)
+    begins.append(Unavailable("service.not_ready", "the service", "not yet", "wait"))
+    with pytest.raises(Unavailable):
+        dish_live.once_ready(ask)

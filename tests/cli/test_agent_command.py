@@ -119,6 +119,16 @@ def test_doctor_says_what_is_wrong_and_what_to_do(folder: Path) -> None:
     assert all(one["way_out"] for one in checks.values() if not one["ok"])
 
 
+def test_status_says_by_its_exit_code_whether_all_is_well(folder: Path) -> None:
+    assert run("status", "--state-dir", str(folder)).exit_code == 1
+    enrolled(folder)
+    well = run("status", "--state-dir", str(folder))
+    assert (well.exit_code, "WRONG" in well.stdout) == (0, False), well.stdout
+    AgentFolder(folder).keep_trouble("key.not-known", "2026-11-22T11:00:00Z")
+    said = run("status", "--state-dir", str(folder), "--json")
+    assert (said.exit_code, json.loads(said.stdout)["ok"]) == (1, False)
+
+
 def test_a_list_that_others_may_write_allows_nothing(folder: Path) -> None:
     made = AgentFolder(folder).made()
     assert made.permits().allow == frozenset()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -63,6 +66,28 @@ def test_it_refuses_at_once(arguments: list[str], code: str) -> None:
     done = CliRunner().invoke(app, ["dish", "serve", *arguments])
     assert isinstance(done.exception, SkyliftError)
     assert done.exception.code == code
+
+
+# What stands around it takes seconds to load; an address is all that it is about.
+_ALONE = """
+import socket, sys
+from skylift.cli import dish
+def listens(server, *_):
+    from concurrent.futures import ThreadPoolExecutor
+    from skylift.adapters.dish_grpc import DishServer, dish_schema
+    DishServer(None, dish_schema(), None).serve(server, ThreadPoolExecutor(1))
+dish._serve_live = listens
+with socket.create_server(("127.0.0.1", 0)) as taken:
+    server = "127.0.0.1:%d" % taken.getsockname()[1]
+    dish.serve(None, server, "", None, None, None, None, "127.0.0.1:0", 1, [], False)
+"""
+
+
+def test_an_address_that_is_taken_is_said_in_our_words_alone() -> None:
+    environment = {name: text for name, text in os.environ.items() if name != "GRPC_VERBOSITY"}
+    done = subprocess.run([sys.executable, "-c", _ALONE], capture_output=True, text=True, env=environment)
+    assert "something does already" in done.stderr
+    assert "add_port" not in done.stderr
 
 
 def test_it_says_so_where_the_scenario_tells_nothing_of_its_time(

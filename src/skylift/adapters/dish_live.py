@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import h3
 import msgspec
@@ -26,6 +26,8 @@ ASK_EVERY_S = 1.0
 _SOONEST_S, _LATEST_S = 0.05, 1.0
 # A service that does not answer is asked again after this long.
 _PAUSE_S = 2.0
+# A service that has just begun computes its first slot: seconds here, a minute on a small machine.
+_READY_WITHIN_S = 120.0
 # Until the sky has computed a slot with the dishes in it, and some more.
 _SLOTS_OF_PATIENCE = 4
 # Half the longest way across an H3 cell of resolution 5: its edge is 9.9 km (https://h3geo.org/docs/core-library/restable).
@@ -33,6 +35,21 @@ _SIGMA_M = 9_900.0
 
 # Asks the service's door of emulated dishes: body -> document.
 Ask = Callable[[dict[str, Any]], Mapping[str, Any]]
+
+
+T = TypeVar("T")
+
+
+def once_ready(ask: Callable[[], T]) -> T:
+    """What it gives, once the service's first slot is there. Raises as it does for anything else."""
+    until_s = time.monotonic() + _READY_WITHIN_S
+    while True:
+        try:
+            return ask()
+        except SkyliftError as error:
+            if error.code != "service.not_ready" or time.monotonic() > until_s:
+                raise
+        time.sleep(_PAUSE_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def doctor(
     ca: Path | None = CA,
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
-    """Say what is wrong with the agent here, and what to do about it."""
+    """Say what is wrong with the agent here, and what to do about it. Exit 1 where anything is."""
     from skylift.adapters.agent_doctor import examine
     from skylift.adapters.agent_folder import AgentFolder
     from skylift.adapters.dish_client import DishClient
@@ -118,11 +118,15 @@ def status(
     state_dir: Path | None = STATE_DIR,
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
-    """Say who the agent is, what is allowed and shared, and what waits, asking neither dish nor service."""
+    """Say who the agent is, what is allowed and shared, and what waits, asking neither dish nor service.
+
+    Exit 1 where anything of it is not well.
+    """
     from skylift.adapters.agent_doctor import examine
     from skylift.adapters.agent_folder import AgentFolder
 
-    _say(list(examine(AgentFolder(folder_of(state_dir)), None)), as_json)
+    findings = list(examine(AgentFolder(folder_of(state_dir)), None))
+    raise typer.Exit(0 if _say(findings, as_json) else 1)
 
 
 def _say(findings: list[Finding], as_json: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -56,6 +57,8 @@ def serve(
     """
     from skylift.cli.dish_happen import read_happenings
 
+    # Else grpc says on stderr, in its own words, what is said in ours; it looks when it is loaded.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     host, port = _address(listen)
     if server is not None:
         _alone(server, {"--scenario": scenario, "--catalogue": catalogue, "--at": at, "--speed": speed})
@@ -130,26 +133,26 @@ def _serve_live(
     as_json: bool,
 ) -> None:
     from skylift.adapters.dish_grpc import DishServer, dish_schema
-    from skylift.adapters.dish_live import LiveDishes
+    from skylift.adapters.dish_live import LiveDishes, once_ready
     from skylift.cli.dish_happen import read_happenings
     from skylift.client.http import Client, kept_token
 
     client = Client(server, token or kept_token(server))
     about = client.ask("GET", "about")
-    ids = _terminals(client, terminal, count)
     happenings = read_happenings(happen, int(about["now_us"]))
-    live = LiveDishes(lambda body: client.ask("POST", "sky/emulated-dishes", body), ids, happenings)
     typer.echo("waiting for the service's next slot ...", err=True)
     with ExitStack() as stack:
         try:
-            live.find()
+            ids = once_ready(lambda: _terminals(client, terminal, count))
+            live = LiveDishes(lambda body: client.ask("POST", "sky/emulated-dishes", body), ids, happenings)
+            once_ready(live.find)
             schema = dish_schema()
             servers = [DishServer(live.dishes[id], schema, live.clock.now) for id in ids]
             ports = _listen(stack, servers, *address)
             _say(_where(ids, address[0], ports), live.clock, as_json)
             live.run(_lost)
         except KeyboardInterrupt:
-            live.stop()
+            # Whatever it was at: the servers stop with the stack.
             typer.echo("stopped", err=True)
 
 
