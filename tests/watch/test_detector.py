@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skylift.watch.baseline import Noise, Pinned, Seasonal
-from skylift.watch.detector import Rules, detect
+from skylift.watch.detector import Rules, detect, why_unjudged
 from skylift.watch.hysteresis import Hysteresis, Patience
 from skylift.watch.samples import Grid
 
@@ -169,6 +169,44 @@ def test_what_was_always_down_cannot_be_judged() -> None:
     found, unjudged = detect(whole, Pinned(whole, 0, 5 * HOUR_US), Rules())
     assert found == []
     assert unjudged[0]
+
+
+def test_every_series_is_told_why_it_was_not_judged() -> None:
+    """Five that cannot be and one that can, beside each other: each by its own reason."""
+    random = np.random.default_rng(8)
+    level = diurnal(10, 0.1, seed=8)
+    young, dark = level.copy(), np.zeros(240)
+    young[:100] = np.nan
+    # Seen in a third of the days, so that no time of day has the four that a median of seven takes.
+    seldom = np.where(np.arange(240) // 24 % 3 == 0, level, np.nan)
+    wild = np.abs(1 + 0.8 * random.standard_normal(240)) * 1000
+    values = np.column_stack((level, young, seldom, dark, wild, level / 2)) / 1000
+    asked = np.full(values.shape, 1000.0)
+    asked[:, 5] = 2
+    whole, baseline = grid(values, asked), Seasonal(6, HOUR_US, 24 * HOUR_US, 7)
+    _, unjudged = detect(whole, baseline, Rules())
+    told = dict(why_unjudged(whole, baseline, Rules(), unjudged))
+    assert sorted(told) == [1, 2, 3, 4, 5]
+    for series, words in enumerate(
+        ("under 7 whole", "too few samples", "down all", "restless", "few were asked"), 1
+    ):
+        assert words in told[series]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([0.0] * 20, "down all"),
+        ([np.nan] * 20, "too few"),
+        ([1.0] * 5 + [np.nan] * 15, "nothing was measured"),
+    ],
+)
+def test_a_pinned_level_that_nobody_can_judge_by_is_told(values: list[float], words: str) -> None:
+    whole = grid([[value] for value in values])
+    baseline = Pinned(whole, 0, 5 * HOUR_US)
+    _, unjudged = detect(whole, baseline, Rules())
+    [(_, told)] = why_unjudged(whole, baseline, Rules(), unjudged)
+    assert words in told
 
 
 def recorded(path: Path) -> dict[tuple[str, str], list[tuple[int, float]]]:

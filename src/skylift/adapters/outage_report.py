@@ -205,11 +205,7 @@ def _assumed(about: About, recording: Recording, found: Detection, declared: Dec
         "A fall of connectivity says nothing of its cause: power, cables, a shutdown and people who leave "
         "all look alike.",
     ]
-    if found.insufficient:
-        lines.append(
-            f"{len(found.insufficient)} series could not be judged: not enough data "
-            f"({found.insufficient[0][1]})."
-        )
+    lines += [f"{line}." for line in found.unjudged()]
     if recording.rejected:
         first = recording.rejected[0]
         lines.append(

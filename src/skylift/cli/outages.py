@@ -177,8 +177,8 @@ def _print(recording: Recording, found: Detection) -> None:
     if len(events) > _SHOWN:
         console.print(f"... and {len(events) - _SHOWN} more; --json has them all")
     console.print(found.fell())
-    if found.insufficient:
-        console.print(f"{len(found.insufficient)} series: not enough data ({found.insufficient[0][1]})")
+    for line in found.unjudged():
+        console.print(line)
     if recording.rejected:
         one = recording.rejected[0]
         console.print(f"{len(recording.rejected)} rows left out; the first: row {one.row}: {one.reason}")

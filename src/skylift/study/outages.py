@@ -7,6 +7,7 @@ found.as_dict()["events"]
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,8 +16,8 @@ import numpy as np
 from skylift.base.errors import Refused
 from skylift.base.instants import format_instant
 from skylift.base.units import US_PER_DAY
-from skylift.watch.baseline import Baseline, Pinned, Seasonal, periods_fit
-from skylift.watch.detector import Latest, Outage, Recorder, Rules, detect
+from skylift.watch.baseline import Pinned, RecordedBaseline, Seasonal, periods_fit
+from skylift.watch.detector import Latest, Outage, Recorder, Rules, detect, why_unjudged
 from skylift.watch.ioda import HISTORY_DAYS, THRESHOLDS, MovingMedian, ioda_patience
 from skylift.watch.recording import IodaRule, PinnedRule, Rule
 from skylift.watch.samples import Grid
@@ -57,6 +58,11 @@ class Detection:
         fell = len({outage.series for outage in self.outages})
         judged = f"{count - unknown} judged series, of {count}," if unknown else f"{count} series"
         return f"{fell} of {judged} fell below ordinary, {len(self.outages)} times in all"
+
+    def unjudged(self) -> list[str]:
+        """Why series could not be judged, in words: a line for each reason, with how many it is of."""
+        count = Counter(reason for _, reason in self.insufficient)
+        return [f"{many} series: not enough data ({reason})" for reason, many in count.most_common()]
 
     def event(self, outage: Outage) -> dict[str, object]:
         """One outage in words and numbers; instants are the beginnings of bins."""
@@ -173,9 +179,10 @@ def detect_outages(
         )
     baseline = _baseline(grid, rule)
     latest = Latest(grid.series, (at_us - grid.start_us) // grid.step_us)
-    outages, unjudged = detect(grid, baseline, _rules(rule, rules), progress, (latest,))
-    lacking = baseline.lacking()
-    insufficient = tuple((entities[series], lacking) for series in unjudged.nonzero()[0].tolist())
+    used = _rules(rule, rules)
+    outages, unjudged = detect(grid, baseline, used, progress, (latest,))
+    reasons = why_unjudged(grid, baseline, used, unjudged)
+    insufficient = tuple((entities[series], reason) for series, reason in reasons)
     return Detection(grid, tuple(entities), tuple(outages), insufficient, at_us, latest)
 
 
@@ -187,7 +194,7 @@ def _rules(rule: Rule, rules: Rules | None) -> Rules:
     return found
 
 
-def _baseline(grid: Grid, rule: Rule) -> Baseline:
+def _baseline(grid: Grid, rule: Rule) -> RecordedBaseline:
     if isinstance(rule, PinnedRule):
         return Pinned(grid, rule.from_us, rule.to_us)
     if isinstance(rule, IodaRule):

@@ -44,8 +44,12 @@ class Baseline(Protocol):
     def learn(self, row: int, values: Floats, strange: Bools) -> None:
         """Bin `row` as it came; `strange` (S,) marks what must not become the ordinary."""
 
-    def lacking(self) -> str:
-        """Why a series that was never judged was not."""
+
+class RecordedBaseline(Baseline, Protocol):
+    """One of a whole recording, which says at its end of what there was too little."""
+
+    def lacking(self, row: int) -> list[str]:
+        """Why bin `row` of each series cannot be judged, (S,); "" where its ordinary level is known."""
 
 
 def median_and_bounds(values: Floats) -> tuple[Floats, Floats, Floats, Integers]:
@@ -92,9 +96,8 @@ class Pinned:
         last = min(grid.bins, -((grid.start_us - to_us) // grid.step_us))
         window = grid.values[first:last] if last > first else np.full((1, grid.series), np.nan)
         level, low, high, count = median_and_bounds(window)
-        self._after = last
-        self._enough = (count >= least) & (level > 0)
-        self._expected = Expected(level, low, high, self._enough)
+        self._after, self._least, self._count = last, least, count
+        self._expected = Expected(level, low, high, (count >= least) & (level > 0))
         self._unjudged = Expected(level, low, high, np.zeros(grid.series, dtype=np.bool_))
 
     def expected(self, row: int) -> Expected:
@@ -103,8 +106,17 @@ class Pinned:
     def learn(self, row: int, values: Floats, strange: Bools) -> None:
         """Nothing: that is what pinned means."""
 
-    def lacking(self) -> str:
-        return "too few samples in the window of the baseline, or it was down all through it"
+    def lacking(self, row: int) -> list[str]:
+        few = self._count < self._least
+        return _lacking(few, self._expected.level > 0, "the window of the baseline")
+
+
+def _lacking(few: Bools, up: Bools, where: str) -> list[str]:
+    """Too few samples, (S,), or else a level of 0."""
+    return [
+        f"too few samples in {where}" if short else "" if some else f"it was down all through {where}"
+        for short, some in zip(few.tolist(), up.tolist(), strict=True)
+    ]
 
 
 class Noise:
@@ -170,8 +182,7 @@ class Seasonal:
 
     def expected(self, row: int) -> Expected:
         level, low, high, count = median_and_bounds(self._history[:, row % self._rows])
-        old_enough = (self._first >= 0) & (row - self._first >= self._periods * self._rows)
-        enough = old_enough & (count >= self._least) & (level > 0)
+        enough = self._is_old_enough(row) & (count >= self._least) & (level > 0)
         return Expected(level, low, high, enough, self._noise.deviation() * self._beside)
 
     def learn(self, row: int, values: Floats, strange: Bools) -> None:
@@ -205,12 +216,15 @@ class Seasonal:
     def needed_from(self, row: int) -> int:
         return row - self._periods * self._rows + 1
 
-    def lacking(self) -> str:
-        days = self._periods * self._rows
-        return (
-            f"under {self._periods} whole periods of history ({days} bins), too few samples in them, or so "
-            "restless that even silence would say nothing"
-        )
+    def lacking(self, row: int) -> list[str]:
+        level, _, _, count = median_and_bounds(self._history[:, row % self._rows])
+        found = _lacking(count < self._least, level > 0, f"that time of the last {self._periods} periods")
+        young = f"under {self._periods} whole periods of history ({self._periods * self._rows} bins)"
+        old_enough = self._is_old_enough(row).tolist()
+        return [one if old else young for one, old in zip(found, old_enough, strict=True)]
+
+    def _is_old_enough(self, row: int) -> Bools:
+        return (self._first >= 0) & (row - self._first >= self._periods * self._rows)
 
 
 class PinnedLive:
@@ -252,9 +266,6 @@ class PinnedLive:
 
     def needed_from(self, row: int) -> int:
         return self._first
-
-    def lacking(self) -> str:
-        return "too few samples in the window of the baseline, or it was down all through it"
 
 
 def periods_fit(period_us: int, step_us: int) -> bool:

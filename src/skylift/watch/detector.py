@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skylift.watch.baseline import STRANGE_ABOVE, Baseline, Expected
+from skylift.watch.baseline import STRANGE_ABOVE, Baseline, Expected, RecordedBaseline
 from skylift.watch.chance import deviations, lower_tail, wilson_interval
 from skylift.watch.hysteresis import Hysteresis, Patience, Turns
 from skylift.watch.samples import Arrays, Bools, Floats, Grid, longer
@@ -264,3 +264,24 @@ def detect(
         if progress is not None:
             progress(row + 1, grid.bins)
     return sorted(events.all, key=lambda one: (one.opened_row, one.series)), unjudged
+
+
+def why_unjudged(
+    grid: Grid, baseline: RecordedBaseline, rules: Rules, unjudged: Bools
+) -> list[tuple[int, str]]:
+    """(series, why none of its bins was judged), as the end of the recording shows it.
+
+    unjudged  (S,), as `detect` told it with this baseline
+    """
+    last = max(grid.bins - 1, 0)
+    lacking, noise = baseline.lacking(last), baseline.expected(last).noise
+    restless = np.zeros(grid.series) if noise is None else deviations(rules.chance) * noise
+    found = []
+    for series in np.flatnonzero(unjudged).tolist():
+        why = lacking[series]
+        if not why and restless[series] >= 1.0:
+            why = "so restless that even silence would say nothing"
+        elif not why and grid.targets is not None and np.isfinite(grid.targets[:, series]).any():
+            why = "so few were asked that even silence would say nothing"
+        found.append((series, why or "nothing was measured since its ordinary level is known"))
+    return found

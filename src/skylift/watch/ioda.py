@@ -50,8 +50,13 @@ class MovingMedian:
         slide(self._ordered, self._count, self._ring[slot], taken)
         self._ring[slot] = taken
 
-    def lacking(self) -> str:
-        return f"under {LEAST_HISTORY} samples"
+    def lacking(self, row: int) -> list[str]:
+        enough = self.expected(row).enough.tolist()
+        few = (self._count < LEAST_HISTORY).tolist()
+        return [
+            "" if known else f"under {LEAST_HISTORY} samples" if young else "it was down in most of them"
+            for known, young in zip(enough, few, strict=True)
+        ]
 
 
 def severity_score(worst_drop_fraction: Floats, minutes: Floats) -> Floats:
