@@ -12,10 +12,10 @@ from skylift.base.errors import Refused
 from skylift.base.events import Event, EventTypes, Who, to_payload
 from skylift.base.instants import InstantUs
 from skylift.service.command import consent, rollout, state
-from skylift.service.command.kinds import OFF, RETURNS, CommandKind, Told, checked
+from skylift.service.command.kinds import MAY_TRANSMIT, OFF, RADIO_OFF, RETURNS, CommandKind, Told, checked
 from skylift.service.command.rollout import MOST_BY_PERSON, MOST_IN_REGION, Rollout, RolloutTo, StageHealth
 from skylift.service.command.state import Addressee, Command, CommandState, Order
-from skylift.wire.agent.orders import RADIO_OFF, Kind
+from skylift.wire.agent import orders
 
 WHO = Who(InstantUs(1_000), "per_1")
 HOUR_US = 3_600_000_000
@@ -40,9 +40,13 @@ def test_every_step_is_allowed_or_explained(cycle: Any) -> None:
 
 
 def test_agent_and_service_mean_the_same_commands() -> None:
-    assert {kind.value for kind in CommandKind} == {kind.value for kind in Kind}
+    assert {kind.value for kind in CommandKind} == {kind.value for kind in orders.Kind}
     assert {kind.value for kind in RADIO_OFF} <= {kind.value for kind in OFF}
     assert set(RETURNS) == set(CommandKind)
+    assert (MAY_TRANSMIT, {kind.value for kind in RADIO_OFF}) == (
+        orders.MAY_TRANSMIT,
+        {kind.value for kind in orders.RADIO_OFF},
+    )
     assert len({state.label(one) for one in CommandState}) == len(CommandState)
 
 
@@ -120,6 +124,21 @@ def test_consent_is_given_to_what_switches_off_in_writing() -> None:
     assert consent.facets(consent.apply(given_, event)).keys == {}
 
 
+@pytest.mark.parametrize("kind", CommandKind)
+def test_a_radio_is_off_once_the_dish_says_so_and_until_then_may_transmit(kind: CommandKind) -> None:
+    told = Told(False) if kind is CommandKind.SLEEP_SCHEDULE else state.NOTHING_TOLD
+    sent = issued(kind, told)
+    radio = kind in (CommandKind.STOW, CommandKind.RF_INHIBIT)
+    (back,) = state.withdrawn(sent, WHO, "the rollout has stopped")
+    unconfirmed = [sent, state.apply(sent, back)]
+    for result in ("refused", "failed", "expired"):
+        (event,) = state.answered(sent, WHO, result, ("", ""), 5)
+        unconfirmed.append(state.apply(sent, event))
+    assert {"may still transmit: pull the power" in state.meaning(one) for one in unconfirmed} == {radio}
+    (event,) = state.answered(sent, WHO, "done", ("", "the radio is off"), 5)
+    assert "transmit" not in state.meaning(state.apply(sent, event))
+
+
 # --- many dishes
 
 
@@ -174,8 +193,25 @@ def test_the_blast_radius_of_a_person_and_of_a_region() -> None:
         rollout.refuse_blast(before, "per_3", {"rgn_ua": 11}, 2_000)
     assert refusal.value.code == "rollout.too-many-in-region"
     rollout.refuse_blast(before, "per_3", {"rgn_pl": 11}, 2_000)
-    # A day later it is forgotten; two halves in a day are not.
-    rollout.refuse_blast(before, "per_1", {"rgn_ua": 11}, 2_000 + rollout.WINDOW_US)
+    # Those that are in no region are no way around it.
+    nowhere = [begun(MOST_BY_PERSON, by="per_2", region=""), begun(MOST_BY_PERSON, by="per_4", region="")]
+    with pytest.raises(Refused, match="of a region") as refusal:
+        rollout.refuse_blast(nowhere, "per_3", {"": 1}, 2_000)
+    assert refusal.value.thing == "terminals of no region"
+
+
+def test_a_rollout_counts_as_long_as_it_reaches_somebody_and_for_a_day_after() -> None:
+    one = begun(MOST_BY_PERSON)
+    late = rollout.WINDOW_US + 5_000
+    with pytest.raises(Refused, match="one person"):
+        rollout.refuse_blast([one], "per_1", {"rgn_ua": 1}, late)
+    who = Who(InstantUs(late), "per_1")
+    (event,) = rollout.proceeded(one, who, StageHealth(0, 0, 0), {"trm_0": "cmd_1"})
+    (stop,) = rollout.stopped(one, who)
+    ended = rollout.apply(rollout.apply(one, event), stop)
+    with pytest.raises(Refused, match="one person"):
+        rollout.refuse_blast([ended], "per_1", {"rgn_ua": 1}, late + rollout.WINDOW_US - 1)
+    rollout.refuse_blast([ended], "per_1", {"rgn_ua": 1}, late + rollout.WINDOW_US)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,10 @@ def test_what_switches_off_takes_the_owners_word_and_says_when_it_was_asked_and_
         assert words in page.text
     house.town.desk.advance(61 * MINUTE_US)  # type: ignore[misc]
     assert "Not answered in time" in opened(operator, page.url).text
+    assert "transmit" not in page.text
+    # Of a radio nobody knows that it is off until the dish says so.
+    radio = operator.send(opened(operator, begin), "/new", command="stow")
+    assert "it may still transmit; pull the power" in radio.text
     # What needs to be told nothing is told nothing, though the form has the fields.
     page = operator.send(opened(operator, begin), "/new", command="reboot")
     assert "Reboot" in page.text

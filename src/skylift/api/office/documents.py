@@ -11,6 +11,8 @@ from skylift.ports.store import Stored
 from skylift.service.account.roles import Subject
 from skylift.service.approval.state import ROOM as APPROVALS
 from skylift.service.approval.state import Approval
+from skylift.service.command import state as command
+from skylift.service.command.state import ROOM as COMMANDS
 from skylift.twin.office.office import Office
 from skylift.twin.office.verbs import Actor
 
@@ -24,6 +26,8 @@ def document(room: Room[Any], stored: Stored[Any]) -> dict[str, Any]:
     plain["status"] = room.at_a_glance(stored.thing).status
     if room is APPROVALS:
         plain |= {"approval": stored.id, "needed": stored.thing.people_needed}
+    if room is COMMANDS:
+        plain["means"] = command.meaning(stored.thing)
     return plain
 
 

@@ -11,7 +11,7 @@ from skylift.api.site.words import choice_label
 from skylift.ports.store import Reader, Stored
 from skylift.service.command import state as command
 from skylift.service.command.consent import Consent
-from skylift.service.command.kinds import CommandKind
+from skylift.service.command.kinds import RADIO_OFF, CommandKind
 from skylift.service.command.rollout import (
     MOST_BY_PERSON,
     MOST_IN_REGION,
@@ -64,13 +64,12 @@ def command_row(one: Command, now: int) -> tuple[Value, ...]:
 
 
 def command_facts(one: Command, now: int) -> list[tuple[str, Value]]:
-    done = one.state is CommandState.DONE
     facts: list[tuple[str, Value]] = [
         ("Terminal", named(one.terminal)),
         ("Asked", time_of(one.issued_at, now)),
         ("Sent until", time_of(one.expires_at, now)),
         ("Answered, by the board's clock", _answered(one, now)),
-        ("In force", Badge("The dish says so", "good") if done else Badge("Not confirmed", "warn")),
+        ("In force", _in_force(one)),
         ("The agent said", one.said or NONE),
         ("How it comes back", one.returns or NONE),
         ("Number", f"{one.number:,}"),
@@ -81,6 +80,14 @@ def command_facts(one: Command, now: int) -> list[tuple[str, Value]]:
     if one.code:
         facts.insert(5, ("Code", Mono(one.code)))
     return facts
+
+
+def _in_force(one: Command) -> Badge:
+    if one.state is CommandState.DONE:
+        return Badge("The dish says so", "good")
+    if one.kind in RADIO_OFF:
+        return Badge("Not confirmed: it may still transmit; pull the power", "bad")
+    return Badge("Not confirmed", "warn")
 
 
 # --- consent

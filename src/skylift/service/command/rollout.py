@@ -91,7 +91,11 @@ class RolloutState(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One command to many dishes. stages: commands by terminal, of each stage that was begun."""
+    """One command to many dishes.
+
+    stages      commands by terminal, of each stage that was begun
+    reached_at  when the last of them was
+    """
 
     id: str
     state: RolloutState = RolloutState.UNKNOWN
@@ -106,6 +110,7 @@ class Rollout:
     begun_at: InstantUs = _NEVER
     stages: tuple[Mapping[str, str], ...] = ()
     why: str = ""
+    reached_at: InstantUs = _NEVER
 
     @property
     def order(self) -> Order:
@@ -119,6 +124,11 @@ class Rollout:
     def reached(self) -> int:
         """How many terminals were sent a command so far."""
         return sum(len(stage) for stage in self.stages)
+
+    def counts_at(self, at: int) -> bool:
+        """Whether it is part of what a day allows: as long as it may reach somebody, and for a day after."""
+        last_at = max(self.begun_at, self.reached_at)
+        return self.state is RolloutState.UNDER_WAY or last_at > at - WINDOW_US
 
     def next_stage(self) -> tuple[str, ...]:
         """The terminals of the stage after the last one; () where there is none."""
@@ -157,7 +167,7 @@ def apply(rollout: Rollout, event: Event) -> Rollout:
                 begun_at=event.at,
             )
         case StageBegun():
-            return replace(after, stages=(*rollout.stages, dict(event.commands)))
+            return replace(after, stages=(*rollout.stages, dict(event.commands)), reached_at=event.at)
         case RolloutStopped():
             return replace(after, why=event.why)
     return after
@@ -178,25 +188,27 @@ def checked(terminals: Sequence[str]) -> tuple[str, ...]:
 
 def refuse_blast(before: Sequence[Rollout], person: str, regions: Mapping[str, int], at: int) -> None:
     """Raises Refused where it would be more than one person, or one region, takes in a day."""
-    recent = [one for one in before if one.begun_at > at - WINDOW_US]
+    recent = [one for one in before if one.counts_at(at)]
     mine = sum(len(one.terminals) for one in recent if one.by == person) + sum(regions.values())
     if mine > MOST_BY_PERSON:
         raise Refused(
             f"{KIND}.too-many-by-person",
             "terminals",
             f"one person begins rollouts to at most {MOST_BY_PERSON} in a day; these make {mine}",
-            "take fewer, wait, or have another person begin it",
+            "take fewer, have another person begin it, or wait: those under way count until they have ended",
         )
     there: Counter[str] = Counter()
     for one in recent:
         there.update(one.regions)
     for region, count in regions.items():
-        if region and there[region] + count > MOST_IN_REGION:
+        if there[region] + count > MOST_IN_REGION:
+            # Those that are in no region have a limit as if that were one: they must not be a way around it.
             raise Refused(
                 f"{KIND}.too-many-in-region",
-                f"region {region}",
-                f"rollouts reach at most {MOST_IN_REGION} terminals of a region in a day",
-                "take fewer there, or wait",
+                f"region {region}" if region else "terminals of no region",
+                f"rollouts reach at most {MOST_IN_REGION} terminals of a region in a day; "
+                f"these make {there[region] + count}",
+                "take fewer there, or wait until those under way have ended and a day is over",
             )
 
 
@@ -252,7 +264,13 @@ def proceeded(
     rollout: Rollout, who: Who, health: StageHealth, commands: Mapping[str, str]
 ) -> tuple[RolloutEvent, ...]:
     """The next stage; `commands`: its ids by terminal. Raises Refused where the gate is shut."""
-    CYCLE.after(rollout.id, rollout.state, StageBegun)
+    if rollout.state is not RolloutState.UNDER_WAY:
+        raise Refused(
+            f"{KIND}.wrong-state",
+            f"rollout {rollout.id}",
+            f"it is {rollout.state.value}: it has no next stage",
+            "nothing follows this state; begin a new one, once it is known why",
+        )
     by = (who.at, who.by, rollout.id, who.cause_id)
     if rollout.stages:
         if health.is_bad:

@@ -20,7 +20,7 @@ from skylift.base.labels import personal_number
 from skylift.base.life_cycle import LifeCycle
 from skylift.base.texts import printable
 from skylift.base.things import Facets, Room
-from skylift.service.command.kinds import RETURNS, CommandKind, Told, checked
+from skylift.service.command.kinds import MAY_TRANSMIT, RADIO_OFF, RETURNS, CommandKind, Told, checked
 
 KIND = "command"
 MOST_MINUTES = 1_440
@@ -291,6 +291,13 @@ def label(state: CommandState) -> str:
         case CommandState.WITHDRAWN:
             return "Taken back; may have been done"
     assert_never(state)
+
+
+def meaning(command: Command) -> str:
+    """The same of one command. A radio that nobody has seen off may be on, whatever was sent."""
+    words = label(command.state)
+    still_on = command.kind in RADIO_OFF and command.state is not CommandState.DONE
+    return f"{words}; {MAY_TRANSMIT}" if still_on else words
 
 
 def number_key(terminal: str, number: int) -> str:

@@ -195,8 +195,6 @@ def _next_stage(one: Rollout, moment: Moment, health: StageHealth) -> Sequence[E
 
 
 def _proceeded(one: Rollout, moment: Moment, given: Nothing) -> Sequence[Event]:
-    if one.state is not rollout.RolloutState.UNDER_WAY:
-        return rollout.proceeded(one, moment.who, StageHealth(0, 0, 0), {})
     return _next_stage(one, moment, health_of(one, moment.reader, moment.at))
 
 
