@@ -7,6 +7,11 @@ no peer: OR-tools is not among the dependencies, and no library at hand knows th
 HiGHS without separation, antennas divided at will: an upper bound (tests/sky/schedule/conftest.py). The
 error is what the worst of the 20 slots lacks of it, as a fraction, with classes added up from the highest.
 
+*even*: crowded slots; the error is the part of a fixed sample of cells that could still rise by one
+exchange, to 0.05 of a level, without lowering one that stands no higher: by brute force
+(tests/sky/schedule/schedule_judges.py). Ukraine as below, live and in a study, and the world at ten times
+its demand.
+
 *world*: the shells of bench/coverage.py, 20,000 cells in 200 clusters between 60 south and 60 north,
 a gateway of 8 antennas in each. *ukraine*: every cell of `skylift cells --country UA`, the 10,395 objects
 of the catalogue of 2026-05-30 at its median epoch, 16 gateways around; where ../shared is absent, the
@@ -16,6 +21,7 @@ shells of bench/coverage.py instead.
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +35,7 @@ from skylift.base.geodesy import Place
 from skylift.base.randomness import random_stream
 
 if TYPE_CHECKING:
-    from skylift.sky.schedule.problem import Slot
+    from skylift.sky.schedule.problem import Schedule, Slot
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,7 +45,9 @@ FLOOR_DEG = 25.0
 ANTENNAS = 8
 # Two polarisations of 8 beams, and what a feeder of 2.1 GHz in two polarisations carries at 4 b/s/Hz, about.
 BEAMS, FEEDER_BPS = 8, 17e9
-JUDGES = Path(__file__).resolve().parents[1] / "tests" / "sky" / "schedule" / "conftest.py"
+JUDGES = Path(__file__).resolve().parents[1] / "tests" / "sky" / "schedule"
+# The world's demand where it is crowded, times its own.
+CROWDED_WORLD = 10.0
 # (latitude, longitude) of gateways around Ukraine, rounded to degrees: all that the first hop can reach.
 AROUND = (
     (52, 21), (54, 24), (41, 29), (45, 11), (47, 8), (50, 8), (55, 25), (48, 17), (42, 23), (38, 24),
@@ -124,14 +132,37 @@ def _catalogue_m(random: np.random.Generator) -> Floats:
 
 
 @cache
-def judges() -> Any:
-    """The module of the tests that makes random slots and solves them with HiGHS."""
-    spec = importlib.util.spec_from_file_location("schedule_conftest", JUDGES)
+def judges(module_name: str = "conftest") -> Any:
+    """A module of the tests: conftest makes random slots and solves them with HiGHS."""
+    spec = importlib.util.spec_from_file_location(f"schedule_{module_name}", JUDGES / f"{module_name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@cache
+def study(seed: int) -> tuple[Slot, Any]:
+    """Ukraine, as a study schedules it."""
+    from skylift.sky.schedule.problem import STUDY_REMAKES
+    from skylift.sky.schedule.scheduler import BeamScheduler
+
+    slot, _ = ukraine(seed)
+    return slot, BeamScheduler(slot.cells.position_ecef_m, STUDY_REMAKES)
+
+
+@cache
+def crowded_world(seed: int) -> tuple[Slot, Any]:
+    slot, scheduler = world(seed)
+    cells = replace(slot.cells, wanted_bps=slot.cells.wanted_bps * CROWDED_WORLD)
+    return replace(slot, cells=cells), scheduler
+
+
+def could_rise(slot: Slot, made: Schedule, seed: int, sample: int) -> float:
+    """Of a sample of a slot's cells, the part that could rise by one exchange."""
+    cells = random_stream(seed, "bench/schedule/even").permutation(len(slot.cells))[:sample]
+    return float(judges("schedule_judges").could_rise_in_a_crowd(slot, made, cells).mean())
 
 
 @cache
@@ -181,6 +212,21 @@ def cases(seed: int) -> list[Case]:
             unit="cells",
         )
 
+    def even(name: str, make: Any, sample: int, limit: float) -> Case:
+        return Case(
+            id=name,
+            ours=lambda: run(make),
+            peer=None,
+            peer_name="",
+            peer_version="",
+            compare=lambda made, _: could_rise(make(seed)[0], made, seed, sample),
+            limit=f"at most {limit * 100:.0f} % of {sample} cells could still rise by one exchange",
+            ok=lambda result: result.max_error is not None and result.max_error <= limit,
+            seed=seed,
+            prepare=lambda: _warm(make, seed),
+            rounds=1,
+        )
+
     import scipy
 
     return [
@@ -200,6 +246,9 @@ def cases(seed: int) -> list[Case]:
             work=20,
             unit="slots",
         ),
+        even("schedule-even-ukraine", ukraine, 400, 0.1),
+        even("schedule-even-study", study, 400, 0.05),
+        even("schedule-even-world", crowded_world, 150, 0.15),
     ]
 
 

@@ -178,6 +178,85 @@ def _clears(book: Book, c: int, s: int, f: int, high: float) -> bool:
     return False
 
 
+class Crowd:
+    """What `could_rise` asks, of slots of thousands of cells where Nco is 1: by channel, cell and lane.
+
+    server, covering, by_how_many  by channel and cell: who serves it, who covers it, how many do
+    first, second, highest         by lane: the levels of its two highest cells after they gave a thousandth
+                                   away, and which cell is the highest
+    """
+
+    def __init__(self, slot: Slot, made: Schedule) -> None:
+        assert slot.rules.nco == 1
+        self.book = book = Book(slot, made, np.zeros((0, 0, 0), dtype=bool), None)
+        n, f, m = len(slot.satellites), slot.rules.channels, len(slot.cells)
+        self.server = np.full((f, m), -1)
+        self.server[made.channel, made.cell] = made.satellite
+        self.covering: dict[int, npt.NDArray[np.bool_]] = defaultdict(lambda: np.zeros((f, m), dtype=bool))
+        rows = np.stack([made.satellite, made.cell, made.channel], axis=1)
+        for s, c, g in np.unique(rows, axis=0).tolist():
+            self.covering[s][g] |= _cone(slot, s, c)
+        self.by_how_many = sum(self.covering.values(), np.zeros((f, m), dtype=np.int64))
+        self.first, self.second = np.zeros((n, 2, f)), np.zeros((n, 2, f))
+        self.highest = np.full((n, 2, f), -1)
+        fallen = [level_of(curve, 0.999 * got) for curve, got in zip(book.curve, book.got, strict=True)]
+        for r, c in enumerate(made.cell.tolist()):
+            lane = made.satellite[r], made.polarisation[r], made.channel[r]
+            level = fallen[c] if made.rate_bps[r] >= 1e-3 * book.got[c] else 0.0
+            if level > self.first[lane]:
+                if self.highest[lane] != c:
+                    self.second[lane] = self.first[lane]
+                self.first[lane], self.highest[lane] = level, c
+            elif self.highest[lane] != c:
+                self.second[lane] = max(self.second[lane], level)
+
+    def could_rise(self, c: int, gap: float) -> bool:
+        slot = self.book.slot
+        if self.book.got[c] >= self.book.curve[c, 5] * (1 - gap):
+            return False
+        pairs = range(slot.pairs.offset[c], slot.pairs.offset[c + 1])
+        return any(self._by(c, k, self.book.level[c] + gap) for k in pairs)
+
+    def _by(self, c: int, k: int, high: float) -> bool:
+        """Whether cell c could rise by way of pair k, without lowering one that stands below `high`."""
+        book, slot = self.book, self.book.slot
+        s = int(slot.pairs.satellite[k])
+        if slot.pairs.full_rate_bps[k] <= 0 or book.feeder[s] <= 0:
+            return False
+        richer = np.where(self.highest[s] == c, self.second[s], self.first[s]) > high
+        may_light = book.lit[s] | (book.lit[s].sum(axis=1) < slot.satellites.beams[s])[:, np.newaxis]
+        relieved = book.carried[s] < book.feeder[s] * (1 - CRUMB) or (self.first[s] > high).any()
+        free = (book.idle[s] > CRUMB) & may_light & relieved
+        lawful = (richer | free).any(axis=0) & (self.by_how_many[:, c] == self.covering[s][:, c])
+        if slot.pairs.barred_channels is not None:
+            lawful &= (int(slot.pairs.barred_channels[k]) >> np.arange(slot.rules.channels) & 1) == 0
+        if not lawful.any():
+            return False
+        inside = self.server[lawful][:, _cone(slot, s, c)]
+        return bool(((inside < 0) | (inside == s)).all(axis=1).any())
+
+
+def could_rise_in_a_crowd(
+    slot: Slot, made: Schedule, cells: npt.NDArray[np.int64], *, gap: float = 0.05
+) -> npt.NDArray[np.bool_]:
+    """Whether each of `cells` could rise, as in `could_rise`; Nco is 1."""
+    crowd = Crowd(slot, made)
+    return np.array([crowd.could_rise(c, gap) for c in cells.tolist()])
+
+
+def _cone(slot: Slot, s: int, c: int) -> npt.NDArray[np.bool_]:
+    """Which cells (M,) a beam from satellite s to cell c covers."""
+    cell_m = slot.cells.position_ecef_m
+    to = cell_m - slot.satellites.position_ecef_m[:, s, np.newaxis]
+    unit = to / np.sqrt((to * to).sum(axis=0))
+    # By the chord between unit vectors, which stays exact for small angles.
+    apart = unit - unit[:, c, np.newaxis]
+    near = (apart * apart).sum(axis=0) < (2.0 * np.sin(0.5 * slot.rules.separation_rad)) ** 2
+    inside: npt.NDArray[np.bool_] = near & ((to * cell_m).sum(axis=0) < 0)
+    inside[c] = True
+    return inside
+
+
 def with_less(slot: Slot) -> Iterator[tuple[str, Slot]]:
     """The same slot with half of each resource, and without each kind of thing once."""
     sats, gates, rules = slot.satellites, slot.gateways, slot.rules

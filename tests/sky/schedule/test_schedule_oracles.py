@@ -415,8 +415,14 @@ def test_in_a_large_slot_few_could_rise(slot_of: SlotOf, monkeypatch: pytest.Mon
     """
     as_large(monkeypatch)
     slots = [slot_of(seed, cells=120, half_width_deg=2.0) for seed in range(4)]
-    live = [rising(slot, schedule(slot))["cells"] for slot in slots]
+    made = [schedule(slot) for slot in slots]
+    live = [rising(slot, at)["cells"] for slot, at in zip(slots, made, strict=True)]
     assert sum(live) <= 0.05 * 480
+    # The judge of slots of thousands of cells finds the same.
+    risers = [
+        judges.could_rise_in_a_crowd(slot, at, np.arange(120)) for slot, at in zip(slots, made, strict=True)
+    ]
+    assert [int(them.sum()) for them in risers] == live
     assert rising(slots[1], schedule(slots[1], remakes=300))["cells"] <= live[1]
 
 

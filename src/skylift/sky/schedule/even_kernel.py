@@ -6,7 +6,7 @@ has time of its own in each unit. `flow`, the state, beside `units` and `list_` 
     pair_at int32 (M, F)  by which listed pair, -1: none;  next_cell int32 (M, F), head int32 (N*F,)  who
         shares a unit, -1 ends;  got (M,) bps and level (M,) of each cell
     top (N*F,)  the level to which a unit fills its cells, STEPS + 1 where time is left
-    carried (N,) bps of each satellite;  stale bool (N*F,)  a cell's level has changed by way of other units
+    carried (N,) bps of each satellite;  stale bool (N*F,)  a cell stands elsewhere, by way of other units
     bonus (Q,)  levels by which a pair may stand above its unit and still have time there
     corners (M, STEPS + 1)  heights of the curves at whole levels
     scratch  int32 (M,), float64 (M,) thrice, and zeros (M,), left so
@@ -25,8 +25,8 @@ from skylift.sky.schedule.units_kernel import CHANNEL, CRUMB, DE_BRUIJN, ONE, SH
 # Time is spent to this part of it.
 EXACT = 1e-9
 IDLE = STEPS + 1.0
-# A cell whose level changes by less wakes none of its other units.
-STIR = 0.01
+# A cell that stands so much off what a unit fills to has that unit poured again.
+STIR = 0.02
 
 
 @njit(cache=True)
@@ -153,15 +153,16 @@ def pour_unit(u, limit, steps, flow, units, list_):
         carried[s] += base[i] + now - got[c]
         spent[c, f] = now * slowness[i]
         got[c] = base[i] + now
-        before = level[c]
         level[c] = level_at(steps[c], got[c])
-        if abs(level[c] - before) > STIR:
-            others = held[c] & ~(ONE << np.uint32(f))
-            while others:
-                last = others & (~others + ONE)
-                g = CHANNEL[np.uint32(last * DE_BRUIJN) >> SHIFT]
-                stale[server[c, g] * channels + g] = True
-                others ^= last
+        others = held[c] & ~(ONE << np.uint32(f))
+        while others:
+            last = others & (~others + ONE)
+            g = CHANNEL[np.uint32(last * DE_BRUIJN) >> SHIFT]
+            w = server[c, g] * channels + g
+            above = level[c] - bonus[pair_at[c, g]] - min(top[w], float(STEPS))
+            if above < -STIR or (above > STIR and spent[c, g] > CRUMB):
+                stale[w] = True
+            others ^= last
 
 
 @njit(cache=True)
@@ -323,7 +324,7 @@ def join_units(order, gap, cost, steps, feeder, flow, units, list_):
 
 @njit(cache=True)
 def flow_on(sweeps, steps, feeder, flow, units, list_):
-    """Pours units whose cells have changed their level otherwise, in so many sweeps at most."""
+    """Pours units whose cells stand elsewhere than they fill to, in so many sweeps at most."""
     stale = flow[8]
     for _ in range(sweeps):
         some = False

@@ -43,8 +43,8 @@ SOFT = np.array([0.15, 0.4, 1.0])
 # Levels that a unit must fill above a cell for the cell to join it, by round; a study takes more rounds.
 JOIN_GAPS = (0.1, 0.05, 0.05)
 MORE_JOIN_GAPS = (0.1, 0.05, 0.05, *(0.04,) * 12)
-# Sweeps over units whose cells have changed: before the first round, and after each.
-FIRST_SWEEPS, SWEEPS = 4, 3
+# Sweeps over units whose cells stand elsewhere: before the first round, and after each.
+FIRST_SWEEPS, SWEEPS = 4, 10
 
 
 @dataclass(frozen=True, slots=True)
