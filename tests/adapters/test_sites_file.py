@@ -88,6 +88,22 @@ def test_a_class_of_its_own_goes_before_that_of_the_kind(tmp_path: Path) -> None
     assert [site.class_ for site in read] == [0, 0, 3, 1]
 
 
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [("waterworks", "utility"), ("Water-Works", "utility"), ("power plant", "utility"), ("police", "rescue")],
+)
+def test_what_lists_call_a_kind_besides_is_understood(tmp_path: Path, said: str, kind: str) -> None:
+    (site,) = read_sites(file(tmp_path, f"id,latitude,longitude,kind\na,1,1,{said}\n"))
+    assert (site.kind, site.class_) == (kind, KINDS[kind].class_)
+
+
+def test_an_unknown_kind_is_told_all_there_are(tmp_path: Path) -> None:
+    with pytest.raises(Refused) as refused:
+        read_sites(file(tmp_path, "id,latitude,longitude,kind\na,1,1,waterworx\n"))
+    assert "did you mean waterworks?" in refused.value.rule
+    assert ", ".join(KINDS) in refused.value.rule
+
+
 def test_every_kind_has_a_class_and_a_source() -> None:
     assert {kind.class_ for kind in KINDS.values()} == {0, 1, 2, 3}
     assert all(kind.source and kind.least_mbps > 0 for kind in KINDS.values())

@@ -85,6 +85,24 @@ KINDS: Mapping[str, Kind] = {
     "other": Kind(3, 2.0, 0.0, "assumed: one video conference (2 Mbit/s, FCC)"),
 }
 
+# What lists call them besides, OpenStreetMap's values first.
+_SAME_KINDS: Mapping[str, str] = {
+    other: kind
+    for kind, others in {
+        "clinic": "nursing_home doctors ambulatory",
+        "rescue": "fire_station police ambulance_station ambulance fire",
+        "utility": "water_works waterworks water wastewater_plant pumping_station power_plant substation power "
+        "energy electricity heating",
+        "government": "townhall town_hall administration council",
+        "aid": "food_bank humanitarian ngo",
+        "shelter": "refugee_site bunker",
+        "school": "university college kindergarten",
+        "business": "company office shop",
+        "household": "house home",
+    }.items()
+    for other in others.split()
+}
+
 
 @dataclass(frozen=True, slots=True)
 class ReadSite:
@@ -253,11 +271,12 @@ class _Row:
         return text
 
     def _kind(self) -> str:
-        kind = self._text("kind").lower().replace(" ", "_") or "other"
+        text = re.sub(r"[ -]+", "_", self._text("kind").lower()) or "other"
+        kind = _SAME_KINDS.get(text, text)
         if kind not in KINDS:
-            near = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(KINDS)}"
-            raise _WrongError(f"kind is not known; {hint}")
+            near = difflib.get_close_matches(text, (*KINDS, *_SAME_KINDS), n=1, cutoff=0.5)
+            hint = f", did you mean {near[0]}?" if near else ";"
+            raise _WrongError(f"kind is not known{hint} one of {', '.join(KINDS)}")
         return kind
 
     def _class(self, kind: str) -> int:
