@@ -284,6 +284,10 @@ def test_import_and_monitor_by_command(tmp_path: Path) -> None:
     assert [(one["entity"], one["opened_at"], one["prober"]) for one in other["events"]] == [
         (one["entity"], one["opened_at"], "ours") for one in said["events"]
     ]
+    # People are told what was left out as well.
+    words = ["outages", "monitor", "--store", str(tmp_path / "p.sqlite"), "--once"]
+    told = CliRunner().invoke(app, [*words, "--sources", str(tmp_path / "sources.toml")])
+    assert f"ping of ours: left out: row {len(lines) + 2}: the value -1 is negative\n" in told.stderr
 
 
 @pytest.mark.parametrize(

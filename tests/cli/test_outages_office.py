@@ -45,6 +45,10 @@ def test_the_made_up_night_by_hand(night: tuple[Path, Any]) -> None:
     )  # fmt: skip
     assert event["min_fraction"] < 0.2
     assert event["band"] == "critical"
+    assert event["targets"] == min(
+        float(row["targets"]) for row in csv.DictReader((folder / "recording.csv").open())
+        if row["entity"] == "as/AS44600"
+    )  # fmt: skip
     country = next(one for one in done["levels"] if one["entity"] == "UA")
     assert round(country["fraction"], 2) == 0.87
     assert all("(Synthetic data.)" in text for text in done["sentences"]["en"])
@@ -90,6 +94,8 @@ def test_a_need_becomes_draft_requests_once(server: str) -> None:
     set_up(server)
     first = run("outages", "scenario", "--draft", "--json")
     assert [one["new"] for one in first["recorded"]] == [True]
+    [recorded] = run("outage", "list", "--json")["items"]
+    assert recorded["worst"]["targets"] == first["events"][0]["targets"] > 0
     assert [one["site"] for one in first["drafts"]] == ["hospital-demo-1", "waterworks-demo-1"]
     again = run("outages", "scenario", "--draft", "--at", "2022-02-26T06:00:00Z", "--json")
     assert [one["new"] for one in again["recorded"]] == [False]

@@ -186,7 +186,9 @@ class Monitor:
         events = self._store.events()
         agreed = self._agreement(known, series, events)
         last = {id: self._last(id, len(series[id])) for id in known}
-        crowds, counted = self._store.crowds(EntityKind.TERMINALS.value), self._store.counted()
+        asked = self._store.asked()
+        # What is told of our own terminals hangs on the fewest; to look for them takes all bins of an outage.
+        fewest = asked | self._store.crowds(EntityKind.TERMINALS.value)
         found = []
         for event, counts in zip(events, agreed, strict=True):
             one, of = known[event.signal], series[event.signal][event.place]
@@ -200,7 +202,7 @@ class Monitor:
                     "low": round(min(low, fraction), 4),
                     "high": round(max(high, fraction), 4),
                 }
-            about = {"targets": crowds.get(event.id, 0), "counted": event.id in counted, "now": now}
+            about = {"targets": fewest.get(event.id, 0), "counted": event.id in asked, "now": now}
             found.append(self._as_dict(event, one, of, counts) | about)
         return found
 

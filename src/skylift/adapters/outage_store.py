@@ -403,13 +403,13 @@ class OutageStore:
         )
         return {id: int(fewest) for id, fewest in rows if fewest is not None}
 
-    def counted(self) -> set[str]:
-        """Outages of which it is known how many were asked when they began, as far as that is kept."""
+    def asked(self) -> dict[str, int]:
+        """Of each outage how many were asked when it began, as far as that is known and kept."""
         rows = self._rows(
-            "select event.id from event join sample on sample.signal = event.signal "
+            "select event.id, sample.targets from event join sample on sample.signal = event.signal "
             "and sample.bin = event.opened and sample.place = event.place where sample.targets is not null"
         )
-        return {id for (id,) in rows}
+        return {id: int(targets) for id, targets in rows}
 
     def mark_sent(self, id: str, sent: str) -> None:
         with self.transaction():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -126,6 +127,14 @@ def _send(work: Monitor, kept: OutageStore, client: Any, agree: int) -> int:
     return count
 
 
+def _left_out(left: Sequence[dict[str, Any]], more: int) -> Iterator[str]:
+    """What is of no row is of the whole source; of rows, or records of a file of routes, how many there are."""
+    yield from (one["reason"] for one in left if not one["row"])
+    if rows := [one for one in left if one["row"]]:
+        first = f"row {rows[0]['row']}: {rows[0]['reason']}"
+        yield f"left out: {first}" + (f", and {len(rows) + more - 1} more" if len(rows) + more > 1 else "")
+
+
 def _say(said: dict[str, Any], work: Monitor, as_json: bool, once: bool) -> None:
     if as_json:
         typer.echo(json.dumps(said | work.covers() | {"events": work.events()}, ensure_ascii=False))
@@ -133,10 +142,8 @@ def _say(said: dict[str, Any], work: Monitor, as_json: bool, once: bool) -> None
     for one in said["gathered"]:
         if one["error"]:
             typer.echo(f"{one['signal']} of {one['prober']}: {one['error']['rule']}", err=True)
-        for left in one.get("rejected", ()):
-            # What is of no row is of the whole source.
-            if not left["row"]:
-                typer.echo(f"{one['signal']} of {one['prober']}: {left['reason']}", err=True)
+        for text in _left_out(one.get("rejected", ()), one.get("more_rejected", 0)):
+            typer.echo(f"{one['signal']} of {one['prober']}: {text}", err=True)
     bins = sum(one["bins"] for one in said["judged"])
     if bins or once:
         opened, closed = (sum(one[what] for one in said["judged"]) for what in ("opened", "closed"))

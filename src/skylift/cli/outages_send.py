@@ -67,7 +67,7 @@ def send_event(
     client: Any, event: dict[str, Any], synthetic: bool, how: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Record one outage, once, and close it where it is over; a monitor's events say how it is now."""
-    how = {"signals": [event["signal"]], "targets": event.get("targets", 0)} if how is None else how
+    how = ({"signals": [event["signal"]]} if how is None else how) | {"targets": event.get("targets", 0)}
     found = client.ask("GET", f"outages?q={event['id']}&limit=50")["items"]
     # A search finds what begins alike as well.
     known = [one for one in found if one["detection"] == event["id"]]

@@ -80,6 +80,7 @@ class Detection:
             "high": round(outage.high, 4),
             "band": outage.band,
             "counted": self.counted(outage),
+            "targets": self.fewest_asked(outage),
             "now": self.now(outage),
         }
 
@@ -87,6 +88,13 @@ class Detection:
         """Whether it is known how many were asked: else its bounds hold only the doubt about the ordinary."""
         targets = self.grid.targets
         return targets is not None and bool(np.isfinite(targets[outage.worst_row, outage.series]))
+
+    def fewest_asked(self, outage: Outage) -> int:
+        """In any bin of it; 0 where nobody said how many were."""
+        if self.grid.targets is None:
+            return 0
+        asked = self.grid.targets[outage.opened_row : outage.closed_row, outage.series]
+        return int(np.min(asked, where=np.isfinite(asked), initial=np.inf)) if np.isfinite(asked).any() else 0
 
     def now(self, outage: Outage) -> dict[str, object] | None:
         """How much was left when it was measured last before the instant; None where it did not last then."""
