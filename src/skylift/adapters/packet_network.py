@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from skylift.adapters import netlink, packet_internet, packet_wireguard, tun
@@ -50,6 +52,9 @@ class Stage:
     offload: bool = True
 
 
+Watched = tuple[int, Callable[[], int], int]
+
+
 @dataclass(slots=True)
 class Ends:
     """What was set up; this process stays in the PoP's namespaces."""
@@ -57,8 +62,8 @@ class Ends:
     tuns: list[int]
     terminal: int
     tunnel: Tunnel | None = None
-    # Interfaces whose drops count: the namespace that each is in, its name, what it had dropped before.
-    watched: list[tuple[int, str, int]] = field(default_factory=list)
+    # Where drops count: the namespace, what tells them there, and what it told before.
+    watched: list[Watched] = field(default_factory=list)
     # How the PoP reaches this machine's network; "" for not at all.
     internet: str = ""
 
@@ -68,7 +73,7 @@ def set_up(stage: Stage) -> Ends:
     outside = packet_internet.begin(os.getpid()) if stage.internet else None
     # Where somebody else's is joined, before we are in a user namespace that has no say there.
     attached = tun.open_tun(stage.interface, stage.offload) if stage.interface else None
-    theirs = [_watched(_here(), stage.interface)] if stage.interface else []
+    theirs = [_watched(_here(), partial(dropped_by, stage.interface))] if stage.interface else []
     joined = join(stage.namespace) if stage.namespace else None
     if os.geteuid() != 0:
         tun.become_root_of_own()
@@ -121,20 +126,20 @@ def join(namespace: str) -> int:
 def dropped(ends: Ends) -> int:
     """Frames that the system dropped on both sides, since the run began."""
     here, total = _here(), 0
-    for namespace, name, before in ends.watched:
+    for namespace, told, before in ends.watched:
         try:
             tun.set_namespace(namespace, tun.CLONE_NEWNET)
         except OSError:
             # Somebody else's, and we are root in our own alone.
             continue
-        total += dropped_by(name) - before
+        total += told() - before
     tun.set_namespace(here, tun.CLONE_NEWNET)
     os.close(here)
     return total
 
 
-def _watched(namespace: int, name: str) -> tuple[int, str, int]:
-    return namespace, name, dropped_by(name)
+def _watched(namespace: int, told: Callable[[], int]) -> Watched:
+    return namespace, told, told()
 
 
 def dropped_by(name: str) -> int:
@@ -160,12 +165,12 @@ def _plain(stage: Stage, joined: int | None, attached: int | None) -> Ends:
         terminal = _terminal(joined)
         outer = tun.open_tun("sky0", stage.offload)
         configure("sky0", (TERMINAL4, TERMINAL6), _ALL, _MTU, loopback=joined is None)
-        watched.append(_watched(terminal, "sky0"))
+        watched.append(_watched(terminal, partial(dropped_by, "sky0")))
     at_pop = new_namespace()
     inner = tun.open_tun("pop0", stage.offload)
     # Whose addresses come in through somebody else's interface, is not for us to say.
     configure("pop0", (POP4, POP6), _CUSTOMERS if attached is None else _ALL, _MTU)
-    return Ends([outer, inner], terminal, watched=[*watched, _watched(at_pop, "pop0")])
+    return Ends([outer, inner], terminal, watched=[*watched, _watched(at_pop, partial(dropped_by, "pop0"))])
 
 
 def _terminal(joined: int | None) -> int:
@@ -214,7 +219,10 @@ def _encrypted(stage: Stage, joined: int | None) -> Ends:
     configure("pop0", (UNDER_GATEWAY,), (f"{UNDER_TERMINAL}/32",), _MTU)
     at_gateway = packet_wireguard.make("wg1")
     configure("wg1", (POP4, POP6), _CUSTOMERS, packet_wireguard.MTU)
-    watched = [_watched(under, "sky0"), _watched(at_pop, "pop0")]
+    # All of it is new: nothing has been dropped yet.
+    interfaces = ((under, "sky0"), (terminal, "wg0"), (at_pop, "pop0"), (at_pop, "wg1"))
+    watched: list[Watched] = [(namespace, partial(dropped_by, name), 0) for namespace, name in interfaces]
+    watched += [(namespace, packet_wireguard.dropped_packets, 0) for namespace in (under, at_pop)]
     endpoints = (f"{UNDER_TERMINAL}:{packet_wireguard.PORT}", f"{UNDER_GATEWAY}:{packet_wireguard.PORT}")
     tunnel = Tunnel(at_terminal, at_gateway, endpoints)
     tunnel.renew(OWN)

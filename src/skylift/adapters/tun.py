@@ -20,6 +20,8 @@ CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
 CLONE_NEWPID = 0x20000000
 _MS_BIND, _MS_REC, _MS_PRIVATE, _MNT_DETACH = 4096, 16384, 1 << 18, 2
 _PR_SET_PDEATHSIG = 1
+# The same number on all processors (include/uapi/asm-generic/unistd.h); since Linux 5.6.
+_PIDFD_GETFD = 438
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -96,6 +98,11 @@ def set_namespace(descriptor: int, kind: int) -> None:
 def die_with_parent(signal_number: int) -> None:
     """Get a signal when the process that began this one ends, however it ends."""
     _check(_libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0))
+
+
+def descriptor_of(process: int, number: int) -> int:
+    """One of another process's descriptors, by its pidfd, as one of ours. Raises OSError."""
+    return _check(_libc.syscall(_PIDFD_GETFD, process, number, 0))
 
 
 def become_root_of_own() -> None:
