@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,12 +18,17 @@ from skylift.service.terminal import events as e
 from skylift.service.terminal.commands import KEPT
 from skylift.service.terminal.decide import Home, Names
 from skylift.service.terminal.events import BlockReason, CommandKind, Enforcer, Mobility, Network
+from skylift.service.terminal.service_line import LineOff, ServiceLine
 from skylift.service.terminal.state import CYCLE, LABELS, ROOM, Missing, Terminal, TerminalState, label
 
 S = 1_000_000
 CELL = "851e5227fffffff"
 HOME = Home(CELL, Mobility.PORTABLE, "rgn_ua")
 NAMES = Names("2DWC000012340001", "KIT00012345", "ut01000000-00000000-00001234")
+LINE = ServiceLine(
+    "ast-511274-31364-54", "business-subscription-100", e.LineStanding.ACTIVE, InstantUs(5 * S), None,
+    e.LineSource.OPERATORS_API,
+)  # fmt: skip
 ORDER = (BlockReason.ORDER, "UA-NCEC", "order 12/26")
 
 
@@ -453,6 +459,8 @@ DECISIONS: list[tuple[Any, ...]] = [
     (decide.asked, Enforcer.FIELD, ID),
     (decide.asked, Enforcer.OUR_NETWORK, ID),
     (decide.asked, Enforcer.OPERATOR_API, ID),
+    (decide.line_recorded, LINE),
+    (decide.no_line_recorded, e.LineSource.OTHER_RECORDS),
 ]
 
 
@@ -529,3 +537,67 @@ def _check(before: Terminal, story: Story) -> None:
         assert terminal.owner == before.offered_to
     if terminal.state is TerminalState.BLOCKED:
         assert terminal.blocks
+
+
+# --- the line that it is on at an operator's
+
+
+def test_a_line_is_recorded_changed_and_told_once() -> None:
+    story = declared(Network.OPERATOR)(decide.line_recorded, LINE)
+    line = story.terminal.line
+    assert line is not None
+    assert (line.number, line.product, line.off(10**18)) == ("AST-511274-31364-54", LINE.product, None)
+    assert decide.line_recorded(story.terminal, story.who, LINE) == ()
+    # Cancelled to the next bill day, renewed, taken for another dish.
+    ends = replace(LINE, ended_at=InstantUs(90 * S))
+    story(decide.line_recorded, ends)(decide.line_recorded, LINE)
+    story(decide.no_line_recorded, e.LineSource.OPERATORS_API)
+    assert decide.no_line_recorded(story.terminal, story.who, e.LineSource.OPERATORS_API) == ()
+    told = [(type(event), to_payload(event).get("ended_at")) for event in story.events[1:]]
+    assert told == [
+        (e.LineRecorded, None), (e.LineRecorded, 90 * S), (e.LineRecorded, None), (e.NoLineRecorded, None)
+    ]  # fmt: skip
+    assert story.events[-1].former == line.number  # type: ignore[attr-defined]
+    # It is no decision of ours: nothing is asked of anybody, and the state stays.
+    assert story.terminal.commands.asked == 0
+    assert story.state is TerminalState.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("line", "off"),
+    [
+        (LINE, None),
+        (replace(LINE, ended_at=InstantUs(101)), None),
+        (replace(LINE, ended_at=InstantUs(100)), LineOff.ENDED),
+        (replace(LINE, standing=e.LineStanding.UNKNOWN), None),
+        (replace(LINE, standing=e.LineStanding.INACTIVE), LineOff.INACTIVE),
+        (ServiceLine(""), LineOff.NONE),
+    ],
+)
+def test_what_a_line_says_of_whether_it_serves(line: ServiceLine, off: LineOff | None) -> None:
+    assert line.off(100) is off
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"number": "Олена, дім 5"}, "terminal.number"),
+        ({"number": "380501234567"}, "terminal.number"),
+        ({"product": "Olena Petrenko"}, "terminal.product"),
+        ({"product": "50.4501"}, "terminal.product"),
+        ({"product": "3805012345"}, "terminal.product"),
+        ({"ended_at": InstantUs(4 * S)}, "terminal.line-ends"),
+    ],
+)
+def test_a_line_that_is_none_is_refused_and_not_repeated(wrong: dict[str, Any], code: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        declared()(decide.line_recorded, replace(LINE, **wrong))
+    assert refusal.value.code == code
+    assert not any(str(value) in str(refusal.value) for value in wrong.values())
+
+
+@pytest.mark.parametrize("state", [TerminalState.LOST, TerminalState.BLOCKED, TerminalState.RETIRED])
+def test_a_line_is_billed_whatever_became_of_the_dish(state: TerminalState) -> None:
+    assert CYCLE.after("trm_1", state, e.LineRecorded) is state
+    with pytest.raises(Refused):
+        decide.line_recorded(Terminal("trm_1"), declared().who, LINE)

@@ -336,6 +336,71 @@ def test_what_one_may_not_do_one_by_one_no_table_does(staffed: Bureau) -> None:
     assert bad.row == 2
 
 
+LINES = "dish_id,line,line_product,line_standing,line_started,line_ended,line_source\n"
+ON_A_LINE = "ut01,AST-511274-31364-54,business-100,active,2025-01-05T00:00:00Z,{},operators-api\n"
+
+
+def test_lines_of_a_table_are_recorded_changed_and_taken_away(staffed: Bureau) -> None:
+    made = "dish_id,serial,hardware,network,origin\n"
+    write(
+        staffed, "terminal", f"{made}ut01,SN-0001,STD-V2,operator,gift\nut02,SN-0002,STD-V2,operator,gift\n"
+    )
+    first = LINES + ON_A_LINE.format("none") + "ut02,none,,,,,operators-api\n"
+    assert told(plan_of(staffed, "terminal", first)) == (0, 2, 0, 0)
+    write(staffed, "terminal", first)
+    # The same once more, and what it is exported as, change nothing.
+    for same in (first, table_of(staffed, "terminal")):
+        assert told(plan_of(staffed, "terminal", same)) == (0, 0, 2, 0)
+    # Cancelled; then renewed, and with a column that says nothing of the product.
+    write(staffed, "terminal", LINES + ON_A_LINE.format("2025-03-01"))
+    line = staffed.terminal("SN-0001").line
+    assert line is not None
+    assert (line.product, line.ended_at) == ("business-100", 1_740_787_200_000_000)
+    write(staffed, "terminal", "dish_id,line,line_ended\nut01,AST-511274-31364-54,none\n")
+    line = staffed.terminal("SN-0001").line
+    assert line is not None
+    assert (line.product, line.ended_at, line.source.value) == ("business-100", None, "operators-api")
+    # Moved to the other dish: of the one it is taken, and both keep what was.
+    write(staffed, "terminal", LINES + ON_A_LINE.format("").replace("ut01", "ut02") + "ut01,none,,,,,\n")
+    one, other = (staffed.terminal(serial) for serial in ("SN-0001", "SN-0002"))
+    assert [t.line.number if t.line else None for t in (one, other)] == ["", "AST-511274-31364-54"]
+    names = [row.event.NAME for row in reversed(staffed.store.history(one.id, None, 9))]
+    recorded, gone = "terminal.line-recorded/1", "terminal.no-line-recorded/1"
+    assert names[-4:] == [recorded, recorded, recorded, gone]
+    assert told(plan_of(staffed, "terminal", table_of(staffed, "terminal"))) == (0, 0, 2, 0)
+    assert staffed.store.verify().valid
+
+
+def test_a_new_terminal_comes_with_its_line(staffed: Bureau) -> None:
+    headings, row = LINES.strip(), ON_A_LINE.format("none").strip()
+    text = f"{headings},hardware,origin\n{row},STD-V2,gift\nut02,none,,,,,,STD-V2,gift\n"
+    write(staffed, "terminal", text)
+    assert told(plan_of(staffed, "terminal", text)) == (0, 0, 2, 0)
+    assert [t.thing.line.off(0) for t in staffed_terminals(staffed)].count(None) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "reason"),
+    [
+        ("ut77,AST-1,,,,,", "", "it is not in the fleet"),
+        ("ut01,,,active,,,", "", "its line is not known"),
+        ("ut01,none,,active,,,", "line_standing", "it is otherwise"),
+        ("ut01,AST-1,Olena Petrenko,,,,", "line_product", "2 to 80 Latin letters"),
+        ("ut01,Olena's house,,,,,", "line", "letters, digits"),
+        ("ut01,AST-1,,on,,,", "line_standing", "it is one of active"),
+        ("ut01,AST-1,,,2025-02-01,2025-01-01,", "", "a line ends after it began"),
+    ],
+)
+def test_a_line_that_cannot_be_taken_is_told_by_row_and_reason(
+    staffed: Bureau, row: str, column: str, reason: str
+) -> None:
+    write(staffed, "terminal", "dish_id,hardware,origin\nut01,STD-V2,gift\n")
+    [bad] = plan_of(staffed, "terminal", f"{LINES}{row}\n").bad
+    assert (bad.row, bad.column) == (2, column)
+    assert reason in bad.reason
+    assert "Olena" not in f"{bad.reason} {bad.way_out}"
+
+
 def test_two_names_of_two_terminals_are_not_one(staffed: Bureau) -> None:
     write(staffed, "terminal", "serial,kit,hardware\nSN-0001,KIT-0001,STD-V2\nSN-0002,KIT-0002,STD-V2\n")
     plan = plan_of(staffed, "terminal", "serial,kit\nSN-0001,KIT-0002\nSN-0003,KIT-0003\n")

@@ -10,7 +10,10 @@ import pytest
 from skylift.base.units import US_PER_S
 from skylift.watch.fleet import (
     LOSSY_FRACTION,
+    NO_ORDER,
     OBSTRUCTED_FRACTION,
+    ORDER_SENT,
+    ORDERED_OFF,
     SILENT_AFTER_US,
     WHYS,
     WORDS,
@@ -38,6 +41,8 @@ class Dish:
     ping_drop_fraction: float = 0.0
     obstructed_fraction: float = 0.0
     snr_low: bool = False
+    ordered: int = NO_ORDER
+    lapsed: bool = False
 
 
 def dish(number: int, state: str = "connected", since_min: float = 600, **more: object) -> Dish:
@@ -56,12 +61,14 @@ def verdicts(*dishes: Dish) -> Verdicts:
     columns = Dishes(
         np.array([areas.index(one.area) if one.area else -1 for one in dishes], dtype=np.int64),
         np.array([bool(one.barred) for one in dishes], dtype=np.bool_),
+        np.array([one.lapsed for one in dishes], dtype=np.bool_),
         np.array([number_of(one.state) for one in dishes], dtype=np.int8),
         np.array([one.received_us for one in dishes], dtype=np.int64),
         np.array([one.since_us for one in dishes], dtype=np.int64),
         np.array([one.ping_drop_fraction > LOSSY_FRACTION for one in dishes], dtype=np.bool_),
         np.array([one.obstructed_fraction > OBSTRUCTED_FRACTION for one in dishes], dtype=np.bool_),
         np.array([one.snr_low for one in dishes], dtype=np.bool_),
+        np.array([one.ordered for one in dishes], dtype=np.int8),
     )
     return judged(columns, NOW)
 
@@ -94,6 +101,15 @@ def whys(*dishes: Dish) -> list[Why]:
         (silent(1, 30), Why.POWER),
         (silent(1, 9), Why.UP),
         (silent(1, 30, state="stowed"), Why.CHOSEN),
+        (silent(1, 30, lapsed=True), Why.NO_ACCOUNT),
+        (dish(1, "disabled", lapsed=True), Why.NO_ACCOUNT),
+        (dish(1, "searching", lapsed=True), Why.NO_ACCOUNT),
+        # Connected on a line that is over on paper, off by somebody's choice, or hot: it is not the line.
+        (dish(1, lapsed=True), Why.UP),
+        (dish(1, "thermal", lapsed=True), Why.HEAT),
+        (dish(1, "obstructed", lapsed=True), Why.OBSTRUCTION),
+        (silent(1, 9, lapsed=True), Why.UP),
+        (silent(1, 30, state="stowed", lapsed=True), Why.CHOSEN),
     ],
 )
 def test_a_dish_alone(one: Dish, why: Why) -> None:
@@ -145,6 +161,18 @@ def test_signals_lost_at_once_may_be_jamming_and_one_after_another_weather() -> 
     assert whys(*strong) == [Why.REGION] * 5
 
 
+def test_lines_that_ended_are_neither_an_areas_trouble_nor_our_own_ear() -> None:
+    over = [silent(n, 40 + n / 10, lapsed=True) for n in range(12)]
+    assert whys(*over) == [Why.NO_ACCOUNT] * 12
+    # With dishes of others in the same area that are well, or that have a trouble of their own.
+    assert whys(*over, silent(20, 30), *[dish(n) for n in range(21, 24)]) == (
+        [Why.NO_ACCOUNT] * 12 + [Why.POWER] + [Why.UP] * 3
+    )
+    # Where nearly all others fell silent at once as well, silence tells nothing of any of them.
+    others = [silent(n, 40 + n / 100) for n in range(30, 40)]
+    assert whys(*over[:2], *others) == [Why.PROBER] * 12
+
+
 def test_all_silent_at_once_is_our_own_ear() -> None:
     gone = [silent(n, 40 + n / 10, area=f"a{n % 3}") for n in range(12)]
     assert whys(*gone) == [Why.PROBER] * 12
@@ -165,3 +193,23 @@ def test_silence_begins_after_ten_minutes() -> None:
 def test_every_verdict_has_its_words_and_none_tells_how_to_find_a_jammer() -> None:
     assert set(WORDS) == set(Why)
     assert whys() == []
+
+
+def test_a_dish_that_fell_silent_on_an_order_is_not_called_without_power() -> None:
+    assert whys(silent(1, 30, ordered=ORDERED_OFF), silent(2, 30, ordered=ORDER_SENT), silent(3, 30)) == [
+        Why.RADIO_OFF,
+        Why.MAY_TRANSMIT,
+        Why.POWER,
+    ]
+    # What is heard of speaks for itself, and a block does not say whether a radio is on.
+    assert whys(dish(1, ordered=ORDER_SENT), dish(2, "stowed", ordered=ORDERED_OFF)) == [Why.UP, Why.CHOSEN]
+    assert whys(silent(1, 30, ordered=ORDER_SENT, barred="terminal.cut-off")) == [Why.MAY_TRANSMIT]
+
+
+def test_an_order_to_many_is_neither_an_areas_trouble_nor_the_probers() -> None:
+    ordered = [silent(n, 30, ordered=ORDER_SENT) for n in range(12)]
+    others = [dish(n) for n in range(12, 15)]
+    assert whys(*ordered, *others) == [Why.MAY_TRANSMIT] * 12 + [Why.UP] * 3
+    assert whys(*ordered) == [Why.MAY_TRANSMIT] * 12
+    # Two that fall silent beside them are still two.
+    assert whys(*ordered, silent(20, 30), *others)[12] is Why.POWER

@@ -21,6 +21,7 @@ _CODE = re.compile(r"[A-Z0-9][A-Z0-9.-]{0,30}[A-Z0-9]", re.ASCII)
 _ID = re.compile(r"[a-z]{2,4}_[A-Za-z0-9_-]{1,60}", re.ASCII)
 _REFERENCE = re.compile(r"[^\W_][\w№#:/.\- ]{0,78}[^\W_]|\d")
 _DECIMALS = re.compile(r"\d\.\d{3}")
+_CATALOGUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,78}[A-Za-z0-9]", re.ASCII)
 
 # Nine digits: Ukraine's identity card and many tax numbers (US, Germany has 11); ten: RNOKPP, Russia's
 # passport; eleven: PESEL; twelve: Russia's INN, a telephone number with +380; thirteen: UNZR without its
@@ -98,6 +99,19 @@ def code(text: str, kind: str, field: str) -> str:
     _refused(
         kind, field, "it is an id or a code of 2 to 32 capitals, digits and dashes", "write for example WAW-1"
     )
+
+
+def catalogue_id(text: str, kind: str, field: str) -> str:
+    """What another's catalogue calls a product, such as "business-subscription-100"."""
+    plain = text.strip()
+    if not _CATALOGUE.fullmatch(plain) or personal_number(plain) or _DECIMALS.search(plain):
+        _refused(
+            kind,
+            field,
+            "it is 2 to 80 Latin letters, digits, dots and dashes, and no number of a person's",
+            "give it as the operator's catalogue has it",
+        )
+    return plain
 
 
 def own_id(text: str, kind: str, field: str, prefix: str) -> str:

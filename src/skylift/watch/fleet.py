@@ -8,6 +8,7 @@ cannot know it does not say: jamming is suspected, never found.
     the region       most dishes of an area went down within ten minutes of one another
     jamming          that, within two minutes, with signals below what is usual
     weather          that, but spread over up to an hour, as a front passes
+    an order         it fell silent on an order to switch its radio off, which is said before all else
     alone            what the dish itself says; and if it says nothing any more, its power
 """
 
@@ -42,6 +43,9 @@ CHOSEN = frozenset({"stowed", "sleeping", "radio-off"})
 _SAID = (CONNECTED, "stowed", "sleeping", "radio-off", DISABLED, "obstructed", "thermal", "booting")
 _NUMBERS: Mapping[str, int] = {word: number for number, word in enumerate(_SAID)}
 
+# How an order to its radio explains that a dish is silent.
+NO_ORDER, ORDERED_OFF, ORDER_SENT = 0, 1, 2
+
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int8]
@@ -52,6 +56,8 @@ class Why(enum.Enum):
 
     UP = "up"
     CHOSEN = "chosen"
+    RADIO_OFF = "radio-off"
+    MAY_TRANSMIT = "may-transmit"
     NO_ACCOUNT = "no-account"
     POWER = "power"
     HEAT = "heat"
@@ -67,6 +73,9 @@ class Why(enum.Enum):
 WORDS: Mapping[Why, str] = {
     Why.UP: "it is connected",
     Why.CHOSEN: "somebody stowed it, put it to sleep, or switched its radio off",
+    Why.RADIO_OFF: "its radio was switched off by an order",
+    Why.MAY_TRANSMIT: "it was told to switch its radio off and does not say so: it may still transmit: pull "
+    "the power",
     Why.NO_ACCOUNT: "it may not be served: its account, its block or its service line says why",
     Why.POWER: "it fell silent alone: look at its power, then at the board and cable beside it",
     Why.HEAT: "it has shut down from heat",
@@ -90,22 +99,26 @@ class Dishes(NamedTuple):
 
     area         number of what dishes that fail together share, a coarse cell; -1 where it is not known
     barred       whether the service itself would not serve it
+    lapsed       whether its operator's service line has ended, is inactive, or is none
     says         what it says of itself, by `number_of`
     received_us  when its newest row came
     since_us     since when it says so
     lossy        whether it loses more than LOSSY_FRACTION of its pings
     obstructed   whether more than OBSTRUCTED_FRACTION of its time is
     weak         whether its signal is below what is usual
+    ordered      ORDERED_OFF: its radio was seen off by an order; ORDER_SENT: it may have got one; or NO_ORDER
     """
 
     area: Numbers
     barred: Flags
+    lapsed: Flags
     says: Codes
     received_us: Numbers
     since_us: Numbers
     lossy: Flags
     obstructed: Flags
     weak: Flags
+    ordered: Codes
 
     def say(self, *states: str) -> Flags:
         """Which of them say one of these."""
@@ -138,10 +151,17 @@ def judged(dishes: Dishes, now: int) -> Verdicts:
     connected, chosen = dishes.say(CONNECTED), dishes.say(*CHOSEN)
     # A dish that was well until it fell silent is down since then; one that was not, since before.
     since_us = np.where(silent & connected, dishes.received_us, dishes.since_us)
-    shared = _shared(dishes, silent, since_us)
+    # By a line that is over on paper some are served all the same: the paper is late. Nor does it explain
+    # what a dish says of itself.
+    unserved = dishes.barred | (dishes.lapsed & (silent | ~dishes.say(*_SAID)) & ~chosen)
+    ordered = silent & (dishes.ordered != NO_ORDER)
+    shared = _shared(dishes, silent, since_us, unserved | ordered)
+    heard = ~dishes.lapsed & ~ordered
     rules = (
-        (silent & _is_prober(dishes.received_us[silent], len(silent)), Why.PROBER),
-        (dishes.barred | dishes.say(DISABLED), Why.NO_ACCOUNT),
+        (ordered & (dishes.ordered == ORDERED_OFF), Why.RADIO_OFF),
+        (ordered, Why.MAY_TRANSMIT),
+        (silent & _is_prober(dishes.received_us[silent & heard], int(heard.sum())), Why.PROBER),
+        (unserved | dishes.say(DISABLED), Why.NO_ACCOUNT),
         (chosen, Why.CHOSEN),
         *((shared == _CODES[why], why) for why in (Why.JAMMING, Why.WEATHER, Why.REGION)),
         (silent, Why.POWER),
@@ -167,10 +187,13 @@ def _is_prober(silent_since_us: Numbers, count: int) -> bool:
     return last - first >= PROBER_SHARE * number
 
 
-def _shared(dishes: Dishes, silent: Flags, since_us: Numbers) -> Codes:
-    """(N,) by what dishes of an area went down together, as places in WHYS; -1 where they did not."""
+def _shared(dishes: Dishes, silent: Flags, since_us: Numbers, known: Flags) -> Codes:
+    """(N,) by what dishes of an area went down together, as places in WHYS; -1 where they did not.
+
+    known  (N,) of which it is known by what they are down
+    """
     found = np.full(len(silent), -1, dtype=np.int8)
-    asked = (dishes.area >= 0) & ~dishes.barred & ~dishes.say(*CHOSEN)
+    asked = (dishes.area >= 0) & ~known & ~dishes.say(*CHOSEN)
     # What ails these may come from outside.
     ailing = silent | ~dishes.say(CONNECTED) | (dishes.weak & dishes.lossy)
     hit = np.flatnonzero(asked & ~dishes.say(DISABLED, "obstructed", "thermal") & ailing)

@@ -96,6 +96,10 @@ def _terminals(f: Filled, cell: str) -> None:
     command = o.get(f"terminals/{f.ids['terminal']}").json()["commands"]["pending"][0]["id"]
     o.made(f"terminals/{f.ids['terminal']}/confirm", command=command, evidence="slot 5")
     o.made(f"terminals/{f.ids['lost']}/report-lost")
+    line = {"number": "AST-511274-31364-54", "product": "business-100", "standing": "active"}
+    o.made(f"terminals/{f.ids['terminal']}/record-line", **line, started_at="2022-01-05T00:00:00Z")
+    o.made(f"terminals/{f.ids['terminal']}/record-line", **line, ended_at="2022-02-01T00:00:00Z")
+    o.made(f"terminals/{f.ids['lost']}/record-no-line", source="operators-api")
 
 
 def _requests(f: Filled, word: str, cell: str) -> None:

@@ -15,6 +15,7 @@ from skylift.base.places import cells_of
 from skylift.service.authority.state import Authority
 from skylift.service.region.state import Region
 from skylift.service.shipment.state import Discrepancy, Shipment
+from skylift.service.terminal.state import Terminal
 from skylift.twin.office.terminals import said_by_people
 from skylift.twin.office.verbs import Verb
 
@@ -56,8 +57,20 @@ def _entry(authority: Authority, now_us: int) -> dict[str, str]:
     return {**{name: typed(getattr(terms, name)) for name in names}, **until}
 
 
+def _line(terminal: Terminal, now_us: int) -> dict[str, str]:
+    line = terminal.line
+    if line is None:
+        return {}
+    times = {"started_at": line.started_at, "ended_at": line.ended_at}
+    return {
+        **{name: typed(getattr(line, name)) for name in ("number", "product", "standing", "source")},
+        **{name: time_input(at) for name, at in times.items() if at is not None},
+    }
+
+
 _PREFILLED: Mapping[str, Callable[[Any, int], dict[str, str]]] = {
     "terminal.name": lambda t, _: {"serial": t.serial, "kit": t.kit, "dish_id": t.dish_id},
+    "terminal.record-line": _line,
     "terminal.move": lambda t, _: {"cell": t.cell, "region": t.region, "mobility": t.mobility.value},
     "request.place": lambda r, _: {"cell": r.cell, "region": r.region},
     "request.accept": lambda r, _: {"terminals": str(r.terminals_wanted)},

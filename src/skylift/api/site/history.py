@@ -172,7 +172,7 @@ def shown(name: str, value: Any, now: int) -> Value:
 def _text(name: str, value: str) -> Value:
     if name in _HASHES and len(value) == 64:
         return Mono(f"{value[:16]}…")
-    if name in ("cell", "serial", "kit", "dish_id"):
+    if name in ("cell", "serial", "kit", "dish_id", "number", "former", "product"):
         return Mono(value)
     if name == "verb":
         return verb_label(value)

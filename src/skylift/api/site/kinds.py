@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from skylift.api.site import authority_facts, command_facts, outage_facts
+from skylift.api.site import authority_facts, command_facts, line_facts, outage_facts
 from skylift.api.site.values import (
     NONE,
     Badge,
@@ -200,6 +200,7 @@ def _terminal_facts(t: terminal.Terminal, now: int) -> list[tuple[str, Value]]:
         ("Used", choice_label(t.mobility)),
         ("In this state since", time_of(t.since or None, now)),
     ]
+    facts += line_facts.facts(t.line, now)
     if t.verified is not None:
         v = t.verified
         facts.append(("Verified", f"{choice_label(v.basis)}: {v.authority}, {v.reference}"))

@@ -85,6 +85,8 @@ _EVENTS: Mapping[str, tuple[type[Event], ...]] = {
     "statement.publish": (statement.StatementPublished,),
     "statement.withdraw": (statement.StatementWithdrawn,),
     "terminal.name": (t.NamesSet,),
+    "terminal.record-line": (t.LineRecorded,),
+    "terminal.record-no-line": (t.NoLineRecorded,),
     "terminal.export": (t.TerminalExported,),
     "terminal.enter-customs": (t.CustomsEntered,),
     "terminal.leave-customs": (t.CustomsLeft,),

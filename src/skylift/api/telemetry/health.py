@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ import numpy as np
 from starlette.responses import Response
 
 from skylift.api.office.door import Call
+from skylift.api.telemetry.followed import LastRow, Radios
 from skylift.api.telemetry.intake import Intake
 from skylift.api.telemetry.places import Placed
 from skylift.api.telemetry.states import NOT_KNOWN, StateColumns
@@ -20,14 +21,37 @@ from skylift.base.instants import InstantUs, format_instant
 from skylift.base.units import US_PER_DAY
 from skylift.ports.telemetry import ROWS
 from skylift.service.account.roles import Subject
+from skylift.service.command.kinds import MAY_TRANSMIT
+from skylift.service.command.state import Command, CommandState
+from skylift.service.terminal.service_line import LineOff
 from skylift.twin.office.known import Known
-from skylift.watch.fleet import CONNECTED, WHYS, WORDS, Dishes, Verdicts, Why, judged, number_of
+from skylift.watch.fleet import (
+    CONNECTED,
+    NO_ORDER,
+    ORDER_SENT,
+    ORDERED_OFF,
+    WHYS,
+    WORDS,
+    Dishes,
+    Verdicts,
+    Why,
+    judged,
+    number_of,
+)
 from skylift.wire.telemetry.rows import Row
 from skylift.wire.telemetry.states import LastState, Run, run_after
 
 # Of so many that were down before this service began, history is asked since when.
 MOST_ASKED = 200
 MOST_SHOWN = 1000
+
+
+# Said in place of what is said of all that may not be served.
+_OF_LINES = {
+    LineOff.ENDED: "its service line has ended: renew it with the operator, then import lines again",
+    LineOff.INACTIVE: "its service line is inactive: ask the operator, then import lines again",
+    LineOff.NONE: "its operator has no service line for it: put it on one, then import lines again",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +79,13 @@ class HealthShown:
 
 
 class Judged(NamedTuple):
-    """Verdicts on terminals, and where those are."""
+    """Verdicts on terminals as they were at an instant, where those are, and orders that explain silence."""
 
     names: list[str]
     placed: list[Placed]
     verdicts: Verdicts
+    at: InstantUs
+    orders: Mapping[int, Command]
 
     def by_why(self) -> Counter[str]:
         return Counter({why.value: count for why, count in self.verdicts.by_why().items()})
@@ -79,7 +105,18 @@ class Judged(NamedTuple):
         placed = self.placed[place]
         since = format_instant(InstantUs(int(self.verdicts.since_us[place])))
         silent = bool(self.verdicts.silent[place])
-        return DownShown(self.names[place], why.value, WORDS[why], since, placed.area, placed.region, silent)
+        off = placed.line.off(self.at) if placed.line is not None and not placed.barred else None
+        says = _OF_LINES[off] if off is not None and why is Why.NO_ACCOUNT else WORDS[why]
+        if why in (Why.RADIO_OFF, Why.MAY_TRANSMIT):
+            says = _said_of(self.orders[place])
+        return DownShown(self.names[place], why.value, says, since, placed.area, placed.region, silent)
+
+
+def _said_of(order: Command) -> str:
+    issued = format_instant(order.issued_at)
+    if order.state is CommandState.DONE:
+        return f"its radio was switched off by order {order.id} of {issued}, as the dish said"
+    return f"order {order.id} of {issued} to switch its radio off is not confirmed: {MAY_TRANSMIT}"
 
 
 async def verdicts(intake: Intake, only: set[str] | None = None) -> Judged:
@@ -94,18 +131,42 @@ async def verdicts(intake: Intake, only: set[str] | None = None) -> Judged:
 
     placed = await intake.desk.facts.ask(look)
     await _learn(intake, states)
-    return Judged(states.names, placed, await asyncio.to_thread(_judged, states, placed, now))
+    orders = await asyncio.to_thread(_orders, intake.radios, states)
+    found = await asyncio.to_thread(_judged, states, placed, now, orders)
+    return Judged(states.names, placed, found, now, orders)
 
 
-def _judged(states: StateColumns, placed: Sequence[Placed], now: int) -> Verdicts:
+def _orders(radios: Radios, states: StateColumns) -> dict[int, Command]:
+    """By place: the order to its radio by which a dish would be silent, if it is."""
+    radios.catch_up()
+    if not radios:
+        return {}
+    connected = number_of(CONNECTED)
+    found = {}
+    for place, name in enumerate(states.names):
+        if name in radios:
+            at_us, received_us = int(states.at_us[place]), int(states.received_us[place])
+            order = radios.behind(name, LastRow(at_us, received_us, int(states.says[place]) == connected))
+            if order is not None:
+                found[place] = order
+    return found
+
+
+def _judged(
+    states: StateColumns, placed: Sequence[Placed], now: int, orders: Mapping[int, Command]
+) -> Verdicts:
     areas: dict[str, int] = {"": -1}
     # Each area has the next number when it is met first.
     numbers = [areas.setdefault(one.area, len(areas) - 1) for one in placed]
     since_us = np.where(states.since_us == NOT_KNOWN, states.at_us, states.since_us)
+    ordered = np.full(len(placed), NO_ORDER, dtype=np.int8)
+    for place, order in orders.items():
+        ordered[place] = ORDERED_OFF if order.state is CommandState.DONE else ORDER_SENT
     dishes = Dishes(
         np.array(numbers, dtype=np.int64),
         np.array([bool(one.barred) for one in placed], dtype=np.bool_),
-        states.says, states.received_us, since_us, states.lossy, states.obstructed, states.weak,
+        np.array([one.line is not None and one.line.off(now) is not None for one in placed], dtype=np.bool_),
+        states.says, states.received_us, since_us, states.lossy, states.obstructed, states.weak, ordered,
     )  # fmt: skip
     return judged(dishes, now)
 

@@ -9,6 +9,7 @@ import h3
 from skylift.service.account.roles import Subject
 from skylift.service.permission.decision import AccountFacts, TerminalFacts
 from skylift.service.permission.reasons import Code
+from skylift.service.terminal.service_line import ServiceLine
 from skylift.twin.office.known import Known
 
 # About 60 km across half: a town and what is around it fail together.
@@ -16,9 +17,12 @@ AREA_RESOLUTION = 3
 
 
 class Placed(NamedTuple):
+    """line: its operator's service line; None where nobody told of one."""
+
     area: str
     region: str
     barred: str
+    line: ServiceLine | None = None
 
 
 _NOWHERE = Placed("", "", "")
@@ -38,11 +42,13 @@ class Places:
         if facts is None or subject is None:
             self._made.pop(terminal, None)
             return _NOWHERE
-        account = known.accounts.get(facts.account)
+        account, line = known.accounts.get(facts.account), known.lines.get(terminal)
         made = self._made.get(terminal)
         # What is known is frozen: the same object says the same.
-        if made is None or made[0] is not facts or made[1] is not subject or made[2] is not account:
-            made = self._made[terminal] = (facts, subject, account, _placed(facts, subject, account))
+        is_same = made is not None and made[0] is facts and made[1] is subject and made[2] is account
+        if made is None or not is_same or made[3].line is not line:
+            placed = _placed(facts, subject, account)._replace(line=line)
+            made = self._made[terminal] = (facts, subject, account, placed)
         return made[3]
 
 

@@ -86,7 +86,8 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         approval="withdraw",
         request="create answer",
         import_="read abandon",
-        terminal="create import move name export enter-customs leave-customs deliver",
+        terminal="create import move name export enter-customs leave-customs deliver record-line "
+        "record-no-line",
         agent_key="offer revoke",
         shipment=f"{_ON_THE_SPOT} create import add-lines import-lines scan-lines remove-lines plan-leg "
         "drop-legs pack unpack cancel set-paper enter-customs leave-customs turn-back lose find resolve "
@@ -106,7 +107,8 @@ ALLOWS: Mapping[Role, frozenset[str]] = {
         plan="create import withdraw",
         terminal="create import register verify activate pause block unblock report-lost report-stolen find "
         "name move export enter-customs leave-customs deliver confirm retire hand-over read-personal erase "
-        "unregister withdraw-verification end-offer ask-field ask-again report-failed restore",
+        "unregister withdraw-verification end-offer ask-field ask-again report-failed restore record-line "
+        "record-no-line",
         shipment="create cancel turn-back lose find",
         allow_list="create extend schedule apply carry-out withdraw",
         bulk_change="create",

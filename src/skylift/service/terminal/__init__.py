@@ -8,6 +8,7 @@ confirmation is written.
 
     events.py     what can happen, one frozen class per fact
     commands.py   asked, confirmed, failed; what is in force at an instant; who must be asked again
+    service_line.py  the line that it is on at an operator's, as others record it
     state.py      Terminal, the table of its life, what each event makes of it, ROOM
     decide.py     the rules from the factory to service: register, verify, activate, pause, hand over
     trouble.py    the rules when things go wrong: lost, stolen, found, blocked, released, retired

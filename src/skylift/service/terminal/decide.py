@@ -16,7 +16,9 @@ from skylift.base.errors import Refused
 from skylift.base.events import Who
 from skylift.base.instants import InstantUs, format_instant
 from skylift.service.terminal import events as e
+from skylift.service.terminal import service_line
 from skylift.service.terminal.events import CommandKind, Enforcer, Mobility, Network, TerminalEvent
+from skylift.service.terminal.service_line import ServiceLine
 from skylift.service.terminal.state import CYCLE, Terminal, apply
 
 KIND = "terminal"
@@ -80,6 +82,25 @@ def names_set(terminal: Terminal, who: Who, names: Names, why: e.NameReason) -> 
             "terminal.names", "names", "what was learned changes no known name", "give it as a correction"
         )
     return (e.NamesSet(who.at, who.by, terminal.id, who.cause_id, new.serial, new.kit, new.dish_id, why),)
+
+
+def line_recorded(terminal: Terminal, who: Who, line: ServiceLine) -> tuple[TerminalEvent, ...]:
+    """It is on this line of its operator's; the same again is no event."""
+    CYCLE.after(terminal.id, terminal.state, e.LineRecorded)
+    new = service_line.read(line)
+    if not new.tells(terminal.line):
+        return ()
+    told = (new.number, new.product, new.standing, new.started_at, new.ended_at, new.source)
+    return (e.LineRecorded(who.at, who.by, terminal.id, who.cause_id, *told),)
+
+
+def no_line_recorded(terminal: Terminal, who: Who, source: e.LineSource) -> tuple[TerminalEvent, ...]:
+    """Its operator has no service line for it; the same again is no event."""
+    CYCLE.after(terminal.id, terminal.state, e.NoLineRecorded)
+    if not ServiceLine("", source=source).tells(terminal.line):
+        return ()
+    former = terminal.line.number if terminal.line is not None else ""
+    return (e.NoLineRecorded(who.at, who.by, terminal.id, who.cause_id, former, source),)
 
 
 def exported(terminal: Terminal, who: Who, country: str, document: str) -> tuple[TerminalEvent, ...]:

@@ -105,6 +105,21 @@ class OfferEnd(enum.Enum):
     DECLINED = "declined"
 
 
+class LineStanding(enum.Enum):
+    """Whether an operator serves a service line, as far as it is told."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    UNKNOWN = "not-said"
+
+
+class LineSource(enum.Enum):
+    """From where a service line is known."""
+
+    OPERATORS_API = "operators-api"
+    OTHER_RECORDS = "other-records"
+
+
 @dataclass(frozen=True, slots=True)
 class TerminalEvent(Event):
     """Something that happened to a terminal."""
@@ -360,6 +375,32 @@ class TerminalServed(TerminalEvent):
     NAME: ClassVar[str] = "terminal.served/1"
 
     slot_at: InstantUs
+
+
+@dataclass(frozen=True, slots=True)
+class LineRecorded(TerminalEvent):
+    """An operator's service line that it is on. product: as the operator's catalogue calls it, "" where it is
+    not told; started_at, ended_at: of the line, None where not told.
+    """
+
+    NAME: ClassVar[str] = "terminal.line-recorded/1"
+
+    number: str
+    product: str
+    standing: LineStanding
+    started_at: InstantUs | None
+    ended_at: InstantUs | None
+    source: LineSource
+
+
+@dataclass(frozen=True, slots=True)
+class NoLineRecorded(TerminalEvent):
+    """Its operator has no service line for it. former: the line's number that it was on, "" for none."""
+
+    NAME: ClassVar[str] = "terminal.no-line-recorded/1"
+
+    former: str
+    source: LineSource
 
 
 @dataclass(frozen=True, slots=True)

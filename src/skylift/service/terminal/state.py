@@ -12,8 +12,10 @@ from skylift.base.instants import InstantUs
 from skylift.base.life_cycle import LifeCycle
 from skylift.base.things import Facets, Room, changed
 from skylift.service.terminal import events as e
+from skylift.service.terminal import service_line
 from skylift.service.terminal.commands import Commands
 from skylift.service.terminal.events import CommandKind, Enforcer, Mobility, Network
+from skylift.service.terminal.service_line import ServiceLine
 
 
 class TerminalState(enum.Enum):
@@ -79,6 +81,7 @@ class Terminal:
     blocks     standing orders by the authority that gave them
     served_at  start of the first slot of our network that served it since it was activated
     missing    why it is not in its owner's hands; None where it is, or nobody knows better
+    line       its operator's service line; None where nobody told of one, or that there is none
     """
 
     id: str
@@ -103,6 +106,7 @@ class Terminal:
     since: InstantUs = _NEVER
     served_at: InstantUs | None = None
     commands: Commands = field(default_factory=Commands)
+    line: ServiceLine | None = None
 
     @property
     def enforcer(self) -> Enforcer:
@@ -195,8 +199,8 @@ def _steps() -> dict[tuple[TerminalState, type[Event]], TerminalState]:
         steps[state, e.TerminalBlocked] = s.BLOCKED
         steps[state, e.TerminalRetired] = s.RETIRED
     for state in (*held, *_CUT_OFF):
-        for command in (e.CommandAsked, e.CommandConfirmed, e.CommandFailed):
-            steps[state, command] = state
+        for told in (e.CommandAsked, e.CommandConfirmed, e.CommandFailed, e.LineRecorded, e.NoLineRecorded):
+            steps[state, told] = state
     return steps
 
 
@@ -301,6 +305,8 @@ _CHANGES: Mapping[type[Event], Callable[[Terminal, Any], Terminal]] = {
     e.HandOverOffered: lambda t, event: changed(t, offered_to=event.to),
     e.HandOverAccepted: _owned,
     e.HandOverEnded: lambda t, _: changed(t, offered_to=""),
+    e.LineRecorded: lambda t, event: changed(t, line=service_line.of(event)),
+    e.NoLineRecorded: lambda t, event: changed(t, line=service_line.of(event)),
     e.CommandAsked: _asked,
     e.CommandConfirmed: _confirmed,
     e.CommandFailed: lambda t, event: changed(
@@ -333,6 +339,7 @@ def label(state: TerminalState) -> str:
 
 def facets(terminal: Terminal) -> Facets:
     """What lists of terminals are searched by."""
+    line = (terminal.line.number, terminal.line.product) if terminal.line is not None else ()
     names = {"serial": terminal.serial, "kit": terminal.kit, "dish_id": terminal.dish_id}
     if terminal.state is TerminalState.RETIRED and terminal.retired is e.Retirement.NEVER_WAS:
         # Recorded by mistake: the one that really has these names may be recorded.
@@ -342,7 +349,7 @@ def facets(terminal: Terminal) -> Facets:
         region=terminal.region,
         owner=terminal.owner,
         keys={what: name for what, name in names.items() if name},
-        words=tuple(word.lower() for word in (terminal.hardware, terminal.cell, terminal.place) if word),
+        words=tuple(w.lower() for w in (terminal.hardware, terminal.cell, terminal.place, *line) if w),
     )
 
 

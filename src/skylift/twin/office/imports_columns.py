@@ -6,6 +6,7 @@ import enum
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,8 @@ from skylift.twin.office.imports_table import FIXED, Column, Oddity
 # A cell of resolution 5 has about 250 km2; a finer one would lead to the house.
 FINEST = 5
 KIND = "table"
+# The word by which a cell says that there is nothing.
+NONE = "none"
 
 
 def fails(rule: str, way_out: str) -> Refused:
@@ -119,6 +122,15 @@ def _instant(text: str) -> InstantUs:
 
 
 name_of_time = "an instant"
+
+
+def or_none(column: Column) -> Column:
+    """It may say that there is none; an empty cell says nothing."""
+    return replace(
+        column,
+        read=lambda text: NONE if text.casefold() == NONE else column.read(text),
+        write=lambda value: NONE if value == NONE else column.write(value),
+    )
 
 
 def cell_column(fixed: str = FIXED) -> Column:

@@ -17,6 +17,7 @@ from skylift.service.region import state as region_room
 from skylift.service.terminal import state as terminal_room
 from skylift.service.terminal.allow_list import state as list_room
 from skylift.service.terminal.events import Network
+from skylift.service.terminal.service_line import ServiceLine
 from skylift.service.terminal.state import Terminal, TerminalState
 from skylift.twin.office.permits import InForce, account_facts, terminal_facts
 
@@ -68,12 +69,14 @@ class Changed:
 class Known:
     """Of each kind, by id. dishes: those on our network alone; waiting: those of which a slot has to tell.
 
+    lines       what is recorded of operators' service lines
     used        bytes by account, in the cycle that ends at `cycle_ends`
     """
 
     terminals: dict[str, TerminalFacts] = field(default_factory=dict)
     subjects: dict[str, Subject] = field(default_factory=dict)
     dishes: dict[str, Dish] = field(default_factory=dict)
+    lines: dict[str, ServiceLine] = field(default_factory=dict)
     accounts: dict[str, AccountFacts] = field(default_factory=dict)
     rates: dict[str, Rates] = field(default_factory=dict)
     plain_accounts: dict[str, account_room.Account] = field(default_factory=dict)
@@ -135,6 +138,8 @@ class Known:
         country = where.country if where else ""
         self.terminals[thing.id] = terminal_facts(thing, self.in_force, country)
         self.subjects[thing.id] = Subject(thing.region, thing.owner)
+        if thing.line is not None:
+            self.lines[thing.id] = thing.line
         if thing.network is Network.OURS:
             self.dishes[thing.id] = seen = dish(thing)
             (self.waiting.add if seen.asked or seen.unseen else self.waiting.discard)(thing.id)

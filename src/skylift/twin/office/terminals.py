@@ -8,6 +8,7 @@ from typing import Any
 
 from skylift.base.errors import Refused
 from skylift.base.events import Event
+from skylift.base.instants import InstantUs
 from skylift.service.account import account
 from skylift.service.account.roles import Role, Subject, may
 from skylift.service.authority.events import Matter
@@ -16,6 +17,7 @@ from skylift.service.terminal import decide, trouble
 from skylift.service.terminal import events as e
 from skylift.service.terminal.commands import Command
 from skylift.service.terminal.decide import Home, Names
+from skylift.service.terminal.service_line import ServiceLine
 from skylift.service.terminal.state import ROOM, Terminal
 from skylift.twin.handle import load
 from skylift.twin.office.placing import region_of
@@ -41,6 +43,23 @@ class SetNames:
     serial: str = ""
     kit: str = ""
     dish_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordLine:
+    """number: the operator's own; product: as its catalogue calls it."""
+
+    number: str
+    product: str = ""
+    standing: e.LineStanding = e.LineStanding.UNKNOWN
+    started_at: InstantUs | None = None
+    ended_at: InstantUs | None = None
+    source: e.LineSource = e.LineSource.OTHER_RECORDS
+
+
+@dataclass(frozen=True, slots=True)
+class RecordNoLine:
+    source: e.LineSource = e.LineSource.OTHER_RECORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +172,11 @@ class Restore:
     """document: a reference of the repair, or of the mistake."""
 
     document: str
+
+
+def _line_recorded(terminal: Terminal, moment: Moment, given: RecordLine) -> Sequence[Event]:
+    told = (given.number, given.product, given.standing, given.started_at, given.ended_at, given.source)
+    return decide.line_recorded(terminal, moment.who, ServiceLine(*told))
 
 
 def _command(moment: Moment) -> str:
@@ -292,6 +316,20 @@ VERBS = (
         SetNames,
         lambda t, m, a: decide.names_set(t, m.who, Names(a.serial, a.kit, a.dish_id), a.why),
         "Set its serial, kit number or dish id.",
+    ),
+    Verb(
+        "terminal.record-line",
+        ROOM,
+        RecordLine,
+        _line_recorded,
+        "Its operator serves it by this service line.",
+    ),
+    Verb(
+        "terminal.record-no-line",
+        ROOM,
+        RecordNoLine,
+        lambda t, m, a: decide.no_line_recorded(t, m.who, a.source),
+        "Its operator has no service line for it.",
     ),
     Verb(
         "terminal.export",
