@@ -91,8 +91,8 @@ _SAME_KINDS: Mapping[str, str] = {
     for kind, others in {
         "clinic": "nursing_home doctors ambulatory",
         "rescue": "fire_station police ambulance_station ambulance fire",
-        "utility": "water_works waterworks water wastewater_plant pumping_station power_plant substation power "
-        "energy electricity heating",
+        "utility": "water_works waterworks water wastewater_plant pumping_station power_plant substation "
+        "power energy electricity heating",
         "government": "townhall town_hall administration council",
         "aid": "food_bank humanitarian ngo",
         "shelter": "refugee_site bunker",

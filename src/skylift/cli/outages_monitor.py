@@ -128,7 +128,7 @@ def _send(work: Monitor, kept: OutageStore, client: Any, agree: int) -> int:
 
 
 def _left_out(left: Sequence[dict[str, Any]], more: int) -> Iterator[str]:
-    """What is of no row is of the whole source; of rows, or records of a file of routes, how many there are."""
+    """What is of no row is of the whole source; of rows, or records of a file of routes, the first."""
     yield from (one["reason"] for one in left if not one["row"])
     if rows := [one for one in left if one["row"]]:
         first = f"row {rows[0]['row']}: {rows[0]['reason']}"
