@@ -10,23 +10,21 @@ from functools import partial
 
 import msgspec
 
-from skylift.adapters.sql.store import SqlStore
 from skylift.api.office.desk import Desk
+from skylift.api.telemetry.followed import Waiting
 from skylift.api.telemetry.gate import Handler
 from skylift.api.telemetry.intake import Intake, there
 from skylift.base.errors import Refused, SkyliftError
 from skylift.base.events import Who
 from skylift.ports.store import Transaction
-from skylift.service.command import state as commands
-from skylift.service.command.state import Command, CommandState
-from skylift.twin.office.commands import Answer, answer, brake, open_commands, to_brake
+from skylift.service.command.state import Command
+from skylift.twin.office.commands import Answer, answer, brake, to_brake
 from skylift.wire.agent import orders
 from skylift.wire.telemetry.rows import SignedCommand
 
 log = logging.getLogger("skylift.telemetry")
 
 REPLIES = "/api/v1/agent/replies"
-ROWS_AT_ONCE = 5000
 # What another process has issued is known of after this.
 LOOK_AGAIN_S = 1.0
 # With one answer; the rest comes with the next.
@@ -34,50 +32,6 @@ MOST_AT_ONCE = 8
 # How often rollouts are looked at; on whose word they end by themselves.
 BRAKE_EVERY_S = 2.0
 BRAKES = "sys_brakes"
-NAMES = tuple(event.NAME for event in commands.ROOM.events)
-
-
-class Waiting:
-    """The commands that wait for each terminal, renewed from the journal. `catch_up` runs on a thread."""
-
-    def __init__(self, store: SqlStore) -> None:
-        self._store = store
-        self._open: dict[str, dict[str, Command]] = {}
-        self._sequence: int | None = None
-
-    def of(self, terminal: str, at: int) -> list[Command]:
-        """In the order of their numbers."""
-        ones = [one for one in self._open.get(terminal, {}).values() if one.waits_at(at)]
-        return sorted(ones, key=lambda one: one.number)
-
-    def take(self, command: Command) -> None:
-        """What has become of a command."""
-        if command.state is CommandState.ISSUED:
-            self._open.setdefault(command.terminal, {})[command.id] = command
-            return
-        ones = self._open.get(command.terminal, {})
-        ones.pop(command.id, None)
-        if not ones:
-            self._open.pop(command.terminal, None)
-
-    def catch_up(self) -> None:
-        """Read what the journal tells of commands. Raises Unavailable."""
-        head, _ = self._store.head()
-        if head == self._sequence:
-            return
-        if self._sequence is None:
-            with self._store.reading() as reader:
-                for ones in open_commands(reader).values():
-                    for one in ones:
-                        self.take(one)
-        else:
-            while rows := self._store.journal(self._sequence, ROWS_AT_ONCE, NAMES):
-                with self._store.reading() as reader:
-                    found = reader.get_all(commands.ROOM, {row.event.subject_id for row in rows})
-                for stored in found.values():
-                    self.take(stored.thing)
-                self._sequence = rows[-1].sequence
-        self._sequence = max(self._sequence or 0, head)
 
 
 class Commanding:

@@ -17,6 +17,7 @@ from skylift.adapters.telemetry.upkeep import Upkeep
 from skylift.adapters.telemetry.writer import TelemetryWriter
 from skylift.api.office.desk import Desk
 from skylift.api.office.problems import NotKnown
+from skylift.api.telemetry.followed import Radios
 from skylift.api.telemetry.following import TELL_EVERY_S, Following
 from skylift.api.telemetry.keys import AgentKeys
 from skylift.api.telemetry.places import Places
@@ -63,6 +64,7 @@ class Intake:
         self.keys = AgentKeys(desk.store)
         self.states = LastStates()
         self.places = Places()
+        self.radios = Radios(desk.store)
         self.following = Following(desk, store, self.states)
         self.commands: Commands = lambda terminal: ()
         self.upkeep = Upkeep(store, keep, desk.clock.now)

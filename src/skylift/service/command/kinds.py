@@ -30,8 +30,9 @@ class CommandKind(enum.Enum):
 _K = CommandKind
 # What takes a link away from those who use it: only with their owner's recorded consent.
 OFF: Final = frozenset({_K.STOW, _K.RF_INHIBIT, _K.SLEEP_SCHEDULE, _K.WIFI_OFF})
-# What ends transmitting. Until the dish itself says that it is so:
+# What ends transmitting, and what begins it. Until the dish itself says that it is so:
 RADIO_OFF: Final = frozenset({_K.STOW, _K.RF_INHIBIT})
+RADIO_ON: Final = frozenset({_K.UNSTOW, _K.RF_ALLOW})
 MAY_TRANSMIT: Final = "it may still transmit: pull the power"
 
 _BY_HAND: Final = "unless its owner chose otherwise in the agent's own list, nothing switches it on by itself"
