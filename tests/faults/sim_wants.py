@@ -38,10 +38,10 @@ LIKELY = {
     "terminal exported": "enter-customs enter-customs deliver",
     "terminal in-customs": "leave-customs",
     "terminal delivered": "register register deliver export report-lost",
-    "terminal registered": "verify verify hand-over move accept decline end-offer unregister",
+    "terminal registered": "verify verify hand-over move accept decline end-offer unregister record-line",
     "terminal verified": "activate activate withdraw-verification hand-over accept decline end-offer",
     "terminal active": "pause block report-lost report-stolen confirm report-failed move retire ask-field "
-    "ask-again",
+    "ask-again record-line record-no-line",
     "terminal paused": "activate activate hand-over accept end-offer unregister",
     "terminal lost": "find report-stolen",
     "terminal blocked": "unblock find",
@@ -236,6 +236,7 @@ class Arguments:
             "move": {"region": ""},
             "confirm": command,
             "report-failed": command,
+            "record-line": {"number": f"AST-{self.draw.randrange(3)}", "started_at": LEFT_OUT},
         }
 
     def _of_shipment(self, shown: Mapping[str, Any]) -> dict[str, Any]:
