@@ -17,6 +17,7 @@ from skylift.study.netreport import (
     voice,
     worst_burst,
 )
+from skylift.study.voice import CODECS, rating
 
 RATES = {"cubic": {"down_bps": 40e6, "up_bps": 8e6}, "bbr": {"down_bps": 60e6, "up_bps": 6e6}}
 
@@ -65,6 +66,14 @@ def test_bursts() -> None:
     assert worst_burst(train(10)) == 0.0
 
 
+def test_the_burst_ratio_of_losses_of_two_states_is_the_recommendations() -> None:
+    """G.107, 7.5: 1 / (p + q), p the chance of a loss after one that came, q that one comes after a loss."""
+    p, q, random = 0.02, 0.4, np.random.default_rng(5)
+    lengths = np.column_stack((random.geometric(p, 20_000), random.geometric(q, 20_000))).ravel()
+    lost = np.repeat(np.arange(lengths.size) % 2 == 1, lengths)
+    assert burst_ratio(lost) == pytest.approx(1 / (p + q), rel=0.02)
+
+
 def test_jitter_of_a_staircase() -> None:
     assert jitter_ms(np.array([10.0, 11.0, 10.0, 11.0])) == 1.0
     assert np.isnan(jitter_ms(np.array([10.0])))
@@ -77,6 +86,15 @@ def test_a_buffer_waits_for_what_comes_late_as_long_as_it_pays() -> None:
     assert best["buffer_ms"] == 40
     assert best["loss_percent"] == 0.0
     assert voice(np.full(10, np.nan))["mos"] == 1.0
+
+
+def test_a_codec_has_its_own_score_and_its_own_delay() -> None:
+    delays = np.full(1_000, 30.0)
+    plain, hard = voice(delays), voice(delays, CODECS["g729a"])
+    # Ie, and 5 ms more to wait for.
+    assert plain["r"] - hard["r"] == pytest.approx(11.0 + rating(60.0) - rating(65.0), abs=0.02)
+    delays[::50] = np.nan
+    assert voice(delays, CODECS["g711-plain"])["r"] < voice(delays)["r"] - 15.0
 
 
 def slot(**of: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from skylift.study.voice import G711, G729A, Codec, opinion, rating
+from skylift.study.voice import CODECS, G711, Codec, opinion, rating
 
 
 def test_all_at_default_the_rating_is_the_recommendations_own() -> None:
@@ -39,8 +39,8 @@ def test_opinions_end_where_the_scale_does() -> None:
 
 # G.113 (02/2001), table I.2: what listening tests gave as Ie under random losses, before there was a formula.
 LISTENED = [
-    (G729A, {0: 11, 1: 15, 2: 19, 3: 23, 4: 26, 8: 36, 16: 49}, 0.7),
-    (Codec("G.723.1+VAD, 6.3 kbit/s", 15.0, 16.1), {0: 15, 1: 19, 2: 24, 3: 27, 4: 32, 8: 41, 16: 55}, 1.3),
+    (CODECS["g729a"], {0: 11, 1: 15, 2: 19, 3: 23, 4: 26, 8: 36, 16: 49}, 0.7),
+    (CODECS["g723.1"], {0: 15, 1: 19, 2: 24, 3: 27, 4: 32, 8: 41, 16: 55}, 1.3),
     (G711, {0: 0, 2: 7, 3: 10, 5: 15, 7: 20, 10: 25, 15: 35}, 2.2),
 ]
 

@@ -102,7 +102,9 @@ def emulate(
     def ready(said: dict[str, Any]) -> None:
         for note in said["notes"]:
             typer.echo(f"note: {note}", err=True)
-        typer.echo(f"{len(said['terminals'])} terminals, made in {said['created_s']:g} s", err=True)
+        count = len(said["terminals"])
+        one_or_more = "1 terminal" if count == 1 else f"{count} terminals"
+        typer.echo(f"{one_or_more}, made in {said['created_s']:g} s", err=True)
         if namespaces is not None:
             write_atomically(namespaces, json.dumps(said["terminals"], indent=1) + "\n")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -26,13 +27,16 @@ from skylift.cli.packet_options import (
     followed,
 )
 
+if TYPE_CHECKING:
+    from skylift.study.voice import Codec
+
 
 def register(app: typer.Typer) -> None:
     app.command("netreport")(netreport)
 
 
 def netreport(
-    what: str = typer.Argument(help="Id of a terminal to measure now, or a report's file, .json."),
+    what: str = typer.Argument(help="Id of a terminal to measure now, or a report's file."),
     scenario: SCENARIO = None,
     catalogue: CATALOGUE = None,
     at: AT = None,
@@ -53,6 +57,9 @@ def netreport(
     plot: Path | None = typer.Option(
         None, help="Draw the round trips slot by slot into this PNG, SVG or PDF."
     ),
+    codec: str | None = typer.Option(
+        None, help="Whose voice is scored: g711, g711-plain, g729a or g723.1.", show_default="g711"
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON document on stdout."),
 ) -> None:
     """Say what a link is worth: throughput, round trip, jitter, losses, and whether a call can be held.
@@ -63,11 +70,13 @@ def netreport(
         skylift netreport kyiv --scenario S.toml --at 2022-02-27T03:05:00Z
     """
     from skylift.adapters.netreport_run import measured, read_report
+    from skylift.study.voice import G711
 
+    wanted = _codec(codec)
     check_output(out, "--out", (".json",))
     check_picture(plot)
-    if what.endswith(".json"):
-        document = read_report(Path(what))
+    if _names_a_file(what):
+        document = read_report(Path(what), wanted)
     else:
         said = LinkWords(
             scenario,
@@ -84,7 +93,7 @@ def netreport(
             seed,
         )
         link = followed(what, said)
-        document = measured(link, seconds, transfer_seconds)
+        document = measured(link, seconds, transfer_seconds, wanted or G711)
     if out is not None:
         from skylift.adapters.atomic import write_atomically
 
@@ -97,6 +106,28 @@ def netreport(
         typer.echo(json.dumps(document))
     else:
         _say(document)
+
+
+def _names_a_file(what: str) -> bool:
+    """A terminal's id has no folders; one with an ending is a file's name where there is such a file."""
+    file = Path(what)
+    return what.endswith(".json") or os.sep in what or (file.suffix != "" and file.exists())
+
+
+def _codec(name: str | None) -> Codec | None:
+    from skylift.base.errors import Refused
+    from skylift.study.voice import CODECS
+
+    if name is None:
+        return None
+    if name not in CODECS:
+        raise Refused(
+            "netreport.codec",
+            f"--codec {name[:40]!r}",
+            "its impairment is not known here",
+            f"take {', '.join(CODECS)}",
+        )
+    return CODECS[name]
 
 
 def _say(document: dict[str, Any]) -> None:

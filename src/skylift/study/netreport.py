@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skylift.study.steps import on_edges, steps_ms
-from skylift.study.voice import G711, opinion, rating
+from skylift.study.voice import G711, Codec, opinion, rating
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,7 +43,7 @@ class Rule:
 GOOD = Rule(100.0, 30.0, 0.01, 0.1, 1.0e6, 0.5e6)
 # Beyond this the same vendor's dashboard calls an audio stream poor: round trip over 500 ms, loss rate over
 # 0.1, jitter over 30 ms ("Stream Classification in Call Quality Dashboard"). The rates are the least for
-# video in meetings, 150 kbit/s up and 200 down, in later editions of the network page (not read again).
+# video in meetings, 150 kbit/s up and 200 down, in later editions of the network page (from memory alone).
 BEARABLE = Rule(500.0, 30.0, 0.1, math.inf, 0.2e6, 0.15e6)
 ANSWERS = {
     "yes": "yes, a video call can be held from here",
@@ -117,11 +117,11 @@ def slot_figures(train: Train) -> dict[str, Any]:
     return {name: None if math.isnan(value) else round(value, 4) for name, value in figures.items()}
 
 
-def voice(delays_ms: Floats) -> dict[str, Any]:
+def voice(delays_ms: Floats, codec: Codec = G711) -> dict[str, Any]:
     """The score of one direction with the buffer that gives the best: what it delays, it does not lose.
 
-    A packet that comes later than the buffer waits is lost to the ear. Mouth to ear: 20 ms of speech in a
-    packet, the shortest way, the buffer; nothing is added for the way beyond the PoP.
+    A packet that comes later than the buffer waits is lost to the ear. Mouth to ear: the speech in a packet,
+    what the coder waits for, the shortest way, the buffer; nothing is added for the way beyond the PoP.
     """
     known = delays_ms[~np.isnan(delays_ms)]
     if not known.size:
@@ -131,7 +131,7 @@ def voice(delays_ms: Floats) -> dict[str, Any]:
     for buffer_ms in range(10, 310, 10):
         lost = np.isnan(delays_ms) | (delays_ms > least_ms + buffer_ms)
         percent, ratio = 100.0 * float(lost.mean()), burst_ratio(lost)
-        score = rating(G711.frame_ms + least_ms + buffer_ms, percent, ratio)
+        score = rating(_spoken_ms(codec) + least_ms + buffer_ms, percent, ratio, codec)
         if not best or score > best["r"]:
             best = {"r": score, "buffer_ms": buffer_ms, "loss_percent": percent, "burst_ratio": ratio}
     score = best["r"]
@@ -139,6 +139,17 @@ def voice(delays_ms: Floats) -> dict[str, Any]:
         **{name: round(value, 2) for name, value in best.items()},
         "mos": round(opinion(score), 2),
     }
+
+
+def _spoken_ms(codec: Codec) -> float:
+    return codec.frame_ms + codec.lookahead_ms
+
+
+def voices(train: Train, codec: Codec = G711) -> dict[str, Any]:
+    """The scores of both directions, and the worse one as the call's."""
+    spoken = {"up": voice(train.up_ms, codec), "down": voice(train.down_ms[train.came_down()], codec)}
+    worse = min(spoken.values(), key=lambda one: float(one["r"]))
+    return {"voice": worse | {"codec": codec.name}, "voice_by_direction": spoken}
 
 
 def meets(figures: Mapping[str, Any], rule: Rule) -> bool:
@@ -169,7 +180,11 @@ def verdict(slots: Sequence[Mapping[str, Any]], down_bps: float | None, up_bps: 
 
 
 def of_train(
-    train: Train, starts_ms: Sequence[float], length_ms: float, rates: Mapping[str, Mapping[str, float]]
+    train: Train,
+    starts_ms: Sequence[float],
+    length_ms: float,
+    rates: Mapping[str, Mapping[str, float]],
+    codec: Codec = G711,
 ) -> dict[str, Any]:
     """The report of a measurement.
 
@@ -183,20 +198,18 @@ def of_train(
         if within.sent_ms.size:
             slots.append({"start_ms": round(start_ms, 3), **slot_figures(within)})
     best = {side: max((one[side] for one in rates.values()), default=None) for side in ("down_bps", "up_bps")}
-    spoken = {"up": voice(train.up_ms), "down": voice(train.down_ms[train.came_down()])}
     return {
         **slot_figures(train),
         **best,
         "congestion_controls": {name: dict(one) for name, one in rates.items()},
-        "voice": min(spoken.values(), key=lambda one: float(one["r"])) | {"codec": G711.name},
-        "voice_by_direction": spoken,
+        **voices(train, codec),
         "video_call": verdict(slots, best["down_bps"], best["up_bps"]),
         "steps": on_edges([at for at, _ in steps_ms(train.sent_ms, train.rtt_ms)], starts_ms, length_ms),
         "slots": slots,
     }
 
 
-def of_run(report: Mapping[str, Any]) -> dict[str, Any]:
+def of_run(report: Mapping[str, Any], codec: Codec = G711) -> dict[str, Any]:
     """The same, as far as it goes, of what exec or proxy wrote: means of each slot, without small packets."""
     slots = []
     for slot in report["slots"]:
@@ -219,7 +232,9 @@ def of_run(report: Mapping[str, Any]) -> dict[str, Any]:
     known = [slot for slot in slots if slot["rtt_ms"] is not None]
     rtt_ms = float(np.mean([slot["rtt_ms"] for slot in known])) if known else None
     loss = float(np.mean([slot["loss_up"] or 0.0 for slot in slots])) if slots else 1.0
-    score = 0.0 if rtt_ms is None else rating(G711.frame_ms + rtt_ms / 2 + 20.0, 100.0 * loss)
+    mouth_to_ear_ms = _spoken_ms(codec) + (rtt_ms or 0.0) / 2 + 20.0
+    score = 0.0 if rtt_ms is None else rating(mouth_to_ear_ms, 100.0 * loss, 1.0, codec)
+    said = {"r": round(score, 2), "mos": round(opinion(score), 2), "codec": codec.name, "buffer_ms": 20}
     jitters = {
         name: max((slot[name] for slot in slots if slot[name] is not None), default=None)
         for name in ("jitter_up_ms", "jitter_down_ms", "down_bps", "up_bps")
@@ -232,7 +247,7 @@ def of_run(report: Mapping[str, Any]) -> dict[str, Any]:
         "loss_down": None,
         "burst_loss": None,
         "congestion_controls": {},
-        "voice": {"r": round(score, 2), "mos": round(opinion(score), 2), "codec": G711.name, "buffer_ms": 20},
+        "voice": said,
         # What a run happened to send says nothing of what the link could carry.
         "video_call": verdict(slots, None, None),
         "slots": slots,
