@@ -6,9 +6,11 @@ import contextlib
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -61,17 +63,26 @@ class Postgres:
 
 
 class Service:
-    """`skylift run`, in a process of its own."""
+    """`skylift run`, in a process of its own. more: its options; authority: who signed its certificate."""
 
-    def __init__(self, folder: Path, port: int, store_url: str | None) -> None:
-        self._folder, self.port, self._store_url = folder, port, store_url
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        store_url: str | None,
+        more: Sequence[str] = (),
+        authority: Path | None = None,
+    ) -> None:
+        self._folder, self.port, self._store_url, self._more = folder, port, store_url, more
+        self.url = f"http{'' if authority is None else 's'}://127.0.0.1:{port}"
+        self._trusts = True if authority is None else ssl.create_default_context(cafile=authority)
         self.setup_code = ""
         self.cpu_s = self.sky_cpu_s = 0.0
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         command = [str(Path(sys.executable).with_name("skylift")), "run", "--port", str(self.port),
-                   "--data-dir", str(self._folder)]  # fmt: skip
+                   "--data-dir", str(self._folder), *self._more]  # fmt: skip
         if self._store_url:
             command += ["--store-url", self._store_url]
         with (self._folder / "log").open("a") as log:
@@ -89,7 +100,7 @@ class Service:
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/healthz").status_code == 200
+            return httpx.get(f"{self.url}/healthz", verify=self._trusts).status_code == 200
         except httpx.HTTPError:
             return False
 
