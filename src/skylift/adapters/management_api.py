@@ -6,9 +6,11 @@ the account's own place in the operator's stream, and is given to nobody again.
 
 from __future__ import annotations
 
+import math
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -16,9 +18,9 @@ import httpx
 
 from skylift.base.errors import Refused, Unavailable
 from skylift.wire.telemetry.management import (
+    ManagedLine,
     ManagedReading,
     ManagedTerminal,
-    ServiceLine,
     line_of,
     page_of,
     readings_of,
@@ -35,13 +37,23 @@ PATIENCE_S: Final = 90.0
 _MOST_PAGES: Final = 10_000
 _MOST_TRIES: Final = 5
 _LONGEST_WAIT_S: Final = 60.0
-# Tokens last about 15 minutes.
+# Whoever asks for more patience than this is told to whoever waits.
+_LONGEST_ASKED_S: Final = 300.0
+# Tokens last about 15 minutes; of what it says of one, so much is used.
 _TOKEN_LASTS_S: Final = 600.0
+_TOKEN_SHARE: Final = 0.7
+_BUSY: Final = frozenset({429, 502, 503, 504})
+# By what things are told apart, where pages shift while they are read.
+_NAMES: Final = ("userTerminalId", "kitSerialNumber", "dishSerialNumber", "serviceLineNumber")
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1", re.ASCII)
 
 
 class ManagementApi:
-    """One account. Raises Refused (who, what) and Unavailable (the world); no secret stands in either."""
+    """One account. Raises Refused (who, what) and Unavailable (the world); no secret stands in either.
+
+    progress  is told how many things were read, and how many there are
+    notes     what was odd about the answers, for whoever asked
+    """
 
     def __init__(
         self,
@@ -57,7 +69,10 @@ class ManagementApi:
             raise Refused("management.base", "--base", "it is an https address", f"leave it out for {BASE}")
         self._id, self._secret, self._base = client_id, secret, base.rstrip("/")
         self._sleep, self._now = sleep, now
+        self.progress: Callable[[int, int], object] = lambda read, count: None
+        self.notes: list[str] = []
         self._token, self._token_until_s, self._free_at_s = "", 0.0, 0.0
+        self._was_heard = False
         self._http = httpx.Client(timeout=PATIENCE_S, follow_redirects=False)
 
     def close(self) -> None:
@@ -65,11 +80,11 @@ class ManagementApi:
 
     def terminals(self) -> Iterator[ManagedTerminal]:
         """Every dish of the account."""
-        return (terminal_of(thing) for thing in self._all("user-terminals"))
+        return (terminal_of(thing) for thing in self._all("user-terminals", "dishes"))
 
-    def service_lines(self) -> Iterator[ServiceLine]:
+    def service_lines(self) -> Iterator[ManagedLine]:
         """Every subscription of the account."""
-        return (line_of(thing) for thing in self._all("service-lines"))
+        return (line_of(thing) for thing in self._all("service-lines", "service lines"))
 
     def readings(
         self, batches: int, batch_size: int = 1_000, linger_ms: int = 15_000
@@ -82,28 +97,59 @@ class ManagementApi:
             if not found:
                 return
 
-    def _all(self, name: str) -> Iterator[Any]:
-        for page in range(_MOST_PAGES):
-            things, last = page_of(self._ask("GET", f"{_API}/{name}", params={"page": page}))
-            yield from things
-            if last:
-                return
+    def _all(self, name: str, what: str) -> Iterator[Mapping[str, Any]]:
+        """Each once: in September 2025 its pages gave some twice and left others out (starlink.readme.io)."""
+        seen: set[tuple[str, ...]] = set()
+        count: int | None = None
+        for number in range(_MOST_PAGES):
+            page = page_of(self._ask("GET", f"{_API}/{name}", params={"page": number}))
+            count = page.count if page.count is not None else count
+            before = len(seen)
+            for thing in page.things:
+                key = tuple(str(thing.get(name) or "") for name in _NAMES)
+                if key not in seen:
+                    seen.add(key)
+                    yield thing
+            self.progress(len(seen), max(count or 0, len(seen)))
+            # Without a word on it there is a further page only where things are missing.
+            if page.is_last or (page.is_last is None and len(seen) >= (count or 0)) or len(seen) == before:
+                break
+        if count is not None and len(seen) < count:
+            self.notes.append(f"of {count} {what}, as the operator says, it gave {len(seen)}: ask again")
 
     def _ask(self, method: str, path: str, **sent: Any) -> Any:
-        for attempt in range(_MOST_TRIES):
+        for is_last in (False, True):
             headers = {"Authorization": f"Bearer {self._fresh_token()}", "Accept": "application/json"}
-            response = self._send(method, path, headers=headers, **sent)
-            if response.status_code == 401 and attempt == 0:
-                self._token = ""
+            response = self._patiently(method, path, headers=headers, **sent)
+            if response.status_code != 401 or is_last:
+                break
+            # It may have ended before its time.
+            self._token = ""
+        return self._read(response)
+
+    def _patiently(self, method: str, path: str, **sent: Any) -> httpx.Response:
+        for attempt in range(_MOST_TRIES):
+            wait_s = min(2.0 ** (attempt + 2), _LONGEST_WAIT_S)
+            try:
+                response = self._send(method, path, **sent)
+            except httpx.HTTPError:
+                # What was read of telemetry is given to nobody again: a loss there is not passed by.
+                if not self._was_heard or path.endswith("/telemetry/stream") or attempt == _MOST_TRIES - 1:
+                    raise Unavailable(
+                        "management.silent", "the operator's API", "it does not answer", "check the network"
+                    ) from None
+                self._sleep(wait_s)
                 continue
-            if response.status_code in (429, 502, 503, 504):
-                # It names no time to wait: twice as long each time.
-                self._sleep(min(2.0 ** (attempt + 2), _LONGEST_WAIT_S))
-                continue
-            return self._read(response)
-        raise Unavailable(
-            "management.busy", "the operator's API", "it asks for patience again and again", "try again later"
-        )
+            self._was_heard = True
+            if response.status_code not in _BUSY:
+                return response
+            asked_s = _asked_wait_s(response.headers)
+            if asked_s > _LONGEST_ASKED_S:
+                minutes = math.ceil(asked_s / 60.0)
+                raise _busy(f"it asks for {minutes} minutes of patience", f"try again in {minutes} minutes")
+            # Where it names no time: twice as long each time.
+            self._sleep(max(wait_s, asked_s))
+        raise _busy("it asks for patience again and again", "try again later")
 
     def _read(self, response: httpx.Response) -> Any:
         if response.status_code in (401, 403):
@@ -112,6 +158,13 @@ class ManagementApi:
                 "the operator's API",
                 "this service account may not read that",
                 "give it Device management, Service plan and Device telemetry, each View",
+            )
+        if response.status_code >= 500:
+            raise Unavailable(
+                "management.broken",
+                "the operator's API",
+                f"it fails ({response.status_code})",
+                "try again later",
             )
         try:
             document = response.json()
@@ -124,19 +177,21 @@ class ManagementApi:
     def _fresh_token(self) -> str:
         if not self._token or self._now() >= self._token_until_s:
             form = {"grant_type": "client_credentials", "client_id": self._id, "client_secret": self._secret}
-            response = self._send("POST", _TOKEN_PATH, data=form)
-            try:
-                token = response.json()["access_token"] if response.status_code == 200 else ""
-            except (ValueError, KeyError, TypeError):
-                token = ""
-            if not isinstance(token, str) or not token:
+            response = self._patiently("POST", _TOKEN_PATH, data=form)
+            if response.status_code in (400, 401, 403):
                 raise Refused(
                     "management.login",
                     "the service account",
                     "the operator does not know it, or its secret",
                     "check SKYLIFT_MANAGEMENT_ID and SKYLIFT_MANAGEMENT_SECRET; secrets expire",
                 )
-            self._token, self._token_until_s = token, self._now() + _TOKEN_LASTS_S
+            document = self._read(response)
+            given = document if isinstance(document, dict) else {}
+            token, lasts_s = given.get("access_token"), given.get("expires_in")
+            if not isinstance(token, str) or not token:
+                raise unreadable()
+            said_s = lasts_s * _TOKEN_SHARE if isinstance(lasts_s, int) else _TOKEN_LASTS_S
+            self._token, self._token_until_s = token, self._now() + min(said_s, _TOKEN_LASTS_S)
         return self._token
 
     def _send(self, method: str, path: str, **sent: Any) -> httpx.Response:
@@ -144,9 +199,20 @@ class ManagementApi:
         if wait_s > 0:
             self._sleep(wait_s)
         self._free_at_s = max(self._now(), self._free_at_s) + EVERY_S
-        try:
-            return self._http.request(method, f"{self._base}{path}", **sent)
-        except httpx.HTTPError:
-            raise Unavailable(
-                "management.silent", "the operator's API", "it does not answer", "check the network"
-            ) from None
+        return self._http.request(method, f"{self._base}{path}", **sent)
+
+
+def _busy(rule: str, way_out: str) -> Unavailable:
+    return Unavailable("management.busy", "the operator's API", rule, way_out)
+
+
+def _asked_wait_s(headers: Mapping[str, str]) -> float:
+    """What Retry-After says (RFC 9110, 10.2.3), by the answer's own clock; 0 where it says nothing."""
+    text = headers.get("retry-after", "")
+    if re.fullmatch(r"\d{1,6}", text, re.ASCII):
+        return float(text)
+    try:
+        until, now = (parsedate_to_datetime(each) for each in (text, headers.get("date", "")))
+        return max((until - now).total_seconds(), 0.0)
+    except (TypeError, ValueError):
+        return 0.0

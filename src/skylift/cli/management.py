@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import csv
+import io
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from skylift.cli.outputs import check_output
+from skylift.cli.progress import slot_progress
+
 if TYPE_CHECKING:
     from skylift.adapters.management_api import ManagementApi
+    from skylift.wire.telemetry.management import ManagedReading
 
 ID = typer.Option(..., "--id", envvar="SKYLIFT_MANAGEMENT_ID", help="Client id of a service account.")
 BASE = typer.Option("https://starlink.com", "--base", help="Where the API is.")
+OUT = typer.Option(None, "--csv", help="Write it into this file, whole or not at all; else to stdout.")
+_OF_TELEMETRY = (
+    "dish_id", "at", "down_bps", "up_bps", "latency_ms", "drop", "obstruction", "signal", "uptime_s",
+    "software", "alerts",
+)  # fmt: skip
+_MOST_NAMED = 20
 _SECRET = "SKYLIFT_MANAGEMENT_SECRET"
 
 
@@ -33,46 +45,85 @@ def terminals(
     client_id: str = ID,
     hardware: str = typer.Option("", help="What all of them are, such as STD-V2; a new one needs it."),
     origin: str = typer.Option("other-records", help="bought-abroad, gift or other-records."),
+    out: Path | None = OUT,
     base: str = BASE,
 ) -> None:
     """Write the account's dishes as a table that `skylift terminal import` takes.
 
     Nicknames and addresses are not read. The secret is taken from SKYLIFT_MANAGEMENT_SECRET.
     """
-    api = _api(client_id, base)
-    rows = ((one.dish_id, one.kit, one.serial, hardware, "operator", origin) for one in api.terminals())
-    _write(("dish_id", "kit", "serial", "hardware", "network", "origin"), rows)
+    check_output(out, "--csv", (".csv",))
+    with _reading(client_id, base, "dishes") as api:
+        rows = [(one.dish_id, one.kit, one.serial, hardware, "operator", origin) for one in api.terminals()]
+    _write(out, ("dish_id", "kit", "serial", "hardware", "network", "origin"), rows)
+    if not rows:
+        _say("the account has no dishes")
 
 
-def lines(client_id: str = ID, base: str = BASE) -> None:
-    """Write the account's service lines."""
-    api = _api(client_id, base)
-    rows = ((one.number, one.product, one.active, one.started, one.ended) for one in api.service_lines())
-    _write(("number", "product", "active", "started", "ended"), rows)
+def lines(client_id: str = ID, out: Path | None = OUT, base: str = BASE) -> None:
+    """Write which service line each of the account's dishes is on, as a table for `skylift terminal import`.
+
+    Nicknames and addresses of lines are not read.
+    """
+    from skylift.wire.telemetry.management import LINE_COLUMNS, lines_of_dishes
+
+    check_output(out, "--csv", (".csv",))
+    with _reading(client_id, base, "service lines and dishes") as api:
+        every = list(api.service_lines())
+        found = lines_of_dishes(api.terminals(), every)
+    _write(out, LINE_COLUMNS, found.rows)
+    if not every:
+        _say("the account has no service lines")
+    for numbers, what in ((found.idle, "without a dish"), (found.unlisted, "named by dishes and not listed")):
+        if numbers:
+            more = f" and {len(numbers) - _MOST_NAMED} more" if len(numbers) > _MOST_NAMED else ""
+            _say(f"lines {what}, left out: {', '.join(numbers[:_MOST_NAMED])}{more}")
 
 
 def telemetry(
     client_id: str = ID,
     batches: int = typer.Option(1, min=1, max=10_000, help="Read at most so many batches of 1,000 rows."),
+    out: Path | None = OUT,
     base: str = BASE,
 ) -> None:
     """Write what the account's dishes reported and nobody with this service account has read yet.
 
-    Reading moves the account's place in the operator's stream: what is read is given to no one again.
+    Reading moves the account's place in the operator's stream: what is read is given to no one again. So a
+    reading that breaks off writes what came before, and a file that is there is not written over.
     The operator keeps 8 hours. The cell in which a dish is, is not written.
     """
-    from skylift.base.instants import format_instant
+    from skylift.adapters.atomic import save_atomically
+    from skylift.base.errors import Refused, SkyliftError
 
-    api = _api(client_id, base)
-    names = ("dish_id", "at", "down_bps", "up_bps", "latency_ms", "drop", "obstruction", "signal", "uptime_s")
-    rows = (
-        (
-            *(one.dish_id, format_instant(one.at_us), one.down_bps, one.up_bps, one.latency_ms, one.drop),
-            *(one.obstruction, one.signal, one.uptime_s, one.software, ";".join(one.alerts)),
-        )
-        for one in api.readings(batches)
-    )
-    _write((*names, "software", "alerts"), rows)
+    check_output(out, "--csv", (".csv",))
+    if out is not None and out.is_file():
+        rule = "it is there already, and what stands in it is given to no one again"
+        raise Refused("management.file", "--csv", rule, "import it and remove it, or name another")
+    broken: list[BaseException] = []
+
+    def save(file: TextIO) -> None:
+        table = _Table(file, _OF_TELEMETRY)
+        try:
+            for one in api.readings(batches):
+                table.add(_told(one))
+        except (SkyliftError, KeyboardInterrupt) as error:
+            if not table.rows:
+                raise
+            broken.append(error)
+        table.end()
+
+    def save_into(path: Path) -> None:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            save(file)
+
+    with _reading(client_id, base, "") as api:
+        if out is None:
+            save(sys.stdout)
+        else:
+            save_atomically(out, save_into)
+    if broken:
+        _say("it broke off; what was read before is written, and given to no one again")
+        raise broken[0]
 
 
 def import_telemetry(
@@ -136,7 +187,9 @@ def _text(table: Path) -> str:
         raise Refused("management.table", str(table), "it cannot be read as text", "check the path") from None
 
 
-def _api(client_id: str, base: str) -> ManagementApi:
+@contextmanager
+def _reading(client_id: str, base: str, what: str) -> Iterator[ManagementApi]:
+    """The account, with a bar of how much was read where somebody looks; what was odd is said at the end."""
     import os
 
     from skylift.adapters.management_api import ManagementApi
@@ -148,14 +201,66 @@ def _api(client_id: str, base: str) -> ManagementApi:
         raise Refused(
             "management.secret", _SECRET, "it is needed", "set it in the environment of this command"
         )
-    return ManagementApi(client_id, secret, base)
+    api = ManagementApi(client_id, secret, base)
+    try:
+        if what:
+            with slot_progress(what, "things") as api.progress:
+                yield api
+        else:
+            yield api
+    finally:
+        api.close()
+    for note in api.notes:
+        _say(note)
 
 
-def _write(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    out = csv.writer(sys.stdout, lineterminator="\n")
-    out.writerow(names)
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _told(one: ManagedReading) -> tuple[Any, ...]:
+    from skylift.base.instants import format_instant
+
+    return (
+        *(one.dish_id, format_instant(one.at_us), one.down_bps, one.up_bps, one.latency_ms, one.drop),
+        *(one.obstruction, one.signal, one.uptime_s, one.software, ";".join(one.alerts)),
+    )
+
+
+class _Table:
+    """A CSV whose headings are written with its first row: of one that failed at once nothing is there."""
+
+    def __init__(self, file: TextIO, names: Sequence[str]) -> None:
+        self._file, self._names = file, names
+        self._out = csv.writer(file, lineterminator="\n")
+        self.rows = 0
+
+    def add(self, row: Sequence[Any]) -> None:
+        if not self.rows:
+            self._out.writerow(self._names)
+        self.rows += 1
+        self._out.writerow(["" if value is None else _safe(value) for value in row])
+        self._file.flush()
+
+    def end(self) -> None:
+        if not self.rows:
+            self._out.writerow(self._names)
+        self._file.flush()
+
+
+def _write(out: Path | None, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """All of it, or nothing."""
+    from skylift.adapters.atomic import write_atomically
+
+    text = io.StringIO()
+    table = _Table(text, names)
     for row in rows:
-        out.writerow(["" if value is None else _safe(value) for value in row])
+        table.add(row)
+    table.end()
+    if out is None:
+        sys.stdout.write(text.getvalue())
+    else:
+        write_atomically(out, text.getvalue())
 
 
 def _safe(value: Any) -> Any:

@@ -43,8 +43,8 @@ class ManagedTerminal:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceLine:
-    """One subscription of an account; instants as the operator writes them."""
+class ManagedLine:
+    """One subscription of an account; instants as the operator writes them, "" for none."""
 
     number: str
     product: str
@@ -135,8 +135,17 @@ def _state(reading: ManagedReading) -> str:
     return "unknown" if reading.drop is None or reading.drop >= _NO_LINK_DROP else CONNECTED
 
 
-def page_of(document: Any) -> tuple[list[Mapping[str, Any]], bool]:
-    """The things on a page, and whether it is the last. Raises Refused with what the operator says."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """count: of things on all pages; None where it does not say, as is_last."""
+
+    things: tuple[Mapping[str, Any], ...]
+    is_last: bool | None
+    count: int | None
+
+
+def page_of(document: Any) -> Page:
+    """Raises Refused with what the operator says."""
     if not isinstance(document, Mapping):
         raise unreadable()
     if document.get("isValid") is False or document.get("errors"):
@@ -144,12 +153,16 @@ def page_of(document: Any) -> tuple[list[Mapping[str, Any]], bool]:
             "management.refused", "the operator's API", _errors(document), "see the account's rights"
         )
     content = document.get("content", document)
-    results = content.get("results") if isinstance(content, Mapping) else None
-    if not isinstance(results, list):
+    # Its description allows null where there is nothing.
+    results = content.get("results", False) if isinstance(content, Mapping) else False
+    if results is not None and not isinstance(results, list):
         raise unreadable()
-    found = [one for one in results if isinstance(one, Mapping)]
-    # Without a word on it there is no further page: an endless one would never end.
-    return found, content.get("isLastPage") is not False or not results
+    is_last, count = content.get("isLastPage"), content.get("totalCount")
+    return Page(
+        tuple(one for one in results or () if isinstance(one, Mapping)),
+        is_last if isinstance(is_last, bool) else None,
+        count if isinstance(count, int) and not isinstance(count, bool) else None,
+    )
 
 
 def _errors(document: Mapping[str, Any]) -> str:
@@ -171,15 +184,50 @@ def terminal_of(thing: Mapping[str, Any]) -> ManagedTerminal:
     )
 
 
-def line_of(thing: Mapping[str, Any]) -> ServiceLine:
+def line_of(thing: Mapping[str, Any]) -> ManagedLine:
     active = thing.get("active")
-    return ServiceLine(
+    return ManagedLine(
         _text(thing, "serviceLineNumber"),
         _text(thing, "productReferenceId"),
         active if isinstance(active, bool) else None,
         _text(thing, "startDate"),
         _text(thing, "endDate"),
     )
+
+
+LINE_COLUMNS: Final = (
+    "dish_id", "kit", "serial", "line", "line_product", "line_standing", "line_started", "line_ended",
+    "line_source",
+)  # fmt: skip
+_STANDINGS: Final = {True: "active", False: "inactive", None: "not-said"}
+
+
+@dataclass(frozen=True, slots=True)
+class LinesOfDishes:
+    """rows: of LINE_COLUMNS, of each dish.  idle: lines without a dish.  unlisted: those that dishes name and
+    no list has; of such dishes there is no row.
+    """
+
+    rows: list[tuple[str, ...]]
+    idle: list[str]
+    unlisted: list[str]
+
+
+def lines_of_dishes(terminals: Iterable[ManagedTerminal], lines: Iterable[ManagedLine]) -> LinesOfDishes:
+    """As `skylift terminal import` takes them: "none" where the operator has none, which empties what was."""
+    known = {line.number: line for line in lines if line.number}
+    used: set[str] = set()
+    rows: list[tuple[str, ...]] = []
+    for one in terminals:
+        names, number = (one.dish_id, one.kit, one.serial), one.service_line
+        used.add(number)
+        if not number:
+            rows.append((*names, "none", "", "", "", "", "operators-api"))
+        elif number in known:
+            line = known[number]
+            told = (line.product, _STANDINGS[line.active], line.started, line.ended)
+            rows.append((*names, number, *(text or "none" for text in told), "operators-api"))
+    return LinesOfDishes(rows, sorted(known.keys() - used), sorted(used - known.keys() - {""}))
 
 
 def readings_of(document: Any) -> Iterator[ManagedReading]:
