@@ -16,22 +16,16 @@ import pytest
 from skylift.adapters.packet_link import Followed, Overrides
 from skylift.adapters.packet_replay import Replay, replay_of
 from skylift.adapters.packet_run import run
+from skylift.adapters.packet_tunnel import MOST_NS
 from skylift.adapters.packet_wanted import Outcome, Wanted
 from skylift.adapters.packet_wireguard import KeyKeeper
 from skylift.wire.packet.trace import TracedSlot, header_line, slot_line
 from skylift.wire.packet.uplinks import Fibre
+from tests.packet_runs import needs
 
 S = 1_000_000_000
 MARK = b"LIGHTHOUSE"
 RTT_MS = 40.0
-
-
-def needs(*programs: str) -> None:
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        pytest.skip("/dev/net/tun cannot be opened here")
-    for program in programs:
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
 
 
 def slots(*why_down: str, length_s: float = 15.0) -> tuple[TracedSlot, ...]:
@@ -82,6 +76,7 @@ def test_what_is_sent_is_never_seen_between_terminal_and_gateway(tmp_path: Path)
         trace = f"(traceroute -4 -q 1 pop; traceroute -6 -q 1 pop) > {hops}"
     seen, outcome = marked(tmp_path, encrypt=True, then=trace)
     assert outcome.report["encrypted"] in ("wireguard-go", "kernel")
+    assert 0 < outcome.report["tunnel_ms"] <= 2 * MOST_NS / 1e6
     # UDP between the two ends of the tunnel, and nothing in clear.
     assert bytes([100, 127, 8, 1, 100, 127, 9, 1]) in seen
     assert MARK not in seen
@@ -96,6 +91,7 @@ def test_without_encryption_the_same_capture_holds_it(tmp_path: Path) -> None:
     needs()
     seen, outcome = marked(tmp_path, encrypt=False)
     assert outcome.report["encrypted"] is None
+    assert outcome.report["tunnel_ms"] is None
     assert MARK in seen
     assert "NaN" not in json.dumps(outcome.report)
     assert outcome.report["slots"][0]["rtt_set_ms"] == RTT_MS

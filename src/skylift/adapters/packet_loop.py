@@ -46,11 +46,18 @@ _NEVER_NS = 1 << 62
 class _Way:
     """One way through: a pipe for each direction, and the routers on it as each direction meets them."""
 
-    def __init__(self, courses: Sequence[Course], hops: Sequence[Hop], wanted: Wanted, name: str) -> None:
+    def __init__(
+        self,
+        courses: Sequence[Course],
+        hops: Sequence[Hop],
+        wanted: Wanted,
+        name: str,
+        rest_ns: Sequence[int],
+    ) -> None:
         self.courses, self.hops = courses, (hops, hops[::-1])
         self.pipes = tuple(
-            Pipe(course, random_stream(wanted.followed.seed, f"{name}/{direction}"), wanted.queue)
-            for course, direction in zip(courses, ("up", "down"), strict=True)
+            Pipe(course, random_stream(wanted.followed.seed, f"{name}/{direction}"), wanted.queue, rest)
+            for course, direction, rest in zip(courses, ("up", "down"), rest_ns, strict=True)
         )
 
 
@@ -59,6 +66,7 @@ class Loop:
 
     told_by  the sky's slots, and the stage's words
     tuns     the terminal's interface, the PoP's, and where there is one, that of packets that end on the way
+    rest_ns  what the way takes besides the link, up and down
     """
 
     def __init__(
@@ -68,11 +76,12 @@ class Loop:
         tuns: Sequence[int],
         first: LinkSlot,
         hops: Sequence[Hop],
+        rest_ns: Sequence[int] = (0, 0),
     ) -> None:
         self._wanted, self._tuns = wanted, tuns
         self._sky, self._stage_channel = told_by
         self._link = LinkCourses(wanted.followed)
-        self._ways = [_Way(self._link.courses, hops, wanted, "packets")]
+        self._ways = [_Way(self._link.courses, hops, wanted, "packets", rest_ns)]
         self._timer = Timer()
         self._lateness = Lateness()
         self._spare = [bytearray(LARGEST)]
@@ -80,7 +89,7 @@ class Loop:
         self._uplinks: Uplinks | None = None
         if wanted.fibre is not None:
             courses = [wanted.fibre.course(self.began_ns) for _ in (UP, DOWN)]
-            self._ways.append(_Way(courses, hops[-1:], wanted, "fibre"))
+            self._ways.append(_Way(courses, hops[-1:], wanted, "fibre", rest_ns))
             random = random_stream(wanted.followed.seed, "fibre/probes")
             self._uplinks = Uplinks(wanted.fibre, self.began_ns, random)
         self._keeper = KeyKeeper(self.began_ns, int(wanted.keys_last_s * 1e9)) if wanted.encrypt else None

@@ -16,6 +16,7 @@ from skylift.adapters.packet_link import begin_sky, first_slot
 from skylift.adapters.packet_loop import Loop
 from skylift.adapters.packet_network import POP4, POP6
 from skylift.adapters.packet_sky import LinkSlot
+from skylift.adapters.packet_tunnel import carry
 from skylift.adapters.packet_wanted import Outcome, Wanted
 from skylift.base.errors import SkyliftError, Unavailable
 from skylift.wire.packet.hops import Hop
@@ -34,7 +35,12 @@ def run(wanted: Wanted, ready: Callable[[], None] = lambda: None) -> Outcome:
         said, tuns = _handed_over(channel, stage)
         for descriptor in tuns:
             stack.callback(os.close, descriptor)
-        loop = Loop(wanted, (sky, channel), tuns, first, hosts)
+        rest_ns = [0, 0]
+        if said["encrypted"] is not None:
+            carry(tuns, channel)
+            rest_ns = json.loads(_line(channel, stage))
+        said["tunnel_ms"] = round(sum(rest_ns) / 1e6, 3) if said["encrypted"] else None
+        loop = Loop(wanted, (sky, channel), tuns, first, hosts, rest_ns)
         stack.callback(loop.close)
         channel.sendall(b"g")
         ready()
@@ -94,6 +100,15 @@ def _begin_stage(
 
 def _handed_over(channel: socket.socket, stage: subprocess.Popen[bytes]) -> tuple[dict[str, Any], list[int]]:
     """What the stage says, and the two interfaces. Raises what it says went wrong."""
+    said = json.loads(_line(channel, stage))
+    if "error" in said:
+        error: SkyliftError = Unavailable(**said["error"])
+        raise error
+    _, descriptors, _, _ = socket.recv_fds(channel, 16, 3)
+    return said, list(descriptors)
+
+
+def _line(channel: socket.socket, stage: subprocess.Popen[bytes]) -> bytes:
     text = b""
     while not text.endswith(b"\n"):
         part = channel.recv(1)
@@ -102,9 +117,4 @@ def _handed_over(channel: socket.socket, stage: subprocess.Popen[bytes]) -> tupl
                 "packets.stage", "the namespaces", f"their process ended ({stage.wait()})", "see above"
             )
         text += part
-    said = json.loads(text)
-    if "error" in said:
-        error: SkyliftError = Unavailable(**said["error"])
-        raise error
-    _, descriptors, _, _ = socket.recv_fds(channel, 16, 3)
-    return said, list(descriptors)
+    return text

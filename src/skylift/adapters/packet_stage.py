@@ -13,20 +13,18 @@ import select
 import signal
 import socket
 import sys
-import time
 from typing import Any
 
 from skylift.adapters import tun
 from skylift.adapters.packet_foreground import Foreground
-from skylift.adapters.packet_network import OWN, POP4, Ends, Stage, dropped, set_up
+from skylift.adapters.packet_network import OWN, Ends, Stage, dropped, set_up
 from skylift.adapters.packet_processes import Processes, gather, unrunnable
+from skylift.adapters.packet_tunnel import own_ns
 from skylift.adapters.packet_wireguard import KeyKeeper
 from skylift.base.errors import SkyliftError
 
 # Where there is no command, something ends with the run and does nothing until then.
 _WAIT = ["/bin/sh", "-c", "while :; do sleep 3600; done"]
-# Hands are shaken before the command begins, where the link lets them.
-_SHAKEN_WITHIN_S = 2.0
 _END_WITHIN_MS = 200
 
 
@@ -44,10 +42,10 @@ def main(channel: socket.socket) -> int:
     told = {"encrypted": None if ends.tunnel is None else ends.tunnel.kind, "internet": ends.internet or None}
     channel.sendall(json.dumps(told).encode() + b"\n")
     socket.send_fds(channel, [b"tuns"], ends.tuns)
+    if ends.tunnel is not None:
+        channel.sendall(json.dumps(own_ns(ends.terminal)).encode() + b"\n")
     if channel.recv(1) != b"g":
         return 1
-    if ends.tunnel is not None:
-        _shake(ends)
     foreground = Foreground()
     at_pop = begin(stage.pop_command, None, processes) if stage.pop_command else None
     behind = begin(stage.command or _WAIT, ends.terminal, processes, foreground)
@@ -92,21 +90,6 @@ def _end(process: int) -> None:
     ended.register(os.pidfd_open(process), select.POLLIN)
     ended.poll(_END_WITHIN_MS)
     os.waitpid(process, os.WNOHANG)
-
-
-def _shake(ends: Ends) -> None:
-    """Send something through the tunnel, and wait until both ends know each other."""
-    assert ends.tunnel is not None
-    here = os.open("/proc/self/ns/net", os.O_RDONLY)
-    tun.set_namespace(ends.terminal, tun.CLONE_NEWNET)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as talking:
-        # Port 9 discards (RFC 863).
-        talking.sendto(b"", (POP4, 9))
-    tun.set_namespace(here, tun.CLONE_NEWNET)
-    os.close(here)
-    until = time.monotonic() + _SHAKEN_WITHIN_S
-    while not ends.tunnel.shaken() and time.monotonic() < until:
-        time.sleep(0.01)
 
 
 def _receive(channel: socket.socket) -> Any:

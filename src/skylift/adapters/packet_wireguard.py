@@ -83,9 +83,6 @@ class Interface(Protocol):
     def set(self, private: bytes | None, peers: list[Peer]) -> None:
         """Have these peers and no others; a key where it changes."""
 
-    def shaken(self) -> bool:
-        """Whether hands were ever shaken with a peer."""
-
     def close(self) -> None:
         """End what keeps it."""
 
@@ -133,10 +130,6 @@ class _Kernel:
                 }
                 wireguard.set(self._name, peer=told)
 
-    def shaken(self) -> bool:
-        # Not asked for over netlink: the run begins without waiting.
-        return True
-
     def close(self) -> None:
         # It ends with its namespace.
         return
@@ -183,10 +176,6 @@ class _Program:
             for one in _sockets_of(self._pid):
                 with one:
                     _hold_more(one)
-
-    def shaken(self) -> bool:
-        told = [line for line in self._ask(["get=1"]) if line.startswith("last_handshake_time_sec=")]
-        return any(line != "last_handshake_time_sec=0" for line in told)
 
     def close(self) -> None:
         os.kill(self._pid, signal.SIGKILL)
@@ -282,9 +271,6 @@ class Tunnel:
     def withdraw(self) -> None:
         """The gateway knows the terminal no more: whatever it sends is not even answered."""
         self._gateway.set(None, [])
-
-    def shaken(self) -> bool:
-        return self._terminal.shaken()
 
     def close(self) -> None:
         """End both ends."""

@@ -162,6 +162,28 @@ def test_the_transmitter_runs_ahead_by_no_more_than_it_may() -> None:
     assert due[0] <= 51 * MS + AHEAD_NS
 
 
+@given(st.lists(st.integers(0, 5 * MS), min_size=1, max_size=30), st.sampled_from((0.0, 0.3, 20.0)))
+def test_what_the_rest_of_the_way_takes_comes_off_the_delay_and_nothing_leaves_before_it_came(
+    gaps_ns: list[int], delay_ms: float
+) -> None:
+    rest_ns = 700_000
+    arrived_ns = np.cumsum(gaps_ns).tolist()
+    plainly, sooner = (
+        Pipe(steady(delay_ms, 50e6), np.random.default_rng(1), rest_ns=rest) for rest in (0, rest_ns)
+    )
+    for one in (plainly, sooner):
+        for number, at_ns in enumerate(arrived_ns):
+            one.put(numbered(number), at_ns)
+    before, after = (everything(one, arrived_ns[-1]) for one in (plainly, sooner))
+    assert [number for _, number in after] == [number for _, number in before]
+    for (due_ns, number), (then_ns, _) in zip(after, before, strict=True):
+        assert due_ns == max(then_ns - rest_ns, arrived_ns[number])
+    # What is seen is the whole way, which the rest belongs to.
+    assert sooner.counters.transit_ns >= plainly.counters.transit_ns
+    if delay_ms > 1:
+        assert sooner.counters.transit_ns == plainly.counters.transit_ns
+
+
 def test_lateness_is_a_percentile_of_what_was_noted() -> None:
     late = Lateness()
     for microseconds in range(1, 1001):

@@ -61,10 +61,20 @@ class _Sized(NamedTuple):
 
 
 class Pipe:
-    """Frames go in with `put` and come out of `take` when they are due; times never go back."""
+    """Frames go in with `put` and come out of `take` when they are due; times never go back.
 
-    def __init__(self, course: Course, random: np.random.Generator, rules: QueueRules | None = None) -> None:
+    rest_ns  what the way takes besides (a tunnel), which comes off the delay as far as there is some
+    """
+
+    def __init__(
+        self,
+        course: Course,
+        random: np.random.Generator,
+        rules: QueueRules | None = None,
+        rest_ns: int = 0,
+    ) -> None:
         self._course = course
+        self._rest_ns = rest_ns
         self._rules = rules or QueueRules()
         self._random = random
         self._queue: deque[_Sized] = deque()
@@ -122,7 +132,7 @@ class Pipe:
             due.append((at_ns, frame))
             if delay_set_ns < 0:
                 continue
-            transit_ns = now_ns - arrived_ns
+            transit_ns = now_ns - arrived_ns + self._rest_ns
             counters.frames += 1
             counters.delay_set_ns += delay_set_ns
             counters.transit_ns += transit_ns
@@ -173,6 +183,7 @@ class Pipe:
         self.counters.lost_set += packets
 
     def _to_line(self, sized: _Sized, due_ns: int, delay_set_ns: int) -> None:
+        due_ns = max(due_ns - self._rest_ns, sized.arrived_ns)
         # A path that grows shorter lets nothing overtake.
         if due_ns > self._last_due_ns:
             self._last_due_ns = due_ns
