@@ -2,7 +2,7 @@
 
 A real `skylift run` with a certificate of its own, `skylift dish serve` and an agent, whose time
 goes SPEED times as fast. It finds days of rows on its disk, and nobody who answers; then the service again,
-delivers all of it, and goes on for a while. No peer: other exporters for dishes keep and sign nothing.
+and delivers as much as that takes. No peer: other exporters for dishes keep and sign nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import json
+import math
 import os
 import shutil
 import socket
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
@@ -40,7 +41,9 @@ SPEED = 60.0
 # More than is kept whole, so that some of it is thinned: eight days of rows of 15 s.
 ROWS_BEFORE = MOST_ROWS + 6_000
 SPAN_US = 15_000_000
-OFFLINE_S, STEADY_S, PATIENCE_S = 15.0, 60.0, 300.0
+OFFLINE_S, ONLINE_S = 15.0, 180.0
+# A service takes 400 batches at once, and then one each second by its own clock.
+LEAST_DELIVERED = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ def make_certificate(folder: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """peak_bytes: the most that the process held; core: its share of one; delivered: rows."""
+    """peak_bytes: the most that the process held; core: its share of one; delivered: rows of before."""
 
     peak_bytes: int
     core: float
@@ -143,19 +146,21 @@ def lived_through() -> Found:
         dish, agent = _beside(stack, service, ca)
         now_us = time.time_ns() // 1_000
         # Its time never comes up with the service's, which would put rows of the future aside.
-        clock = Clock(now_us - round((PATIENCE_S + STEADY_S) * SPEED * 2e6), SPEED, time.monotonic_ns())
-        waiting = _fill(agent, clock.at_us)
+        begins_us = now_us - round((OFFLINE_S + ONLINE_S) * SPEED * 2e6)
+        waiting = _fill(agent, begins_us)
+        clock = Clock(begins_us, SPEED, time.monotonic_ns())
         service.stop()
         process = start_agent(agent, dish, clock, ca)
         stack.callback(process.wait)
         stack.callback(process.kill)
         time.sleep(OFFLINE_S)
         service.start()
-        _until(lambda: _waiting(agent) < 20)
         before_s, began_s = cpu_s(process.pid), time.monotonic()
-        time.sleep(STEADY_S)
+        time.sleep(ONLINE_S)
         share = (cpu_s(process.pid) - before_s) / (time.monotonic() - began_s) / SPEED
-        return Found(_peak_bytes(process.pid), share, waiting)
+        delivered = waiting - _waiting(agent)
+        print(f"{delivered:,} of {waiting:,} rows delivered", file=sys.stderr)
+        return Found(_peak_bytes(process.pid), share, delivered)
 
 
 def _beside(stack: ExitStack, service: Service, ca: Path) -> tuple[str, AgentFolder]:
@@ -197,14 +202,6 @@ def _waiting(agent: AgentFolder) -> int:
         shelf.close()
 
 
-def _until(true: Callable[[], bool]) -> None:
-    end_s = time.monotonic() + PATIENCE_S
-    while not true():
-        if time.monotonic() > end_s:
-            raise SystemExit("the agent does not deliver what it kept")
-        time.sleep(0.5)
-
-
 def _peak_bytes(pid: int) -> int:
     lines: Sequence[str] = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1_024 for line in lines if line.startswith("VmHWM"))
@@ -218,7 +215,7 @@ def cases(seed: int) -> list[Case]:
             peer=None,
             peer_name="",
             peer_version="",
-            compare=lambda ours, peer: float(ours.core),
+            compare=lambda ours, peer: float(ours.core) if ours.delivered >= LEAST_DELIVERED else math.nan,
             limit=f"an agent over TLS, days offline <= {MOST_BYTES / 1e6:g} MB, <= {MOST_CORE:.0%} of a core "
             "(column error: share of a core)",
             ok=lambda result: (

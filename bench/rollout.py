@@ -110,8 +110,8 @@ class Person:
 
 
 _TOLD = (
-    "state", "stands", "verb", "needed", "kind", "regions", "by", "stages", "why", "issued_at", "means",
-    "code", "said", "answered_at", "error",
+    "state", "stands", "verb", "needed", "kind", "regions", "by", "stages", "went", "why", "issued_at",
+    "means", "code", "said", "answered_at", "error",
 )  # fmt: skip
 
 
@@ -242,8 +242,11 @@ def everybody(field_: Field, dishes: Sequence[str]) -> list[str]:
 def all_goes_well(field_: Field, ids: Sequence[str]) -> None:
     """Stage by stage, once all of the one before are done, until it has ended."""
     operator = field_.operator
+    # It does not answer before somebody has tried the gate.
+    os.kill(field_.agents[ids[0]].pid, signal.SIGSTOP)
     rollout = operator.agreed(*_ask("reboot", ids), by=field_.approver)
     operator.says("rollout", "proceed", rollout, code=2)
+    os.kill(field_.agents[ids[0]].pid, signal.SIGCONT)
     while True:
         stage = field_.answered(rollout)
         if set(stage) != {"done"}:

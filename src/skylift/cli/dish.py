@@ -138,11 +138,11 @@ def _serve_live(
     from skylift.client.http import Client, kept_token
 
     client = Client(server, token or kept_token(server))
-    about = client.ask("GET", "about")
-    happenings = read_happenings(happen, int(about["now_us"]))
     typer.echo("waiting for the service's next slot ...", err=True)
     with ExitStack() as stack:
         try:
+            about = once_ready(lambda: client.ask("GET", "about"))
+            happenings = read_happenings(happen, int(about["now_us"]))
             ids = once_ready(lambda: _terminals(client, terminal, count))
             live = LiveDishes(lambda body: client.ask("POST", "sky/emulated-dishes", body), ids, happenings)
             once_ready(live.find)

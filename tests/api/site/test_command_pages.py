@@ -64,6 +64,8 @@ def test_a_rollout_waits_for_another_person_and_says_what_holds_it_back(house: H
     for words in ("1 of 3", "Stage 1: 0 of 1 done", "Shut: 1 not answered", "The next stage has 2.", "5%"):
         assert words in page.text
     assert "the gate is shut" in house.operator.send(page, "/proceed").text
+    rollout = house.people["operator"].get(listed.removeprefix("/")).json()
+    assert rollout["went"] == [{"done": 0, "wrong": 0, "waiting": 1}]
     page = house.operator.send(page, "/stop")
     assert "Somebody stopped it" in page.text
     assert "Taken back" in page.text

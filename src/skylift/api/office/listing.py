@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from starlette.responses import Response
 
 from skylift.api.office.documents import document, etag, readable
@@ -21,7 +22,9 @@ from skylift.ports.store import Reader, Stored, Wanted
 from skylift.service.account.roles import REACHES, Reach, Subject
 from skylift.service.approval.state import ROOM as APPROVALS
 from skylift.service.approval.state import Approval, Standing
+from skylift.service.command.rollout import ROOM as ROLLOUTS
 from skylift.twin.office.approvals import standing_now
+from skylift.twin.office.commands import healths_of
 from skylift.twin.office.office import Office
 from skylift.twin.office.verbs import Actor
 
@@ -53,6 +56,8 @@ LIST_PARAMETERS = (
 def read_one(room: Room[Any]) -> Callable[[Call], Awaitable[Response]]:
     def look(reader: Reader, at: int, id: str) -> tuple[Stored[Any] | None, dict[str, Any]]:
         stored = reader.get(room, id)
+        if stored is not None and room is ROLLOUTS:
+            return stored, {"went": msgspec.to_builtins(healths_of(stored.thing, reader, at))}
         if stored is None or room is not APPROVALS:
             return stored, {}
         proposed = proposal_of(reader, stored)

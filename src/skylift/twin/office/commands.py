@@ -199,10 +199,18 @@ def _proceeded(one: Rollout, moment: Moment, given: Nothing) -> Sequence[Event]:
 
 
 def health_of(one: Rollout, reader: Reader, at: int) -> StageHealth:
-    """How the last stage goes; what has not answered within its time went wrong."""
-    if not one.stages:
-        return StageHealth(0, 0, 0)
-    found = reader.get_all(commands.ROOM, set(one.stages[-1].values()))
+    """How the last stage goes."""
+    return _health(one.stages[-1] if one.stages else {}, reader, at)
+
+
+def healths_of(one: Rollout, reader: Reader, at: int) -> list[StageHealth]:
+    """How each stage went, or goes."""
+    return [_health(stage, reader, at) for stage in one.stages]
+
+
+def _health(stage: Mapping[str, str], reader: Reader, at: int) -> StageHealth:
+    """Of a stage's commands by terminal; what has not answered within its time went wrong."""
+    found = reader.get_all(commands.ROOM, set(stage.values()))
     things = [stored.thing for stored in found.values()]
     done = sum(thing.state is CommandState.DONE for thing in things)
     waiting = sum(thing.waits_at(at) for thing in things)
