@@ -135,3 +135,60 @@ def test_rows_go_dish_by_dish_and_each_once() -> None:
 def parts(readings: list[ManagedReading]) -> list[list[int]]:
     numbers = sorted({one.at_us // (15 * S) % 240 for one in readings})
     return [numbers[:2], numbers[2:]]
+
+
+def test_a_dish_whose_line_ended_is_down_by_that(town: Town, staff: dict[str, Person]) -> None:
+    """Beside those that are silent, or say that they are disabled, on lines that are served."""
+    operator = staff["operator"]
+    usual = {"number": "AST-1", "standing": "active"}
+    lines: dict[str, dict[str, Any] | None] = {
+        "well": usual | {"standing": "inactive"},
+        "unknown": None,
+        "active": usual,
+        "disabled": usual,
+        "off": usual | {"standing": "inactive"},
+        "ended": usual | {"ended_at": "2022-02-20T00:00:00Z"},
+        "ends": usual | {"ended_at": "2022-02-26T12:30:00Z"},
+        "none": {},
+    }
+    ids = {}
+    for number, (name, line) in enumerate(lines.items(), 1):
+        made = {"hardware": "STD-V2", "dish_id": f"ut0{number}00", "origin": "gift", "network": "operator"}
+        ids[name] = operator.made("terminals", **made)["id"]
+        if line is not None:
+            verb = "record-line" if line else "record-no-line"
+            operator.made(f"terminals/{ids[name]}/{verb}", **line)
+
+    def report(name: str, **more: Any) -> None:
+        dish_id = operator.get(f"terminals/{ids[name]}").json()["dish_id"]
+        row = {"sequence": town.desk.clock.now() // (15 * S), "at_us": town.desk.clock.now() - S, **more}
+        operator.made("telemetry/managed", dish_id=dish_id, rows=[{"state": "connected", **row}])
+
+    def down() -> dict[str, tuple[str, str]]:
+        names = {id: name for name, id in ids.items()}
+        found = operator.get("fleet/health").json()["down"]
+        return {names[one["terminal"]]: (one["why"], one["says"]) for one in found}
+
+    for name in ("disabled", "off"):
+        report(name, state="disabled")
+    for number, name in enumerate(("unknown", "active", "ended", "ends", "none")):
+        report(name)
+        # Not all at once: that would be our own ear.
+        operator.made("clock", advance_s=60 * (number + 2))
+    before = down()
+    assert (before["off"][0], before["disabled"][0]) == ("no-account", "no-account")
+    assert "inactive" in before["off"][1]
+    assert "line is" not in before["disabled"][1]
+    assert before["ends"][0] == "power"
+    operator.made("clock", advance_s=3600)
+    report("well")
+    found = down()
+    assert {name: why for name, (why, _) in found.items()} == {
+        "unknown": "power", "active": "power", "disabled": "no-account", "off": "no-account",
+        "ended": "no-account", "ends": "no-account", "none": "no-account",
+    }  # fmt: skip
+    assert all("has ended" in found[name][1] for name in ("ended", "ends"))
+    assert "no service line" in found["none"][1]
+    # Renewed, and told of it: what silences it is something else.
+    operator.made(f"terminals/{ids['ended']}/record-line", **usual)
+    assert down()["ended"][0] == "power"

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.api.office import test_facts_lists, test_login, test_story, test_usage, test_writes
+from tests.api.office import test_facts_lists, test_lines, test_login, test_story, test_usage, test_writes
 
 LEFT_OUT = {
     # They open the file of SQLite beside the service.
@@ -38,7 +38,7 @@ def _taken(module: ModuleType) -> dict[str, object]:
     }
 
 
-for _module in (test_facts_lists, test_login, test_story, test_usage, test_writes):
+for _module in (test_facts_lists, test_lines, test_login, test_story, test_usage, test_writes):
     globals().update(_taken(_module))
 
 
