@@ -141,8 +141,13 @@ def test_a_list_that_others_may_write_allows_nothing(folder: Path) -> None:
 def test_wipe_leaves_nothing_and_asks_before(folder: Path) -> None:
     enrolled(folder)
     assert isinstance(run("wipe", "--state-dir", str(folder)).exception, Refused)
-    assert run("wipe", "--yes", "--state-dir", str(folder)).exit_code == 0
+    gone = run("wipe", "--yes", "--state-dir", str(folder))
+    assert (gone.exit_code, "revoke the key" in gone.stdout) == (0, True)
     assert list(folder.parent.iterdir()) == []
+    # Of one that no service ever knew there is nothing to revoke.
+    AgentFolder(folder).made().agent_key()
+    gone = run("wipe", "--yes", "--state-dir", str(folder))
+    assert (gone.exit_code, "revoke" in gone.stdout) == (0, False)
     assert "nothing" in run("wipe", "--yes", "--state-dir", str(folder)).stdout
 
 

@@ -113,6 +113,10 @@ class AgentFolder:
                 "run skylift agent wipe, and enrol anew with a new code",
             ) from None
 
+    def was_enrolled(self) -> bool:
+        """Whether a service knows its key, though what it says of that be damaged."""
+        return (self.path / _WHO).exists()
+
     def keep_enrolment(self, enrolment: Enrolment) -> None:
         write_atomically(self.path / _WHO, json.dumps(asdict(enrolment)))
         (self.path / _WHO).chmod(0o600)

@@ -165,10 +165,11 @@ def wipe(
         raise Refused("agent.wipe", "skylift agent wipe", "it cannot be undone", "confirm it, or add --yes")
     with folder.locked():
         tell = taking_back(folder, _beside(folder, None, None, ca).authority)
+        known = folder.was_enrolled()
         files = folder.wipe()
     left = folder.path.exists()
     gone = "are gone; their folder is empty, and root may remove it" if left else "and their folder are gone"
-    typer.echo(f"{files} files {gone}; have an operator revoke the key")
+    typer.echo(f"{files} files {gone}{'; have an operator revoke the key' if known else ''}")
     if tell is not None:
         typer.echo(tell())
 
