@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from skylift.cli.outputs import check_output
 from skylift.cli.packet_options import (
-    AT,
-    CATALOGUE,
     POP_RUN,
-    PRESET,
     QUEUE,
     REPORT,
-    SCENARIO,
-    SEED,
-    SERVER,
-    SET,
-    TOKEN,
     LinkWords,
     overrides_of,
+    pop_words,
     server_of,
     write_report,
 )
+from skylift.cli.spread import spread
 
 if TYPE_CHECKING:
     from skylift.adapters.packet_server import ServerLink
@@ -38,32 +31,32 @@ def register(app: typer.Typer) -> None:
     app.command("emulate")(emulate)
 
 
+# A trace is of one link.
+@spread("replay", "mahimahi", "trace", "trace_places")
 def emulate(
-    command: list[str] = typer.Argument(
-        None, help="What to run behind each, after --; {terminal} is its id."
-    ),
-    terminals: str = typer.Option("all", help="Ids of the scenario's, or the service's, terminals: a,b,c."),
-    count: int = typer.Option(0, min=0, max=10_000, help="So many made-up terminals instead."),
-    scenario: SCENARIO = None,
-    catalogue: CATALOGUE = None,
-    at: AT = None,
-    server: SERVER = None,
-    token: TOKEN = "",
-    set_: SET = [],  # noqa: B006
-    preset: PRESET = "ideal",
-    seed: SEED = 0,
+    link: LinkWords,
+    command: Annotated[
+        list[str] | None, typer.Argument(help="What to run behind each, after --; {terminal} is its id.")
+    ] = None,
+    terminals: Annotated[
+        str, typer.Option(help="Ids of the scenario's, or the service's, terminals: a,b,c.")
+    ] = "all",
+    count: Annotated[int, typer.Option(min=0, max=10_000, help="So many made-up terminals instead.")] = 0,
     queue_bytes: QUEUE = 1_000_000,
     pop_command: POP_RUN = "",
-    seconds: float = typer.Option(
-        None, min=0.1, help="Ends after so long.", show_default="when the commands do"
-    ),
-    encrypt: bool = typer.Option(False, "--encrypt/--no-encrypt", help="Not for many: see skylift exec."),
-    output: Path = typer.Option(
-        None, help="Folder for what each command says; else it goes where this does."
-    ),
-    namespaces: Path = typer.Option(
-        None, help="Write each terminal's addresses and network namespace, .json."
-    ),
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="Ends after so long.", show_default="when the commands do")
+    ] = None,
+    encrypt: Annotated[
+        bool, typer.Option("--encrypt/--no-encrypt", help="Not for many: see skylift exec.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder for what each command says; else it goes where this does."),
+    ] = None,
+    namespaces: Annotated[
+        Path | None, typer.Option(help="Write each terminal's addresses and network namespace, .json.")
+    ] = None,
     report: REPORT = None,
 ) -> None:
     """Many terminals in one process: each in a network of its own, reaching `pop` and one another by name.
@@ -82,20 +75,19 @@ def emulate(
     _check(encrypt, output)
     check_output(report, "--report", (".json",))
     check_output(namespaces, "--namespaces", (".json",))
-    check_preset(preset)
-    words = LinkWords(scenario, catalogue, at, server, token, None, None, None, False, set_, preset, seed)
-    sources, at_us, anchor_ns = _source(words, count)
+    check_preset(link.preset)
+    sources, at_us, anchor_ns = _source(link, count)
     orders = Orders(
         at_us,
         tuple(command or ()),
-        tuple(shlex.split(pop_command)),
+        pop_words(pop_command),
         seconds,
         "" if output is None else str(output.resolve()),
         report is not None,
-        preset,
-        seed,
+        link.preset,
+        link.seed,
         queue_bytes,
-        **asdict(overrides_of(set_)),
+        **asdict(overrides_of(link.set_)),
         anchor_ns=anchor_ns,
     )
 

@@ -4,39 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from skylift.cli.outputs import check_output
 from skylift.cli.packet_options import (
-    AT,
-    CAPTURE,
-    CATALOGUE,
-    ENCRYPT,
-    FIBRE,
-    FIBRE_CUT,
-    INTERNET,
-    KEYS_LAST,
-    MAHIMAHI,
-    POP_RUN,
-    PRESET,
-    QUEUE,
-    REPLAY,
     REPORT,
-    SCENARIO,
-    SEED,
-    SERVER,
-    SET,
     TERMINAL,
-    TOKEN,
-    TRACE,
-    TRACE_PLACES,
     LinkWords,
     PacketWords,
-    finish,
+    check_outputs,
     followed,
     packets,
+    write_report,
 )
+from skylift.cli.spread import spread
 
 
 def register(app: typer.Typer) -> None:
@@ -44,29 +27,12 @@ def register(app: typer.Typer) -> None:
     app.command("shell")(shell)
 
 
+@spread()
 def execute(
     terminal: TERMINAL,
-    command: list[str] = typer.Argument(help="What to run behind it, after --."),
-    scenario: SCENARIO = None,
-    catalogue: CATALOGUE = None,
-    at: AT = None,
-    server: SERVER = None,
-    token: TOKEN = "",
-    replay: REPLAY = None,
-    mahimahi: MAHIMAHI = None,
-    trace: TRACE = None,
-    trace_places: TRACE_PLACES = False,
-    set_: SET = [],  # noqa: B006
-    preset: PRESET = "ideal",
-    seed: SEED = 0,
-    queue_bytes: QUEUE = 1_000_000,
-    pop_command: POP_RUN = "",
-    encrypt: ENCRYPT = None,
-    keys_last: KEYS_LAST = 3600.0,
-    fibre: FIBRE = None,
-    fibre_cut: FIBRE_CUT = [],  # noqa: B006
-    internet: INTERNET = False,
-    capture: CAPTURE = None,
+    command: Annotated[list[str], typer.Argument(help="What to run behind it, after --.")],
+    link: LinkWords,
+    packet: PacketWords,
     report: REPORT = None,
 ) -> None:
     """Run a command behind a terminal: its packets go through the constellation as it is at that second.
@@ -76,40 +42,11 @@ def execute(
 
         skylift exec kyiv --scenario S.toml --at 2022-02-27T03:05:00Z -- ping -c 5 pop
     """
-    check_output(report, "--report", (".json",))
-    check_output(capture, "--capture", (".pcap",))
-    said = LinkWords(
-        scenario, catalogue, at, server, token, replay, mahimahi, trace, trace_places, set_, preset, seed
-    )
-    link = followed(terminal, said)
-    words = PacketWords(queue_bytes, pop_command, encrypt, keys_last, fibre, fibre_cut, capture, internet)
-    raise finish(packets(link, command, words), report)
+    _behind(terminal, command, link, packet, report)
 
 
-def shell(
-    terminal: TERMINAL,
-    scenario: SCENARIO = None,
-    catalogue: CATALOGUE = None,
-    at: AT = None,
-    server: SERVER = None,
-    token: TOKEN = "",
-    replay: REPLAY = None,
-    mahimahi: MAHIMAHI = None,
-    trace: TRACE = None,
-    trace_places: TRACE_PLACES = False,
-    set_: SET = [],  # noqa: B006
-    preset: PRESET = "ideal",
-    seed: SEED = 0,
-    queue_bytes: QUEUE = 1_000_000,
-    pop_command: POP_RUN = "",
-    encrypt: ENCRYPT = None,
-    keys_last: KEYS_LAST = 3600.0,
-    fibre: FIBRE = None,
-    fibre_cut: FIBRE_CUT = [],  # noqa: B006
-    internet: INTERNET = False,
-    capture: CAPTURE = None,
-    report: REPORT = None,
-) -> None:
+@spread()
+def shell(terminal: TERMINAL, link: LinkWords, packet: PacketWords, report: REPORT = None) -> None:
     """Open your shell behind a terminal; all that it starts goes through the constellation. `exit` ends it.
 
     skylift shell kharkiv --server http://127.0.0.1:8480
@@ -117,11 +54,13 @@ def shell(
     program = os.environ.get("SHELL", "")
     command = [program] if program and shutil.which(program) else ["/bin/sh"]
     typer.echo(f"a shell behind {terminal}: `pop` is the other end; exit ends it", err=True)
-    check_output(report, "--report", (".json",))
-    check_output(capture, "--capture", (".pcap",))
-    said = LinkWords(
-        scenario, catalogue, at, server, token, replay, mahimahi, trace, trace_places, set_, preset, seed
-    )
-    link = followed(terminal, said)
-    words = PacketWords(queue_bytes, pop_command, encrypt, keys_last, fibre, fibre_cut, capture, internet)
-    raise finish(packets(link, command, words), report)
+    _behind(terminal, command, link, packet, report)
+
+
+def _behind(
+    terminal: str, command: list[str], link: LinkWords, packet: PacketWords, report: Path | None
+) -> None:
+    check_outputs(report, packet.capture)
+    outcome = packets(followed(terminal, link), command, packet)
+    write_report(outcome.report, report)
+    raise typer.Exit(outcome.status)

@@ -5,27 +5,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from skylift.cli.outputs import check_output, check_picture
-from skylift.cli.packet_options import (
-    AT,
-    CATALOGUE,
-    MAHIMAHI,
-    PRESET,
-    REPLAY,
-    SCENARIO,
-    SEED,
-    SERVER,
-    SET,
-    TOKEN,
-    TRACE,
-    TRACE_PLACES,
-    LinkWords,
-    followed,
-)
+from skylift.cli.packet_options import LinkWords, followed
+from skylift.cli.spread import spread
 
 if TYPE_CHECKING:
     from skylift.study.voice import Codec
@@ -35,32 +21,28 @@ def register(app: typer.Typer) -> None:
     app.command("netreport")(netreport)
 
 
+@spread()
 def netreport(
-    what: str = typer.Argument(help="Id of a terminal to measure now, or a report's file."),
-    scenario: SCENARIO = None,
-    catalogue: CATALOGUE = None,
-    at: AT = None,
-    server: SERVER = None,
-    token: TOKEN = "",
-    replay: REPLAY = None,
-    mahimahi: MAHIMAHI = None,
-    trace: TRACE = None,
-    trace_places: TRACE_PLACES = False,
-    set_: SET = [],  # noqa: B006
-    preset: PRESET = "ideal",
-    seed: SEED = 0,
-    seconds: float = typer.Option(60.0, min=1.0, max=3600.0, help="How long small packets are sent."),
-    transfer_seconds: float = typer.Option(
-        5.0, min=0.0, max=600.0, help="How long each congestion control sends, each way; 0: no transfers."
-    ),
-    out: Path | None = typer.Option(None, help="Keep the report, .json."),
-    plot: Path | None = typer.Option(
-        None, help="Draw the round trips slot by slot into this PNG, SVG or PDF."
-    ),
-    codec: str | None = typer.Option(
-        None, help="Whose voice is scored: g711, g711-plain, g729a or g723.1.", show_default="g711"
-    ),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON document on stdout."),
+    what: Annotated[str, typer.Argument(help="Id of a terminal to measure now, or a report's file.")],
+    link: LinkWords,
+    seconds: Annotated[
+        float, typer.Option(min=1.0, max=3600.0, help="How long small packets are sent.")
+    ] = 60.0,
+    transfer_seconds: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=600.0, help="How long each congestion control sends, each way; 0: no transfers."
+        ),
+    ] = 5.0,
+    out: Annotated[Path | None, typer.Option(help="Keep the report, .json.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the round trips slot by slot into this PNG, SVG or PDF.")
+    ] = None,
+    codec: Annotated[
+        str | None,
+        typer.Option(help="Whose voice is scored: g711, g711-plain, g729a or g723.1.", show_default="g711"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
     """Say what a link is worth: throughput, round trip, jitter, losses, and whether a call can be held.
 
@@ -78,22 +60,7 @@ def netreport(
     if _names_a_file(what):
         document = read_report(Path(what), wanted)
     else:
-        said = LinkWords(
-            scenario,
-            catalogue,
-            at,
-            server,
-            token,
-            replay,
-            mahimahi,
-            trace,
-            trace_places,
-            set_,
-            preset,
-            seed,
-        )
-        link = followed(what, said)
-        document = measured(link, seconds, transfer_seconds, wanted or G711)
+        document = measured(followed(what, link), seconds, transfer_seconds, wanted or G711)
     if out is not None:
         from skylift.adapters.atomic import write_atomically
 

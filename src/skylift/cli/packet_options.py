@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -84,18 +84,32 @@ REPORT = Annotated[Path | None, typer.Option(help="Write what was set and seen, 
 class LinkWords:
     """What was said of the link."""
 
-    scenario: Path | None
-    catalogue: Path | None
-    at: str | None
-    server: str | None
-    token: str
-    replay: Path | None
-    mahimahi: str | None
-    trace: Path | None
-    trace_places: bool
-    set_: list[str]
-    preset: str
-    seed: int
+    scenario: SCENARIO = None
+    catalogue: CATALOGUE = None
+    at: AT = None
+    server: SERVER = None
+    token: TOKEN = ""
+    replay: REPLAY = None
+    mahimahi: MAHIMAHI = None
+    trace: TRACE = None
+    trace_places: TRACE_PLACES = False
+    set_: SET = field(default_factory=list)
+    preset: PRESET = "ideal"
+    seed: SEED = 0
+
+
+@dataclass(frozen=True)
+class PacketWords:
+    """What was said of the packets."""
+
+    queue_bytes: QUEUE = 1_000_000
+    pop_command: POP_RUN = ""
+    encrypt: ENCRYPT = None
+    keys_last: KEYS_LAST = 3600.0
+    fibre: FIBRE = None
+    fibre_cut: FIBRE_CUT = field(default_factory=list)
+    internet: INTERNET = False
+    capture: CAPTURE = None
 
 
 def followed(terminal: str, words: LinkWords) -> Followed:
@@ -159,27 +173,14 @@ def replay_of_words(words: LinkWords, server: str | None) -> Replay | None:
     return mahimahi_of(files[0], files[1], files[2] if len(files) == 3 else None)
 
 
-@dataclass(frozen=True)
-class PacketWords:
-    """What was said of the packets."""
-
-    queue_bytes: int
-    pop_command: str
-    encrypt: bool | None
-    keys_last: float
-    fibre: str | None
-    fibre_cut: list[str]
-    capture: Path | None
-    internet: bool
-    join: Join | None = None
-
-
 def packets(
-    link: Followed, command: list[str], words: PacketWords, ready: Callable[[], None] = lambda: None
+    link: Followed,
+    command: list[str],
+    words: PacketWords,
+    join: Join | None = None,
+    ready: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Run a command behind a terminal. Raises Refused or Unavailable before it begins."""
-    import shlex
-
     from skylift.adapters import packet_internet, packet_wireguard
     from skylift.adapters.packet_run import run
     from skylift.adapters.packet_wanted import Join, Wanted
@@ -199,17 +200,34 @@ def packets(
         Wanted(
             link,
             tuple(command),
-            tuple(shlex.split(words.pop_command)),
+            pop_words(words.pop_command),
             QueueRules(words.queue_bytes),
             encrypt,
             words.keys_last,
             fibre_of(words.fibre, words.fibre_cut),
             words.capture,
             words.internet,
-            words.join or Join(),
+            join or Join(),
         ),
         ready,
     )
+
+
+def pop_words(command: str) -> tuple[str, ...]:
+    """The words of --pop-run. Raises Refused where a quotation has no end."""
+    import shlex
+
+    from skylift.base.errors import Refused
+
+    try:
+        return tuple(shlex.split(command))
+    except ValueError:
+        raise Refused(
+            "packets.pop_run",
+            f"--pop-run {command[:60]!r}",
+            "a quotation in it has no end",
+            "write it as in a shell, like --pop-run 'iperf3 -s'",
+        ) from None
 
 
 def fibre_of(said: str | None, cuts: list[str]) -> Fibre | None:
@@ -300,10 +318,10 @@ def overrides_of(given: list[str]) -> Overrides:
     return Overrides(**found)
 
 
-def finish(outcome: Outcome, report: Path | None) -> typer.Exit:
-    """Write what was seen; the exit with the command's status."""
-    write_report(outcome.report, report)
-    return typer.Exit(outcome.status)
+def check_outputs(report: Path | None, capture: Path | None) -> None:
+    """Raises Refused where one of them cannot be written."""
+    check_output(report, "--report", (".json",))
+    check_output(capture, "--capture", (".pcap",))
 
 
 def write_report(said: dict[str, Any], report: Path | None) -> None:

@@ -4,52 +4,30 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from typing import Annotated
 
 import typer
 
 from skylift.cli.outputs import check_output
-from skylift.cli.packet_options import (
-    AT,
-    CATALOGUE,
-    MAHIMAHI,
-    PRESET,
-    REPLAY,
-    REPORT,
-    SCENARIO,
-    SEED,
-    SERVER,
-    SET,
-    TERMINAL,
-    TOKEN,
-    TRACE,
-    TRACE_PLACES,
-    LinkWords,
-    followed,
-    write_report,
-)
+from skylift.cli.packet_options import REPORT, TERMINAL, LinkWords, followed, write_report
+from skylift.cli.spread import spread
 
 
 def register(app: typer.Typer) -> None:
     app.command("proxy")(proxy)
 
 
+@spread()
 def proxy(
     terminal: TERMINAL,
-    listen: str = typer.Option("127.0.0.1:1080", help="ADDRESS:PORT of loopback; port 0 takes a free one."),
-    scenario: SCENARIO = None,
-    catalogue: CATALOGUE = None,
-    at: AT = None,
-    server: SERVER = None,
-    token: TOKEN = "",
-    replay: REPLAY = None,
-    mahimahi: MAHIMAHI = None,
-    trace: TRACE = None,
-    trace_places: TRACE_PLACES = False,
-    set_: SET = [],  # noqa: B006
-    preset: PRESET = "ideal",
-    seed: SEED = 0,
+    link: LinkWords,
+    listen: Annotated[
+        str, typer.Option(help="ADDRESS:PORT of loopback; port 0 takes a free one.")
+    ] = "127.0.0.1:1080",
     report: REPORT = None,
-    as_json: bool = typer.Option(False, "--json", help="Say on stdout, in one JSON document, where it is."),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Say on stdout, in one JSON document, where it is.")
+    ] = False,
 ) -> None:
     """Carry a program's connections behind a terminal, as a SOCKS 5 and HTTP proxy, until Ctrl-C.
 
@@ -62,10 +40,7 @@ def proxy(
 
     host, port = _loopback(listen)
     check_output(report, "--report", (".json",))
-    said = LinkWords(
-        scenario, catalogue, at, server, token, replay, mahimahi, trace, trace_places, set_, preset, seed
-    )
-    link = followed(terminal, said)
+    followed_link = followed(terminal, link)
 
     def ready(taken: int) -> None:
         shown = f"[{host}]:{taken}" if ":" in host else f"{host}:{taken}"
@@ -74,7 +49,7 @@ def proxy(
             typer.echo(json.dumps({"terminal": terminal, **urls}))
         typer.echo(f"a proxy behind {terminal}: {urls['socks5']} or {urls['http']}; Ctrl-C ends it", err=True)
 
-    write_report(run_proxy(link, host, port, ready), report)
+    write_report(run_proxy(followed_link, host, port, ready), report)
 
 
 def _loopback(listen: str) -> tuple[str, int]:
