@@ -23,6 +23,7 @@ from skylift.adapters.packet_wireguard import KeyKeeper
 from skylift.adapters.tun import Timer
 from skylift.base.randomness import random_stream
 from skylift.wire.packet.course import Course
+from skylift.wire.packet.density import Density
 from skylift.wire.packet.frame import Frame
 from skylift.wire.packet.hops import Hop, forward, to_a_group, turned_back
 from skylift.wire.packet.pipe import Counters, Lateness, Pipe
@@ -40,6 +41,11 @@ _SPARE_BUFFERS = 64
 # In a dense stream frames that come out closer together share a wake-up: one for each took a quarter of the
 # loop's time at 200 Mbit/s of single packets, and 400 were out of reach.
 _PAUSE_NS = 150_000
+# In a stream of single packets that is denser still, those that come are read together too: it saves an eighth
+# of our time at 350 encrypted Mbit/s. The system lets us rest for some 50 us more.
+_DENSE_PER_S = 20_000
+_REST_S = 100e-6
+_SINGLE = 2_048
 _NEVER_NS = 1 << 62
 
 
@@ -98,6 +104,7 @@ class Loop:
         self._capture = Capture(wanted.capture) if wanted.capture is not None else None
         self._waited_ns = waited_ns()
         self._turned_ns = 0
+        self._singles = Density(_DENSE_PER_S, _PAUSE_NS)
         self._answers: list[tuple[int, bytes]] = []
         self._dropped, self._ended = 0, False
         self._counted = [Counters(), Counters()]
@@ -133,7 +140,10 @@ class Loop:
             for descriptor in waiting:
                 poll.register(descriptor, select.EPOLLIN)
             while True:
-                for descriptor, _ in poll.poll():
+                dense = self._singles.dense
+                if dense:
+                    time.sleep(_REST_S)
+                for descriptor, _ in poll.poll(0 if dense else None):
                     waiting[descriptor]()
                 if self._ended:
                     self._dropped += self._dropped_by_system()
@@ -192,7 +202,8 @@ class Loop:
         if now_ns - self._turned_ns < 2 * _PAUSE_NS:
             wake_ns = max(wake_ns, now_ns + _PAUSE_NS)
         self._turned_ns = now_ns
-        self._timer.arm(None if wake_ns == _NEVER_NS else wake_ns)
+        if not self._singles.turn(now_ns):
+            self._timer.arm(None if wake_ns == _NEVER_NS else wake_ns)
 
     def _deliver(self, number: int, side: int, pipe: Pipe) -> None:
         now_ns = time.monotonic_ns()
@@ -217,6 +228,8 @@ class Loop:
                 # Nothing is left, or the interface is going away with its namespace.
                 return
             now_ns = time.monotonic_ns()
+            if len(frame) < _SINGLE:
+                self._singles.came += 1
             if self._capture is not None:
                 self._capture.note(frame, now_ns - self.began_ns + self._wanted.followed.at_us * 1_000)
             if to_a_group(frame):

@@ -95,9 +95,14 @@ class Pipe:
             self._drop_down(packets)
             return
         sized = _Sized(frame, packets, wire_bytes, now_ns)
-        if stretch.rate_bps == math.inf and not self._queue:
-            self._send(sized, stretch, now_ns)
-            return
+        if not self._queue:
+            if stretch.rate_bps == math.inf:
+                self._send(sized, stretch, now_ns)
+                return
+            if packets == 1 and self._free_ns <= now_ns + AHEAD_NS:
+                # What the queue would come to, sooner.
+                self._send(sized, stretch, max(self._free_ns, now_ns))
+                return
         for part in _cut_to_size(sized, stretch.rate_bps):
             self._queue.append(part)
             self._queued_bytes += part.wire_bytes
