@@ -152,9 +152,12 @@ class TelemetryStore(Protocol):
     def history(self, terminal: str, from_us: int, until_us: int, level: str) -> History: ...
 
     def online(
-        self, groups: Mapping[str, Sequence[str]], between_us: tuple[int, int], step_us: int, least: int
+        self, groups: Mapping[str, tuple[str, ...]], between_us: tuple[int, int], step_us: int, least: int
     ) -> Sequence[Online]:
-        """Of each group (terminal -> its groups), bin by bin; groups of fewer than `least` are left out."""
+        """Of each group (terminal -> its groups), bin by bin; groups of fewer than `least` are left out.
+
+        Asking again with the very same `groups` is cheaper: they must not have been changed meanwhile.
+        """
         ...
 
     def put_aside(self, terminal: str, limit: int) -> Sequence[PutAside]:

@@ -317,7 +317,8 @@ def test_dishes_are_sensors_in_crowds_alone(
     elsewhere = operator.made("accounts", holder="person", country="UA")["id"]
     subscriber = place.person("subscriber", by=operator, account=elsewhere)
     assert subscriber.get(f"{asked}country").json()["items"] == []
-    assert code_of(viewer.get("fleet/online?step=1")) == (400, "parameter.step")
+    for step in ("1", "0", "450", "86700", "x"):
+        assert code_of(viewer.get(f"fleet/online?step={step}")) == (400, "parameter.step")
     assert code_of(viewer.get("fleet/online?by=street")) == (400, "parameter.by")
 
 

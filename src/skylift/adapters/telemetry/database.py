@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,11 +24,14 @@ from skylift.adapters.telemetry.tables import (
     part_named,
 )
 from skylift.base.errors import Unavailable
+from skylift.ports.telemetry import ROWS
 
 # All who write take turns on it, in every process: "skytel" in ASCII.
 _TURN = 0x736B7974656C
 # 16 MB of write-ahead log.
 CHECKPOINT_PAGES = 4000
+# In telemetry_meta: the parts of rows from before there were bits of whom was heard (heard.py), as JSON.
+UNMADE = "heard_unmade"
 
 
 class Session:
@@ -181,7 +185,7 @@ class Database:
 
     def _prepare(self, session: Session) -> None:
         for table in FIXED if self.is_sqlite else (*FIXED, WRITTEN):
-            session.run(f"CREATE TABLE IF NOT EXISTS {table}")
+            session.run(f"CREATE TABLE IF NOT EXISTS {_in_dialect(table, self.is_sqlite)}")
         session.run(
             "INSERT INTO telemetry_meta VALUES ('version', ?) ON CONFLICT (name) DO NOTHING", (VERSION,)
         )
@@ -201,7 +205,10 @@ class Database:
                 )
             elif not session.rows("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)):
                 self._view(session, level)
-        self._parts = {part.table for part in self.parts(session)}
+        parts = self.parts(session)
+        self._parts = {part.table for part in parts}
+        older = json.dumps([[part.table, 0] for part in parts if part.level == ROWS])
+        session.run("INSERT INTO telemetry_meta VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (UNMADE, older))
 
     def _make(self, session: Session, part: Part) -> None:
         if self.is_sqlite:
@@ -244,6 +251,10 @@ class Database:
                 writer.driver_connection.rollback()
             with contextlib.suppress(Exception):
                 writer.invalidate()
+
+
+def _in_dialect(table: str, is_sqlite: bool) -> str:
+    return table if is_sqlite else table.replace(" BLOB ", " BYTEA ")
 
 
 def _is_of_driver(error: BaseException) -> bool:

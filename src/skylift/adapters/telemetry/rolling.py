@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from skylift.adapters.telemetry import others
+from skylift.adapters.telemetry import heard, others
 from skylift.adapters.telemetry.database import Database, Session
 from skylift.adapters.telemetry.tables import (
     BUCKET_COLUMNS,
@@ -117,6 +117,7 @@ def tidy(database: Database, now: int, keep: Keep) -> int:
         before = now - keep.aside * US_PER_DAY
         gone += session.run("DELETE FROM telemetry_aside WHERE received_us < ?", (before,)).rowcount
         others.tidy(session, now)
+        gone += heard.tidy(session, now - keep.five_minutes * US_PER_DAY)
         gone += session.run("DELETE FROM telemetry_turned WHERE last_us < ?", (before,)).rowcount
     return gone
 
@@ -124,15 +125,19 @@ def tidy(database: Database, now: int, keep: Keep) -> int:
 def erase(database: Database, terminals: Sequence[str]) -> int:
     """Everything of these terminals, and then from the files; how many rows and buckets there were."""
     gone: int = 0
+    numbers: list[int] = []
     with database.writing() as session:
         for terminal in terminals:
             found = session.rows("SELECT number FROM telemetry_terminals WHERE terminal = ?", (terminal,))
             for part in database.parts(session) if found else ():
                 gone += session.run(f"DELETE FROM {part.table} WHERE terminal = ?", found[0]).rowcount
             if found:
+                numbers.append(int(found[0][0]))
                 session.run("DELETE FROM telemetry_touched WHERE terminal = ?", found[0])
             for table in ("telemetry_terminals", "telemetry_aside", "telemetry_turned", "telemetry_usage"):
                 gone += session.run(f"DELETE FROM {table} WHERE terminal = ?", (terminal,)).rowcount
+        if numbers:
+            heard.erase(session, numbers)
     if gone:
         database.scrub()
     return gone

@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from skylift.adapters.sql.engine import BUSY_TIMEOUT_S
-from skylift.adapters.telemetry import history, rolling, sensors
+from skylift.adapters.telemetry import heard, history, rolling
 from skylift.adapters.telemetry.database import Database, Session
 from skylift.adapters.telemetry.others import Others, newest_rows
+from skylift.adapters.telemetry.sensors import Sensors
 from skylift.adapters.telemetry.tables import HOUR_US, ROW_COLUMNS, part_of
 from skylift.ports.telemetry import ROWS, History, Keep, Online, Posted, PutAside, Taken, Turned
 from skylift.wire.telemetry.reading import Aside
@@ -71,6 +72,7 @@ class _Gathered:
 
     rows: defaultdict[int, list[tuple[Any, ...]]] = field(default_factory=lambda: defaultdict(list))
     touched: set[tuple[int, int]] = field(default_factory=set)
+    heard: set[tuple[int, int, int]] = field(default_factory=set)
     aside: list[tuple[Any, ...]] = field(default_factory=list)
 
 
@@ -87,6 +89,7 @@ class TelemetrySql:
         self.database = Database(url, busy_timeout_s)
         self._words: dict[str, int] = {}
         self._others = Others(self.database)
+        self._sensors = Sensors(self.database)
         try:
             with self.database.writing():
                 pass
@@ -132,9 +135,9 @@ class TelemetrySql:
         return history.history(self.database, terminal, from_us, until_us, level)
 
     def online(
-        self, groups: Mapping[str, Sequence[str]], between_us: tuple[int, int], step_us: int, least: int = 1
+        self, groups: Mapping[str, tuple[str, ...]], between_us: tuple[int, int], step_us: int, least: int = 1
     ) -> Sequence[Online]:
-        return sensors.online(self.database, groups, between_us, step_us, least)
+        return self._sensors.online(groups, between_us, step_us, least)
 
     def put_aside(self, terminal: str, limit: int) -> Sequence[PutAside]:
         return history.put_aside(self.database, terminal, limit)
@@ -143,7 +146,8 @@ class TelemetrySql:
         return history.turned(self.database, terminal, limit)
 
     def roll(self, now: int, most: int) -> int:
-        return rolling.roll(self.database, now, most)
+        left = heard.fold(self.database) + heard.make(self.database)
+        return int(rolling.roll(self.database, now, most) + left > 0)
 
     def tidy(self, now: int, keep: Keep) -> int:
         return rolling.tidy(self.database, now, keep)
@@ -172,7 +176,7 @@ class TelemetrySql:
         return found
 
     def _one(self, session: Session, reporter: _Reporter, posted: Posted, gathered: _Gathered) -> Taken:
-        taken, word = reporter.taken, self._word
+        taken, word, said_by, otherwise = reporter.taken, self._word, heard.SAID.get, heard.OTHERWISE
         new = again = 0
         skipped: list[int] = []
         newest: Row | None = None
@@ -197,6 +201,7 @@ class TelemetrySql:
                 )
             )  # fmt: skip
             gathered.touched.add((at_us // HOUR_US, reporter.number))
+            gathered.heard.add(((at_us - 1) // heard.BIN_US, reporter.number, said_by(values[10], otherwise)))
             reporter.down_bytes += row.down_bytes or 0
             reporter.up_bytes += row.up_bytes or 0
             if newest is None or at_us > newest.at_us:
@@ -223,6 +228,7 @@ class TelemetrySql:
             table = self.database.part(session, part_of(ROWS, day * 24 * HOUR_US))
             session.write(table, ROW_COLUMNS, values)
         session.run_many(_TOUCH, sorted(gathered.touched))
+        heard.note(session, gathered.heard)
         if gathered.aside:
             session.run_many(_ASIDE, gathered.aside)
         session.run_many(_UPSERT, [reporter.values() for reporter in reporters.values()])

@@ -77,6 +77,12 @@ FIXED = (
     "telemetry_turned (terminal TEXT NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL,"
     " times BIGINT NOT NULL, first_us BIGINT NOT NULL, last_us BIGINT NOT NULL,"
     " PRIMARY KEY (terminal, code))",
+    # Of whom was heard when, as bits (heard.py).
+    "telemetry_heard_notes (number BIGINT PRIMARY KEY, marks BLOB NOT NULL)",
+    "telemetry_heard (page INTEGER NOT NULL, bin INTEGER NOT NULL, bits BLOB NOT NULL,"
+    " PRIMARY KEY (page, bin))",
+    "telemetry_newest (page INTEGER NOT NULL, day INTEGER NOT NULL, bits BLOB NOT NULL,"
+    " PRIMARY KEY (page, day))",
     "telemetry_usage (terminal TEXT PRIMARY KEY, report BIGINT NOT NULL, at_us BIGINT NOT NULL,"
     " down_bytes BIGINT NOT NULL, up_bytes BIGINT NOT NULL, told_down BIGINT NOT NULL,"
     " told_up BIGINT NOT NULL, pending INTEGER NOT NULL)",

@@ -16,7 +16,7 @@ from skylift.api.office.problems import missing
 from skylift.api.telemetry import enrolment
 from skylift.api.telemetry.health import HealthShown, health
 from skylift.api.telemetry.intake import Intake, there
-from skylift.api.telemetry.sensors import KINDS, LEAST_STEP_S, USUAL_STEP_S, OnlineShown, online
+from skylift.api.telemetry.sensors import KINDS, LEAST_STEP_S, USUAL_STEP_S, Grouped, OnlineShown, online
 from skylift.api.telemetry.states import Pieces
 from skylift.base.errors import Refused
 from skylift.base.instants import format_instant
@@ -64,7 +64,13 @@ _BINS = (
     Parameter(
         "step",
         "Width of a bin, seconds; bins begin at whole multiples of it since 1970.",
-        {"type": "integer", "minimum": LEAST_STEP_S, "maximum": 86_400, "default": USUAL_STEP_S},
+        {
+            "type": "integer",
+            "minimum": LEAST_STEP_S,
+            "maximum": 86_400,
+            "multipleOf": LEAST_STEP_S,
+            "default": USUAL_STEP_S,
+        },
     ),
     Parameter("by", "What counts together.", {"type": "string", "enum": list(KINDS), "default": KINDS[0]}),
 )
@@ -190,6 +196,7 @@ class _Reads:
         # Those that are cut off, as of a number of the journal: it seldom changes.
         self._marked: list[str] = []
         self._marked_at = -1
+        self._grouped = Grouped()
         self._drawing = asyncio.Lock()
 
     async def states(self, call: Call) -> Response:
@@ -272,7 +279,7 @@ class _Reads:
         return await health(call, there(self._intake))
 
     async def online(self, call: Call) -> Response:
-        return await online(call, there(self._intake))
+        return await online(call, there(self._intake), self._grouped)
 
 
 async def _readable(call: Call) -> TerminalFacts:
