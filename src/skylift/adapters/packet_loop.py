@@ -41,8 +41,8 @@ _SPARE_BUFFERS = 64
 # In a dense stream frames that come out closer together share a wake-up: one for each took a quarter of the
 # loop's time at 200 Mbit/s of single packets, and 400 were out of reach.
 _PAUSE_NS = 150_000
-# In a stream of single packets that is denser still, those that come are read together too: it saves an eighth
-# of our time at 350 encrypted Mbit/s. The system lets us rest for some 50 us more.
+# In a stream of single packets that is denser still, those that come are read together too, which saves an
+# eighth of our time at 350 encrypted Mbit/s. The system lets us rest for some 50 us more.
 _DENSE_PER_S = 20_000
 _REST_S = 100e-6
 _SINGLE = 2_048
