@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import shutil
 from pathlib import Path
-
-import pytest
 
 from skylift.adapters.packet_link import Followed
 from skylift.adapters.packet_network import POP4
@@ -17,6 +13,7 @@ from skylift.adapters.packet_replay import Replay
 from skylift.adapters.packet_run import run
 from skylift.adapters.packet_wanted import Outcome, Wanted
 from skylift.wire.packet.trace import TracedSlot
+from tests.packet_runs import needs
 from tests.trusted import tried
 
 
@@ -27,13 +24,6 @@ def behind(command: str, rate_bps: float, loss: float, pop_command: tuple[str, .
     link = Followed(Replay((slot,)), "any", 0)
     wanted = Wanted(link, ("/bin/sh", "-c", command), pop_command)
     return tried(lambda: run(wanted), lambda outcome: outcome.report).trusted()
-
-
-def needs(program: str) -> None:
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        pytest.skip("/dev/net/tun cannot be opened here")
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
 
 
 def test_tcp_carries_what_headers_leave_of_the_rate(tmp_path: Path) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests.packet_runs import needs
 from tests.trusted import tried
 
 RATE_BPS = 100e6
@@ -59,11 +57,7 @@ def behind(command: str, folder: Path | None = None) -> tuple[list[str], dict[st
 
     folder  of programs that go before others
     """
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        pytest.skip("/dev/net/tun cannot be opened here")
-    for program in ("slirp4netns", "nft", "curl", "iperf3", "unshare", "nsenter", "ip"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
+    needs("slirp4netns", "nft", "curl", "iperf3", "unshare", "nsenter", "ip")
     words = ["unshare", "--net", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
     path = os.environ["PATH"] if folder is None else f"{folder}:{os.environ['PATH']}"
     done = subprocess.run(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
-import os
 import re
-import shutil
 import signal
 import statistics
 import subprocess
@@ -24,20 +22,13 @@ from skylift.adapters.packet_sky import LinkSlot
 from skylift.base.errors import Refused
 from skylift.cli.main import app
 from tests.adapters.test_packet_server import SLOT_US, Service, document, row
+from tests.packet_runs import alive, descendants, needs
 from tests.trusted import Tried, tried
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ["--scenario", str(ROOT / "scenarios" / "ukraine-2022.toml"), "--at", "2022-02-27T03:05:00Z"]
 EMULATE = [str(Path(sys.executable).with_name("skylift")), "emulate", *SCENARIO]
 IDS = ["kyiv", "lviv", "odesa"]
-
-
-def needs(*programs: str) -> None:
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        pytest.skip("/dev/net/tun cannot be opened here")
-    for program in programs:
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
 
 
 def interfaces() -> list[str]:
@@ -156,20 +147,6 @@ def test_after_a_kill_no_process_and_no_namespace_is_left(tmp_path: Path) -> Non
     assert not any(Path(one["namespace"]).exists() for one in terminals)
 
 
-def alive(pid: int) -> bool:
-    """Whether a process is there, and no mere entry that nobody has asked after."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def descendants(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    below = [int(child) for child in children.read_text(encoding="ascii").split()]
-    return below + [deeper for child in below for deeper in descendants(child)]
-
-
 @pytest.mark.parametrize(
     ("words", "thing"),
     [
@@ -181,6 +158,7 @@ def descendants(pid: int) -> list[int]:
         (["--output", "/nowhere/at/all"], "--output"),
         (["--preset", "starlink-1999"], "preset"),
         (["--set", "delay_ms=-1"], "--set"),
+        (["--pop-run", "sh -c 'true"], "--pop-run"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_begins(words: list[str], thing: str) -> None:
@@ -194,28 +172,16 @@ def test_a_terminal_that_a_service_blocks_is_cut_as_the_slot_begins_and_the_othe
 ) -> None:
     needs("ping")
     monkeypatch.setattr(Service, "asked", [])
-    monkeypatch.setattr(
-        Service,
-        "streams",
-        [
-            [document(0, row("kyiv"), row("lviv")), document(1, row("kyiv"), row("lviv", "not_permitted"))],
-        ],
-    )
     # The second slot begins five seconds after it is asked what time it is.
     monkeypatch.setattr(Service, "now_us", SLOT_US - 5_000_000)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        words = [*EMULATE[:2], "--server", f"http://127.0.0.1:{server.server_address[1]}"]
-        words += ["--output", str(tmp_path), "--report", str(tmp_path / "report.json"), "--"]
-        words += ["ping", "-c", "30", "-i", "0.2", "-W", "1", "pop"]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-    assert done.returncode == 0, done.stderr
+
+    def run() -> tuple[int, dict[str, Any]]:
+        blocked = document(1, row("kyiv"), row("lviv", "not_permitted"))
+        monkeypatch.setattr(Service, "streams", [[document(0, row("kyiv"), row("lviv")), blocked]])
+        return behind_a_service(tmp_path)
+
+    status, report = tried(run, lambda outcome: outcome[1]).trusted()
+    assert status == 0
     kyiv, lviv = (
         [int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", (tmp_path / f"{id}.log").read_text())]
         for id in ("kyiv", "lviv")
@@ -223,5 +189,21 @@ def test_a_terminal_that_a_service_blocks_is_cut_as_the_slot_begins_and_the_othe
     assert kyiv == list(range(1, 31))
     assert lviv == list(range(1, len(lviv) + 1))
     assert 1 <= len(lviv) <= 5 / 0.2
-    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert [slot["at_us"] for slot in report["terminals"][1]["slots"]] == [0, SLOT_US]
+
+
+def behind_a_service(folder: Path) -> tuple[int, dict[str, Any]]:
+    """(exit status, report) of 30 pings behind each terminal of a service."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        words = [*EMULATE[:2], "--server", f"http://127.0.0.1:{server.server_address[1]}"]
+        words += ["--output", str(folder), "--report", str(folder / "report.json"), "--"]
+        words += ["ping", "-c", "30", "-i", "0.2", "-W", "1", "pop"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    return done.returncode, json.loads((folder / "report.json").read_text(encoding="utf-8"))

@@ -18,6 +18,7 @@ import pytest
 
 import skylift
 from skylift.wire.packet.trace import TracedSlot, header_line, slot_line
+from tests.packet_runs import needs
 
 SKYLIFT = str(Path(sys.executable).with_name("skylift"))
 S = 1_000_000_000
@@ -26,8 +27,7 @@ S = 1_000_000_000
 @pytest.fixture(scope="module")
 def link() -> Iterator[list[str]]:
     """The options of a link of 10 ms each way, in a file that every user may read."""
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        pytest.skip("/dev/net/tun cannot be opened here")
+    needs()
     edges = (0, 15 * S, S // 100, S // 100, 1e8, 0.0, True)
     slot = TracedSlot(0, 15_000_000, "", 20.0, 0.0, ((edges,), (edges,)))
     with tempfile.NamedTemporaryFile("w", encoding="ascii", prefix="skylift-test-") as file:
@@ -109,8 +109,7 @@ def test_after_a_kill_nothing_runs_on(link: list[str], tmp_path: Path, unprivile
 
 
 def test_emulate_too_leaves_a_command_its_folder(tmp_path: Path) -> None:
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        pytest.skip("/dev/net/tun cannot be opened here")
+    needs()
     scenario = Path(__file__).resolve().parents[2] / "scenarios" / "ukraine-2022.toml"
     words = ["--scenario", str(scenario), "--at", "2022-02-27T03:05:00Z", "--terminals", "kyiv"]
     done = subprocess.run(

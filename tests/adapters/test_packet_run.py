@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 import re
-import shutil
 import signal
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.packet_runs import needs, wait_for
 from tests.trusted import tried
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,14 +37,6 @@ def behind(
 
 def exec_words(*options: str, at: str = AT) -> list[str]:
     return [SKYLIFT, "exec", "kyiv", "--scenario", str(SCENARIO), "--at", at, "--no-encrypt", *options]
-
-
-def needs(*programs: str) -> None:
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        pytest.skip("/dev/net/tun cannot be opened here")
-    for program in programs:
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -210,22 +200,3 @@ def host() -> list[str]:
             line.split(":")[0] if name.endswith("dev") else " ".join(line.split()[:5]) for line in lines
         ]
     return texts
-
-
-def wait_for(words: str, there: bool) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        if running(words) is there:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{words} is {'not ' if there else ''}running")
-
-
-def running(words: str) -> bool:
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if process.read_bytes().rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace") == words:
-                return True
-        except OSError:
-            continue
-    return False

@@ -27,19 +27,11 @@ from skylift.base.errors import Refused, Unavailable
 from skylift.cli.main import app
 from skylift.wire.packet.trace import TracedSlot, header_line, slot_line
 from skylift.wire.packet.uplinks import Fibre
-from tests.adapters.test_packet_net import alive, descendants
+from tests.packet_runs import alive, descendants, needs, wait_for
 
 SKYLIFT = str(Path(sys.executable).with_name("skylift"))
 # They count, and are set by nobody.
 COUNTS = ("nf_conntrack_count", "/stat/", "flush")
-
-
-def needs(*programs: str) -> None:
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        pytest.skip("/dev/net/tun cannot be opened here")
-    for program in programs:
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -239,22 +231,3 @@ def test_what_a_machine_lacks_is_named_with_the_way_out(monkeypatch: pytest.Monk
         tun.become_root_of_own()
     assert "user namespace" in told.value.thing
     assert "run as root" in told.value.way_out
-
-
-def wait_for(words: str, there: bool) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        if running(words) is there:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{words} is {'not ' if there else ''}running")
-
-
-def running(words: str) -> bool:
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if process.read_bytes().rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace") == words:
-                return True
-        except OSError:
-            continue
-    return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.packet_runs import needs
 from tests.trusted import tried
 
 # The loop's process gets no more of its processor than the two busy loops beside it leave.
@@ -48,8 +48,7 @@ FLOOD = (
 
 
 def reported(command: str, loops: int = 0) -> dict[str, Any]:
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        pytest.skip("/dev/net/tun cannot be opened here")
+    needs()
     done = subprocess.run(
         [sys.executable, "-c", STARVED, command, str(loops)],
         capture_output=True,
