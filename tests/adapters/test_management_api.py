@@ -332,6 +332,13 @@ def test_lines_are_a_table_without_what_people_typed(operator: Operator, told: A
     ]
     assert "lines without a dish, left out: AST-2\n" in done.stderr
     assert "CANARY" not in out.read_text() + done.output
+    ours = tmp_path / "ours.csv"
+    ours.write_text("id,serial,kit,dish_id\ntrm_1,,kit1,\n")
+    done = told("lines", "--only", str(ours))
+    assert [line.split(",")[0] for line in done.stdout.splitlines()] == ["dish_id", "ut01"]
+    assert "left out: ut00\n" in done.stderr
+    ours.write_text("name\nut01\n")
+    assert isinstance(told("lines", "--only", str(ours)).exception, Refused)
     operator.pages["service-lines"] = [[]]
     operator.count = 0
     assert "no service lines" in told("lines").stderr

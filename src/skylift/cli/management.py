@@ -60,24 +60,36 @@ def terminals(
         _say("the account has no dishes")
 
 
-def lines(client_id: str = ID, out: Path | None = OUT, base: str = BASE) -> None:
+def lines(
+    client_id: str = ID,
+    only: Path | None = typer.Option(
+        None, help="Only dishes of this table, as `skylift terminal list --csv` writes it."
+    ),
+    out: Path | None = OUT,
+    base: str = BASE,
+) -> None:
     """Write which service line each of the account's dishes is on, as a table for `skylift terminal import`.
 
     Nicknames and addresses of lines are not read.
     """
-    from skylift.wire.telemetry.management import LINE_COLUMNS, lines_of_dishes
+    from skylift.wire.telemetry.management import LINE_COLUMNS, lines_of_dishes, names_of
 
     check_output(out, "--csv", (".csv",))
+    ours = names_of(_text(only)) if only is not None else None
     with _reading(client_id, base, "service lines and dishes") as api:
         every = list(api.service_lines())
         found = lines_of_dishes(api.terminals(), every)
-    _write(out, LINE_COLUMNS, found.rows)
+    rows: list[tuple[str, ...]] = []
+    others: list[tuple[str, ...]] = []
+    for row in found.rows:
+        is_ours = ours is None or not ours.isdisjoint(map(str.lower, row[:3]))
+        (rows if is_ours else others).append(row)
+    _write(out, LINE_COLUMNS, rows)
     if not every:
         _say("the account has no service lines")
-    for numbers, what in ((found.idle, "without a dish"), (found.unlisted, "named by dishes and not listed")):
-        if numbers:
-            more = f" and {len(numbers) - _MOST_NAMED} more" if len(numbers) > _MOST_NAMED else ""
-            _say(f"lines {what}, left out: {', '.join(numbers[:_MOST_NAMED])}{more}")
+    _say_left_out("lines without a dish", found.idle)
+    _say_left_out("lines that dishes name and the account does not list", found.unlisted)
+    _say_left_out(f"dishes that are not in {only}", [row[0] or row[1] or row[2] for row in others])
 
 
 def telemetry(
@@ -216,6 +228,12 @@ def _reading(client_id: str, base: str, what: str) -> Iterator[ManagementApi]:
 
 def _say(text: str) -> None:
     typer.echo(text, err=True)
+
+
+def _say_left_out(what: str, names: Sequence[str]) -> None:
+    if names:
+        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        _say(f"{what}, left out: {', '.join(names[:_MOST_NAMED])}{more}")
 
 
 def _told(one: ManagedReading) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ import typer
 
 from skylift.base.errors import Refused
 from skylift.base.labels import plural
+from skylift.cli.office_tables import plain
 
 if TYPE_CHECKING:
     from skylift.client.http import Client
@@ -196,10 +197,12 @@ def _show(plan: dict[str, Any], as_json: bool) -> None:
 
 
 def _difference(fields: dict[str, dict[str, Any]]) -> str:
-    def word(value: Any) -> str:
-        return "nothing" if value in (None, "") else str(value)
+    def word(name: str, value: Any) -> str:
+        return "nothing" if value in (None, "") else plain(name, value)
 
-    return "; ".join(f"{name}: {word(one['old'])} -> {word(one['new'])}" for name, one in fields.items())
+    return "; ".join(
+        f"{name}: {word(name, one['old'])} -> {word(name, one['new'])}" for name, one in fields.items()
+    )
 
 
 def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]], count: int) -> None:

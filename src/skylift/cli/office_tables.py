@@ -11,7 +11,7 @@ import typer
 # Instants: these, whatever ends in _at, and only from 1973 on, since `looked_at` is a count.
 TIMES = frozenset(
     {"at", "next_at", "cycle_ends", "needed_by", "since", "valid_from", "valid_until", "approves_from",
-     "known_from", "apply_after", "until"}
+     "known_from", "apply_after", "until", "line_started", "line_ended"}
 )  # fmt: skip
 EARLIEST_US = 100_000_000_000_000
 

@@ -17,6 +17,7 @@ _OF_STATE = ("state", "at", "ping ms", "lost %", "obstr. %", "down Mbit/s", "up 
 # Columns of which `compare` shows means, or sums.
 _MEANS = ("ping_latency_ms", "ping_drop_fraction", "obstructed_fraction", "connected_fraction", "power_w")
 _SUMS = ("down_bytes", "up_bytes")
+_NO_LINE = "its operator has none for it"
 _SILENT = "no agent has reported from it yet: skylift terminal code ID"
 _FIELDS = {
     "history": {"from", "until", "level", "columns", "out", "plot"},
@@ -93,7 +94,8 @@ def _show(client: Client, shows: Shows, id: str, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({**found, "telemetry": reported and reported["row"], "shared": shared}))
         return
-    shows.show(found, False)
+    line = found.get("line")
+    shows.show(found if line is None or line["number"] else {**found, "line": _NO_LINE}, False)
     say_shared(shared)
     if reported is None or reported["row"] is None:
         typer.echo(_SILENT, err=True)

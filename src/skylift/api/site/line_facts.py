@@ -21,11 +21,12 @@ def facts(line: ServiceLine | None, now: int) -> list[tuple[str, Value]]:
     number = [Mono(line.number)] if line.number else []
     found: list[tuple[str, Value]] = [("Service line", several([*number, _standing(line, now)]))]
     if line.product:
-        found.append(("Product of the operator's", Mono(line.product)))
+        found.append(("Operator's plan", Mono(line.product)))
     if line.started_at is not None:
         found.append(("Line began", time_of(line.started_at, now)))
     if line.ended_at is not None:
-        found.append(("Line ends", time_of(line.ended_at, now)))
+        what = "Line ended" if line.ended_at <= now else "Line ends"
+        found.append((what, time_of(line.ended_at, now)))
     told = several([choice_label(line.source), time_of(line.since, now)])
     return [*found, ("Line known from", told)]
 

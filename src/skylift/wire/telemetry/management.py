@@ -230,6 +230,20 @@ def lines_of_dishes(terminals: Iterable[ManagedTerminal], lines: Iterable[Manage
     return LinesOfDishes(rows, sorted(known.keys() - used), sorted(used - known.keys() - {""}))
 
 
+def names_of(text: str) -> frozenset[str]:
+    """What dishes of a table are called by, in small letters. Raises Refused for one without such names."""
+    table = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    here = [name for name in LINE_COLUMNS[:3] if name in (table.fieldnames or ())]
+    if not here:
+        raise Refused(
+            "management.table",
+            "the table",
+            "it has none of the columns dish_id, kit and serial",
+            "give one as skylift terminal list --csv writes it",
+        )
+    return frozenset(row[name].lower() for row in table for name in here if row[name])
+
+
 def readings_of(document: Any) -> Iterator[ManagedReading]:
     """The rows of dishes in an answer to /telemetry/stream. Raises Unavailable for what is no such answer."""
     data = document.get("data") if isinstance(document, Mapping) else None
