@@ -335,5 +335,12 @@ def write_report(said: dict[str, Any], report: Path | None) -> None:
             f"{said['tun_dropped']} were dropped by this machine",
             err=True,
         )
+    elif said["cpu_starved"]:
+        without = "; --no-encrypt leaves WireGuard's work out" if said.get("encrypted") else ""
+        typer.echo(
+            "note: packets waited for a processor: a rate that was not reached may be this machine's"
+            + without,
+            err=True,
+        )
     if report is not None:
         write_atomically(report, json.dumps(said, indent=1) + "\n")
