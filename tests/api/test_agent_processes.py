@@ -24,7 +24,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import httpx
@@ -70,6 +69,11 @@ class Proxy:
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.port = self.listening.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def meet(self, mode: str) -> None:
+        """Until somebody has come to it in that mode."""
+        before, self.mode = self.met.get(mode, 0), mode
+        until(lambda: self.met.get(mode, 0) > before)
 
     def _accept(self) -> None:
         while True:
@@ -184,6 +188,10 @@ class Around:
             )
             return found.fetchall()
 
+    def latencies_ms(self) -> list[float]:
+        """Of the rows that have one."""
+        return [row[3] for row in self.stored() if row[3] is not None]
+
 
 @pytest.fixture
 def around(start_service: Callable[..., Any], tmp_path: Path) -> Iterator[Around]:
@@ -226,8 +234,7 @@ def test_an_hour_with_cuts_and_a_kill_and_every_row_arrives_once(around: Around)
     agent = around.start_agent(around.ask("POST", f"terminals/{terminal}/enrolment-codes")["code"])
     until(lambda: len(around.stored()) >= 4)
     for mode in ("lose", "up", "cut", "lose"):
-        around.proxy.mode = mode
-        time.sleep(0.8)
+        around.proxy.meet(mode)
     os.kill(agent.pid, signal.SIGKILL)
     agent.wait()
     around.proxy.mode = "refuse"
@@ -237,7 +244,8 @@ def test_an_hour_with_cuts_and_a_kill_and_every_row_arrives_once(around: Around)
     light_enough(agent)
     before = len(around.stored())
     around.proxy.mode = "up"
-    until(lambda: len(around.stored()) >= before + 240)
+    # On a busy machine the sky is late: the dish has no link meanwhile, and tells of no latency.
+    until(lambda: len(around.stored()) >= before + 240 and len(around.latencies_ms()) > 200)
     agent.send_signal(signal.SIGTERM)
     assert agent.wait(10) == 0
     rows = around.stored()
@@ -245,13 +253,12 @@ def test_an_hour_with_cuts_and_a_kill_and_every_row_arrives_once(around: Around)
     assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
     # No second of the hour twice, and none missing but those that left the dish's ring while no agent ran.
     holes_s = [(after[1] - row[1]) / S - after[2] for row, after in pairwise(rows)]
-    # A delay of 10 ms here is 2.4 s there: an edge may be off by that, and the next makes up for it; what was
-    # counted twice, or not at all, moves all that follows.
+    # A delay of 10 ms here is 2.4 s there, and whatever one reading found is as early by that as it was late:
+    # the best of many readings counts. What was counted twice, or not at all, moves all that follows.
     moved_s = list(accumulate(hole for hole in holes_s if hole < 60))
-    assert abs(median(moved_s[-20:]) - median(moved_s[:20])) < 7
+    assert abs(max(moved_s[-80:]) - max(moved_s[:80])) < 7
     assert len(holes_s) - len(moved_s) <= 1
-    latencies_ms = [row[3] for row in rows if row[3] is not None]
-    assert len(latencies_ms) > 200
+    latencies_ms = around.latencies_ms()
     assert 20 < sum(latencies_ms) / len(latencies_ms) < 60
 
 
@@ -259,27 +266,30 @@ def public_clients_see_what_the_links_say(around: Around) -> None:
     """While the clock stands still, as it would not for a moment at this speed."""
     import starlink_grpc
 
-    def up() -> dict[str, Any] | None:
+    def stands() -> dict[str, Any] | None:
+        """The link of the slot in which the clock stands; None where there is none, or the sky is late."""
         around.ask("POST", "clock", advance_s=0, paused=False)
         time.sleep(0.2)
         around.ask("POST", "clock", advance_s=0, paused=True)
-        # Until the dish's process has heard it.
-        time.sleep(1.2)
         document = around.ask("GET", "links")
         (link,) = document["links"]
-        return link | {"at_us": document["at_us"]} if link["why_down"] is None else None
+        here = 0 <= around.now_us() - document["at_us"] < 15 * S and link["why_down"] is None
+        return link | {"at_us": document["at_us"]} if here else None
 
-    link = until(up)
-    part = (around.now_us() - link["at_us"]) / (15 * S)
-    edges_ms = [
-        (link[f"one_way_delay_up{edge}_us"] + link[f"one_way_delay_down{edge}_us"]) / 1_000
-        for edge in ("", "_end")
-    ]
-    rtt_ms = edges_ms[0] + (edges_ms[1] - edges_ms[0]) * part
+    def agreed() -> float | None:
+        """The round trip that the dish tells as well, once its process has heard of the link."""
+        rtt_ms = _rtt_ms(until(stands), around.now_us())
+        for _ in range(30):
+            status, _, _ = starlink_grpc.status_data(context)
+            seen = (status["state"], status["pop_ping_drop_rate"], status["pop_ping_latency_ms"])
+            if seen == ("CONNECTED", 0, pytest.approx(rtt_ms, abs=1)):
+                return rtt_ms
+            time.sleep(0.1)
+        # What is told while the clock stands may be of the slot before, if the sky was late with this one.
+        return None
+
     with closing(starlink_grpc.ChannelContext(target=around.dish)) as context:
-        status, _, _ = starlink_grpc.status_data(context)
-    assert (status["state"], status["pop_ping_drop_rate"]) == ("CONNECTED", 0)
-    assert status["pop_ping_latency_ms"] == pytest.approx(rtt_ms, abs=1)
+        rtt_ms = until(agreed)
     grpcurl = Path(sys.executable).with_name("grpcurl")
     tool = str(grpcurl) if grpcurl.exists() else shutil.which("grpcurl")
     if tool:
@@ -295,6 +305,15 @@ def public_clients_see_what_the_links_say(around: Around) -> None:
         assert said["dishGetStatus"]["popPingLatencyMs"] == pytest.approx(rtt_ms, abs=1)
         assert said["dishGetStatus"]["deviceInfo"]["id"] == "ut-emulated-kyiv"
     around.ask("POST", "clock", advance_s=0, paused=False)
+
+
+def _rtt_ms(link: dict[str, Any], at_us: int) -> float:
+    part = (at_us - link["at_us"]) / (15 * S)
+    begin_ms, end_ms = (
+        (link[f"one_way_delay_up{edge}_us"] + link[f"one_way_delay_down{edge}_us"]) / 1_000
+        for edge in ("", "_end")
+    )
+    return float(begin_ms + (end_ms - begin_ms) * part)
 
 
 def light_enough(agent: subprocess.Popen[str]) -> None:
