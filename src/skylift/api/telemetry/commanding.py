@@ -16,9 +16,11 @@ from skylift.api.telemetry.gate import Handler
 from skylift.api.telemetry.intake import Intake, there
 from skylift.base.errors import Refused, SkyliftError
 from skylift.base.events import Who
+from skylift.base.units import US_PER_S
 from skylift.ports.store import Transaction
 from skylift.service.command.state import Command
-from skylift.twin.office.commands import Answer, answer, brake, to_brake
+from skylift.twin.office.commands import Answer, answer, brake, done_lately, to_brake
+from skylift.watch.fleet import SILENT_AFTER_US
 from skylift.wire.agent import orders
 from skylift.wire.telemetry.rows import SignedCommand
 
@@ -32,6 +34,10 @@ MOST_AT_ONCE = 8
 # How often rollouts are looked at; on whose word they end by themselves.
 BRAKE_EVERY_S = 2.0
 BRAKES = "sys_brakes"
+# A dish that falls silent later than that after its answer does so for another reason.
+LOST_WITHIN_US = 3_600 * US_PER_S
+# What an agent's row says while its dish answers nothing.
+DISH_SILENT_STATE = "unknown"
 
 
 class Commanding:
@@ -87,10 +93,12 @@ class Commanding:
 
 
 class Brakes:
-    """Ends rollouts whose stage went wrong by silence: nobody's answer does."""
+    """Ends rollouts whose stage went wrong by silence, before an answer or after it: nobody's answer does."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        # Before that nobody could be heard.
+        self._since_us = desk.clock.now()
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -103,10 +111,28 @@ class Brakes:
 
     async def once(self) -> None:
         desk = self._desk
-        for id in await desk.read(partial(to_brake, at=desk.clock.now())):
+        lost = self._lost(await desk.read(done_lately))
+        for id in await desk.read(partial(to_brake, at=desk.clock.now(), lost=lost)):
             who = Who(desk.clock.now(), BRAKES)
-            if await desk.write(partial(brake, id=id, who=who)):
+            if await desk.write(partial(brake, id=id, who=who, lost=lost)):
                 log.warning("%s has ended by itself: too many went wrong or kept silent", id)
+
+    def _lost(self, answered_us: Mapping[str, int]) -> set[str]:
+        """Those that fell silent soon after they had answered, or whose dish did: for ten minutes now."""
+        intake = self._desk.intake
+        if intake is None:
+            return set()
+        now, found = self._desk.clock.now(), set()
+        for terminal, at_us in answered_us.items():
+            state, run = intake.states.get(terminal), intake.states.run_of(terminal)
+            if state is None:
+                continue
+            dish_silent = run is not None and run.state == DISH_SILENT_STATE
+            heard_us = max(run.since_us if run is not None and dish_silent else state.received_us, at_us)
+            is_by_it = heard_us - at_us <= LOST_WITHIN_US
+            if is_by_it and now - max(heard_us, self._since_us) > SILENT_AFTER_US:
+                found.add(terminal)
+        return found
 
 
 def document_of(command: Command) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -27,6 +27,7 @@ from skylift.twin.office.verbs import Actor, Aside, Because, Moment, Nothing, Ve
 
 # What one person sends alone to many dishes, one after the other, counts as if it were at once.
 COMMANDED = "commanded"
+NONE_LOST: Set[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,21 +199,27 @@ def _proceeded(one: Rollout, moment: Moment, given: Nothing) -> Sequence[Event]:
     return _next_stage(one, moment, health_of(one, moment.reader, moment.at))
 
 
-def health_of(one: Rollout, reader: Reader, at: int) -> StageHealth:
-    """How the last stage goes."""
-    return _health(one.stages[-1] if one.stages else {}, reader, at)
+def health_of(one: Rollout, reader: Reader, at: int, lost: Set[str] = NONE_LOST) -> StageHealth:
+    """How the last stage goes. lost: terminals that nobody hears any more, whatever they answered."""
+    return _health(_last_stage(one, reader), at, lost)
 
 
 def healths_of(one: Rollout, reader: Reader, at: int) -> list[StageHealth]:
-    """How each stage went, or goes."""
-    return [_health(stage, reader, at) for stage in one.stages]
+    """How each stage went, or goes, by what was answered."""
+    return [_health(_stage(stage, reader), at, NONE_LOST) for stage in one.stages]
 
 
-def _health(stage: Mapping[str, str], reader: Reader, at: int) -> StageHealth:
-    """Of a stage's commands by terminal; what has not answered within its time went wrong."""
-    found = reader.get_all(commands.ROOM, set(stage.values()))
-    things = [stored.thing for stored in found.values()]
-    done = sum(thing.state is CommandState.DONE for thing in things)
+def _last_stage(one: Rollout, reader: Reader) -> list[Command]:
+    return _stage(one.stages[-1], reader) if one.stages else []
+
+
+def _stage(stage: Mapping[str, str], reader: Reader) -> list[Command]:
+    return [stored.thing for stored in reader.get_all(commands.ROOM, set(stage.values())).values()]
+
+
+def _health(things: Sequence[Command], at: int, lost: Set[str]) -> StageHealth:
+    """What has not answered within its time went wrong, and so did what is lost."""
+    done = sum(thing.state is CommandState.DONE and thing.terminal not in lost for thing in things)
     waiting = sum(thing.waits_at(at) for thing in things)
     return StageHealth(done, len(things) - done - waiting, waiting)
 
@@ -281,10 +288,10 @@ def answer(transaction: Transaction, terminal: str, who: Who, given: Answer) -> 
     return True
 
 
-def brake(transaction: Transaction, id: str, who: Who) -> bool:
+def brake(transaction: Transaction, id: str, who: Who, lost: Set[str] = NONE_LOST) -> bool:
     """End a rollout in which too many go wrong by now, and take back what waits; whether it ended so."""
     before = load(rollout.ROOM, transaction, id)
-    health = health_of(before.thing, transaction, who.at)
+    health = health_of(before.thing, transaction, who.at, lost)
     after = change(rollout.ROOM, transaction, id, lambda one: rollout.judged(one, who, health))
     if after.version == before.version:
         return False
@@ -292,10 +299,25 @@ def brake(transaction: Transaction, id: str, who: Who) -> bool:
     return True
 
 
-def to_brake(reader: Reader, at: int) -> list[str]:
-    """Rollouts in whose stage too many went wrong: refused, failed, or silent until their time was over."""
-    under_way = every(reader, rollout.ROOM, Wanted(status=rollout.RolloutState.UNDER_WAY.value))
-    return [stored.id for stored in under_way if health_of(stored.thing, reader, at).is_bad]
+def to_brake(reader: Reader, at: int, lost: Set[str] = NONE_LOST) -> list[str]:
+    """Rollouts in whose stage too many went wrong: refused, failed, silent until it was over, or lost."""
+    return [one.id for one in _under_way(reader) if health_of(one, reader, at, lost).is_bad]
+
+
+def done_lately(reader: Reader) -> dict[str, int]:
+    """Terminals of stages under way that are to be heard of again, and when each answered."""
+    stages = [_last_stage(one, reader) for one in _under_way(reader) if one.kind not in OFF]
+    return {
+        thing.terminal: int(thing.answered_at)
+        for things in stages
+        for thing in things
+        if thing.state is CommandState.DONE and thing.answered_at is not None
+    }
+
+
+def _under_way(reader: Reader) -> list[Rollout]:
+    wanted = Wanted(status=rollout.RolloutState.UNDER_WAY.value)
+    return [stored.thing for stored in every(reader, rollout.ROOM, wanted)]
 
 
 def open_commands(reader: Reader) -> Mapping[str, list[Command]]:
