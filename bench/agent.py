@@ -55,25 +55,20 @@ class Clock:
     began_ns: int
 
 
-def enrolled(folder: Path, url: str, code: str, ca: Path | None = None) -> AgentFolder:
+def enrolled(folder: Path, url: str, code: str) -> AgentFolder:
     """An agent's folder, once a service has taken its code."""
     made = AgentFolder(folder).made()
     keys = made.agent_key()
-    told = enrol(SignedHttp(url, keys, ca=ca), keys, code)
+    told = enrol(SignedHttp(url, keys), keys, code)
     made.keep_enrolment(
         Enrolment(url, told.terminal, told.key_id, told.server_public_key, told.at, told.interval_s)
     )
     return made
 
 
-def start_agent(
-    folder: AgentFolder, dish: str, clock: Clock, ca: Path | None = None
-) -> subprocess.Popen[bytes]:
+def start_agent(folder: AgentFolder, dish: str, clock: Clock) -> subprocess.Popen[bytes]:
     """Its process; what it says goes into `log` of its folder."""
-    certificate = None if ca is None else str(ca)
-    options = agent_process.Options(
-        str(folder.path), dish, certificate, clock.at_us, clock.speed, clock.began_ns
-    )
+    options = agent_process.Options(str(folder.path), dish, None, clock.at_us, clock.speed, clock.began_ns)
     command, environment = agent_process.launch(options)
     with (folder.path / "log").open("ab") as log:
         return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -138,19 +133,20 @@ def lived_through() -> Found:
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="skylift-agent-"))
         stack.callback(shutil.rmtree, folder, True)
-        ca, port = make_certificate(folder), free_port()
-        tls = ("--tls-cert", str(ca), "--tls-key", str(ca))
-        service = Service(folder, port, None, tls, ca)
+        site, port = make_certificate(folder), free_port()
+        os.environ["SSL_CERT_DIR"] = str(_authorities(folder / "authorities", site))
+        tls = ("--tls-cert", str(site), "--tls-key", str(site))
+        service = Service(folder, port, None, tls, site)
         stack.callback(service.end)
         service.start()
-        dish, agent = _beside(stack, service, ca)
+        dish, agent = _beside(stack, service, site)
         now_us = time.time_ns() // 1_000
         # Its time never comes up with the service's, which would put rows of the future aside.
         begins_us = now_us - round((OFFLINE_S + ONLINE_S) * SPEED * 2e6)
         waiting = _fill(agent, begins_us)
         clock = Clock(begins_us, SPEED, time.monotonic_ns())
         service.stop()
-        process = start_agent(agent, dish, clock, ca)
+        process = start_agent(agent, dish, clock)
         stack.callback(process.wait)
         stack.callback(process.kill)
         time.sleep(OFFLINE_S)
@@ -163,17 +159,28 @@ def lived_through() -> Found:
         return Found(_peak_bytes(process.pid), share, delivered)
 
 
-def _beside(stack: ExitStack, service: Service, ca: Path) -> tuple[str, AgentFolder]:
+def _authorities(folder: Path, site: Path) -> Path:
+    """What an agent without --ca trusts: all that this system does, and the service's own certificate."""
+    folder.mkdir()
+    for link in Path(ssl.get_default_verify_paths().capath or "").glob("*.[0-9]"):
+        (folder / link.name).symlink_to(link.resolve())
+    asked = ["openssl", "x509", "-hash", "-noout", "-in", str(site)]
+    name = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    (folder / f"{name}.0").symlink_to(site)
+    return folder
+
+
+def _beside(stack: ExitStack, service: Service, site: Path) -> tuple[str, AgentFolder]:
     """A dish's address, and an enrolled agent."""
-    with httpx.Client(base_url=service.url, verify=ssl.create_default_context(cafile=ca)) as client:
+    with httpx.Client(base_url=service.url, verify=ssl.create_default_context(cafile=site)) as client:
         body = {"code": service.setup_code, "email": "bench@example.org", "password": PASSWORD}
         token = str(client.post("/api/v1/setup", json=body).json()["token"])
         client.headers["Authorization"] = f"Bearer {token}"
         terminal = {"hardware": "MINI", "serial": "KIT0000001", "origin": "gift"}
         id = client.post("/api/v1/terminals", json=terminal).json()["id"]
         code = client.post(f"/api/v1/terminals/{id}/enrolment-codes").json()["code"]
-    (dish,) = start_dishes(stack, service.url, token, 1, {"SSL_CERT_FILE": str(ca)})
-    return dish, enrolled(ca.parent / "agent", service.url, code, ca)
+    (dish,) = start_dishes(stack, service.url, token, 1, {"SSL_CERT_FILE": str(site)})
+    return dish, enrolled(site.parent / "agent", service.url, code)
 
 
 def _fill(agent: AgentFolder, until_us: int) -> int:
