@@ -312,8 +312,9 @@ async def _terminals(town: Town) -> None:
     await owned(5)
     await owned(6, "verified", "terminal.activate", "terminal.pause")
     # What an operator's network was asked, people say is so.
-    for n in (14, 15):
+    for n in (14, 15, 16):
         await owned(n, "verified", "terminal.activate", network="operator")
+    await owned(17, "verified", "terminal.activate", "terminal.pause", network="operator")
     offered = await owned(7, "verified")
     await town.made("operator", "terminal.hand-over", offered, to=town.accounts[0])
     await town.each("operator", await new("TWN0008", origin="gift"), "terminal.report-lost")

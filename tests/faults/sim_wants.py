@@ -39,10 +39,12 @@ LIKELY = {
     "terminal in-customs": "leave-customs",
     "terminal delivered": "register register deliver export report-lost",
     "terminal registered": "verify verify hand-over move accept decline end-offer unregister record-line",
-    "terminal verified": "activate activate withdraw-verification hand-over accept decline end-offer",
-    "terminal active": "pause block report-lost report-stolen confirm report-failed move retire ask-field "
-    "ask-again record-line record-no-line",
-    "terminal paused": "activate activate hand-over accept end-offer unregister",
+    "terminal verified": "activate activate withdraw-verification hand-over accept decline end-offer confirm "
+    "report-failed report-failed",
+    "terminal active": "pause block report-lost report-stolen confirm confirm report-failed report-failed "
+    "report-failed move retire ask-field ask-again record-line record-no-line",
+    "terminal paused": "activate activate hand-over accept end-offer unregister confirm report-failed "
+    "report-failed",
     "terminal lost": "find report-stolen",
     "terminal blocked": "unblock find",
     "terminal retired": "restore",
@@ -120,13 +122,18 @@ for _where, _actions in LIKELY.items():
 
 def can_be(verb: str, shown: Mapping[str, Any]) -> bool:
     """Whether a verb is likely to be done to a thing as it was last seen."""
-    return shown.get("status") in _STATES[verb] and bool(ONLY_IF.get(verb, bool)(shown))
+    return shown.get("status") in _STATES[verb] and is_so(verb, shown)
 
 
 def likely(kind: str, shown: Mapping[str, Any]) -> list[Verb]:
     """What people mostly want of a thing as it was last seen."""
-    names = (f"{kind}.{action}" for action in LIKELY.get(f"{kind} {shown.get('status', '')}", "").split())
-    return [TABLE.verbs[name] for name in names if name in TABLE.verbs]
+    names = [f"{kind}.{action}" for action in LIKELY.get(f"{kind} {shown.get('status', '')}", "").split()]
+    return [TABLE.verbs[name] for name in names if name in TABLE.verbs and is_so(name, shown)]
+
+
+def is_so(verb: str, shown: Mapping[str, Any]) -> bool:
+    """Whether what has to be so for a verb, beside the state, is so of a thing as it was last seen."""
+    return bool(ONLY_IF.get(verb, bool)(shown))
 
 
 def pending(shown: Mapping[str, Any]) -> str:
@@ -341,7 +348,16 @@ class Arguments:
         return {"create": self._ordered()}
 
     def _of_consent(self, shown: Mapping[str, Any]) -> dict[str, Any]:
-        return {"create": {"region": ""}}
+        given = {self.known.shown[id].get("terminal") for id in self.known.ids["consent"]}
+        owned = [
+            id
+            for id in self.known.ids["terminal"]
+            if self.known.shown[id].get("owner") and id not in given and self._status(id) != "retired"
+        ]
+        kinds = [self.draw.choice(("stow", "rf-inhibit", "sleep-schedule", "wifi-off"))]
+        return {
+            "create": {"terminal": self.draw.choice(owned) if owned else None, "kinds": kinds, "region": ""}
+        }
 
     def _ordered(self) -> dict[str, Any]:
         kind = self.draw.choice(("reboot", "unstow", "stow"))
