@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skylift.study.voice import CODECS, G711, Codec, opinion, rating
 
@@ -62,3 +64,17 @@ def test_losses_in_a_row_are_worse_than_the_same_number_apart() -> None:
     assert rating(50.0, 3.0, 2.0) < rating(50.0, 3.0, 1.0)
     # G.107, 3.5: with a burst ratio of 1 it is the formula for random loss.
     assert rating(0.0) - rating(0.0, 3.0) == pytest.approx(95 * 3 / (3 + G711.bpl))
+
+
+@given(
+    st.floats(0.0, 10_000.0),
+    st.floats(0.0, 100.0),
+    st.floats(1.0, 10_000.0),
+    st.sampled_from(list(CODECS.values())),
+)
+def test_the_scale_is_never_left(
+    delay_ms: float, loss_percent: float, burst_ratio: float, codec: Codec
+) -> None:
+    """Half a minute without a link is 70 % lost in one burst: the bare formula takes 300 of the hundred."""
+    assert 0.0 <= rating(delay_ms, loss_percent, burst_ratio, codec) <= 93.3
+    assert rating(0.0, 70.0, 700.0, codec) == 0.0

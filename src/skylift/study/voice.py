@@ -48,17 +48,21 @@ CODECS = {
 def rating(
     delay_ms: float, loss_percent: float = 0.0, burst_ratio: float = 1.0, codec: Codec = G711
 ) -> float:
-    """R of a call.
+    """R of a call, 0 to 100.
 
     delay_ms      mouth to ear, one way (Ta; T and Tr follow from it)
-    loss_percent  Ppl;  burst_ratio  BurstR: how much longer losses in a row are than if they fell at random
+    loss_percent  Ppl;  burst_ratio  BurstR: how much longer losses in a row are than if they fell at random;
+                  one that quotes G.107 (sipral) has it for codecs of a Bpl of 16 or more alone, and else 1
     """
     noise_db = _noise_db()
     base = 15.0 - 1.5 * (_SLR + noise_db)
     equipment = codec.ie
     if loss_percent > 0:
-        equipment += (95.0 - codec.ie) * loss_percent / (loss_percent / burst_ratio + codec.bpl)
-    return base - _simultaneous(base, noise_db, delay_ms) - _delay(base, noise_db, delay_ms) - equipment
+        # The formula passes 95, which is all, where losses are many and come in a row.
+        lost = min(1.0, loss_percent / (loss_percent / burst_ratio + codec.bpl))
+        equipment += (95.0 - codec.ie) * lost
+    undelayed = base - _simultaneous(base, noise_db, delay_ms) - equipment
+    return max(0.0, undelayed - _delay(base, noise_db, delay_ms))
 
 
 def opinion(rating_r: float) -> float:
