@@ -1,4 +1,5 @@
-"""The pages in Ukrainian: what stands in them is looked up, text by text, in `uk.toml`.
+"""The pages in Ukrainian: what stands in them is looked up, text by text, in `uk.toml`, and why something is
+refused in `refusals_uk.toml`.
 
 Pages are made in English, and one layer puts them into the reader's language at the end, so that no page can
 forget it. What the table does not know stays English, so nothing is lost by it. Texts are looked up whole:
@@ -49,8 +50,17 @@ class Tongue:
             return f"{counted[1]} {_form(counted[1], self.nouns[counted[2]])}"
         for pattern, said in self.patterns:
             if found := pattern.fullmatch(text):
-                return said.format(*(self.say(part) for part in found.groups()))
+                return said.format(*(self._within(part) for part in found.groups()))
         return text
+
+    def _within(self, part: str) -> str:
+        """In the midst of a text a state or a deed stands in small letters: its label is known."""
+        if part.endswith("."):
+            return f"{self._within(part[:-1])}."
+        label = part.replace("-", " ").capitalize()
+        if part.islower() and part not in self.texts and label in self.texts:
+            return self.texts[label].lower()
+        return self.say(part)
 
 
 def _form(number: str, forms: tuple[str, str, str]) -> str:
@@ -63,11 +73,15 @@ def _form(number: str, forms: tuple[str, str, str]) -> str:
 
 @lru_cache(maxsize=1)
 def ukrainian() -> Tongue:
-    """The packaged table."""
-    told = tomllib.loads((files("skylift.api.site") / "uk.toml").read_text(encoding="utf-8"))
+    """The packaged tables as one."""
+    told, refusals = (
+        tomllib.loads((files("skylift.api.site") / name).read_text(encoding="utf-8"))
+        for name in ("uk.toml", "refusals_uk.toml")
+    )
     nouns = {name: (forms[0], forms[1], forms[2]) for name, forms in told["nouns"].items()}
-    patterns = tuple((re.compile(english), said) for english, said in told["patterns"].items())
-    return Tongue(told["texts"], nouns, patterns)
+    patterns = {**told["patterns"], **refusals["patterns"]}
+    compiled = tuple((re.compile(english), said) for english, said in patterns.items())
+    return Tongue({**refusals["texts"], **told["texts"]}, nouns, compiled)
 
 
 def translated(html: str, tongue: Tongue) -> str:
