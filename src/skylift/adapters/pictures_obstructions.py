@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from skylift.adapters.atomic import save_atomically
 
 # Unseen is paper; from blocked to clear by Okabe and Ito's colours, told apart by colour-blind readers.
 UNSEEN, BLOCKED, CLEAR = "#f2f4f6", "#D55E00", "#0072B2"
+DPI = 120
 _STEPS = 10
 _FRAMES = {"earth": "north is up", "ut": "up is where the dish has its own front"}
 
@@ -24,6 +26,18 @@ def draw_obstructions(path: Path, title: str, seen: Mapping[str, Any]) -> None:
 
     The zenith is in the middle.
     """
+    figure = _figure(title, seen)
+    save_atomically(path, lambda temporary: figure.savefig(temporary, dpi=DPI))
+
+
+def png_of(title: str, seen: Mapping[str, Any]) -> bytes:
+    """The same, as a PNG's bytes. One at a time: the library shares its fonts between pictures."""
+    out = io.BytesIO()
+    _figure(title, seen).savefig(out, dpi=DPI, format="png")
+    return out.getvalue()
+
+
+def _figure(title: str, seen: Mapping[str, Any]) -> Figure:
     values = np.array(seen["values"], dtype=np.float64).reshape(seen["rows"], seen["columns"])
     known = np.ma.masked_less(values, 0.0)
     figure = Figure(figsize=(6.4, 5.6))
@@ -42,4 +56,4 @@ def draw_obstructions(path: Path, title: str, seen: Mapping[str, Any]) -> None:
     axes.set_title(
         f"{title}\n{says}; {_FRAMES.get(seen['frame'], 'up is not known')}", fontsize=10, loc="left"
     )
-    save_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
+    return figure

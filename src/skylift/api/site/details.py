@@ -15,6 +15,7 @@ from skylift.api.site.history import shown as shown_value
 from skylift.api.site.inside import Answer
 from skylift.api.site.kinds import KINDS, standing_badge
 from skylift.api.site.outage_facts import bars
+from skylift.api.site.terminal_pictures import has_map, has_year
 from skylift.api.site.times import Step, steps_of
 from skylift.api.site.values import DAY_US, NONE, Badge, Link, Mono, Value, kind_of, named, path_of, time_of
 from skylift.api.site.visit import Visit
@@ -122,6 +123,8 @@ async def _terminal(visit: Visit, stored: Stored[Terminal]) -> dict[str, Any]:
     shared = await visit.desk.read(lambda reader: of_terminal(reader, terminal.id, terminal.owner))
     return {
         "cell": cell,
+        "year": has_year(visit, terminal.id),
+        "map": has_map(visit, terminal, shared),
         "shared": [(choice_label(kind), time_of(one.since, now)) for one in shared for kind in one.kinds],
         "verdict": verdict.document if verdict is not None and verdict.is_done else None,
         "verdict_error": verdict.error if verdict is not None and not verdict.is_done else None,

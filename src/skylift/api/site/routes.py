@@ -13,7 +13,7 @@ from skylift.api.office.cookies import session_secret
 from skylift.api.office.desk import Desk
 from skylift.api.office.door import Door
 from skylift.api.office.problems import NotKnown
-from skylift.api.site import alike, session, start
+from skylift.api.site import alike, session, start, terminal_pictures
 from skylift.api.site.inside import Inside
 from skylift.api.site.kinds import KINDS
 from skylift.api.site.lists import list_page
@@ -52,6 +52,8 @@ def add_site(app: FastAPI, desk: Desk, doors: list[Door]) -> None:
     add("/requests/{id}/same-as/{other}", alike.side_by_side, GET)
     add("/approvals/{id}/carry-out", start.carry_out_page, POST)
     add("/persons/{id}/invite", start.invite_page, POST)
+    add("/terminals/{id}/year.png", terminal_pictures.year, GET)
+    add("/terminals/{id}/obstructions.png", terminal_pictures.obstructions, GET)
     for kind in KINDS.values():
         base = path_of(kind.kind)
         add(base, list_page(kind), GET)

@@ -197,7 +197,6 @@ class _Reads:
         self._marked: list[str] = []
         self._marked_at = -1
         self._grouped = Grouped()
-        self._drawing = asyncio.Lock()
 
     async def states(self, call: Call) -> Response:
         intake = there(self._intake)
@@ -240,25 +239,11 @@ class _Reads:
         await _readable(call)
         history = await asyncio.to_thread(intake.store.history, call.id, from_us, until_us, level)
         if query.get("format") == "png":
-            return await self._picture(history)
+            return await _picture(intake, history)
         columns = _chosen(history.columns, query.get("columns", ""))
         if query.get("format", "json") == "csv":
             return Response(csv_of(columns), media_type="text/csv; charset=utf-8")
         return answer({"terminal": call.id, "level": level, "columns": columns})
-
-    async def _picture(self, history: History) -> Response:
-        if not len(history):
-            rule = "nothing was reported in this time, so there is nothing to draw"
-            raise Refused("picture.empty", "this history", rule, "ask for another time with from and until")
-
-        def draw() -> bytes:
-            # Loaded by the first who asks for one: most services are never asked.
-            from skylift.adapters.pictures_telemetry import png_of
-
-            return png_of(f"{history.terminal}, {history.level}", {history.terminal: history.columns})
-
-        async with self._drawing:
-            return Response(await asyncio.to_thread(draw), media_type="image/png")
 
     async def quarantine(self, call: Call) -> Response:
         intake = there(self._intake)
@@ -280,6 +265,20 @@ class _Reads:
 
     async def online(self, call: Call) -> Response:
         return await online(call, there(self._intake), self._grouped)
+
+
+async def _picture(intake: Intake, history: History) -> Response:
+    if not len(history):
+        rule = "nothing was reported in this time, so there is nothing to draw"
+        raise Refused("picture.empty", "this history", rule, "ask for another time with from and until")
+
+    def draw() -> bytes:
+        # Where nobody reports, it is never loaded.
+        from skylift.adapters.pictures_telemetry import png_of
+
+        return png_of(f"{history.terminal}, {history.level}", {history.terminal: history.columns})
+
+    return await intake.pictures.png(draw)
 
 
 async def _readable(call: Call) -> TerminalFacts:

@@ -20,6 +20,7 @@ from skylift.api.office.problems import NotKnown
 from skylift.api.telemetry.followed import Radios
 from skylift.api.telemetry.following import TELL_EVERY_S, Following
 from skylift.api.telemetry.keys import AgentKeys
+from skylift.api.telemetry.pictures import Pictures
 from skylift.api.telemetry.places import Places
 from skylift.api.telemetry.states import LastStates
 from skylift.base.errors import Refused, SkyliftError, Unavailable
@@ -64,6 +65,7 @@ class Intake:
         self.keys = AgentKeys(desk.store)
         self.states = LastStates()
         self.places = Places()
+        self.pictures = Pictures()
         self.radios = Radios(desk.store)
         self.following = Following(desk, store, self.states)
         self.commands: Commands = lambda terminal: ()
@@ -89,6 +91,8 @@ class Intake:
                     await self._load_states()
                     loaded = True
                 self.states.hear(others)
+                if len(self.keys):
+                    self.pictures.warm()
                 await self.following.erase()
                 if time.monotonic() >= tell_at_s:
                     tell_at_s = time.monotonic() + TELL_EVERY_S

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from skylift.api.office.desk import Desk
 from skylift.api.office.documents import readable
-from skylift.api.office.door import Call, Door, answer
+from skylift.api.office.door import Call, Door, Parameter, answer
 from skylift.api.office.problems import missing
 from skylift.api.telemetry.gate import Handler
 from skylift.api.telemetry.intake import Intake, Sender, there
@@ -29,6 +29,12 @@ from skylift.twin.office.sharing import of_terminal, take
 from skylift.wire.telemetry import sharing as wire
 from skylift.wire.telemetry.sharing import PATH, Located, Shared, SharedAnswer
 
+FORMS = ("json", "png")
+_FORMAT = Parameter(
+    "format",
+    "json, or png: a picture of what stands before the dish.",
+    {"type": "string", "enum": list(FORMS), "default": "json"},
+)
 _FIELDS = ("location", "obstructions", "boresight", "satellites")
 
 
@@ -94,6 +100,7 @@ def doors() -> list[Door]:
             "What the owner shares of this dish's place, as it was told last. That you looked is journalled.",
             "telemetry",
             {200: PlacesShown},
+            parameters=(_FORMAT,),
             id_kind="terminal",
         ),
     ]
@@ -165,7 +172,10 @@ async def show_sharing(call: Call) -> Response:
 
 
 async def show_place(call: Call) -> Response:
-    desk = call.desk
+    desk, form = call.desk, call.request.query_params.get("format", "json")
+    if form not in FORMS:
+        raise Refused("parameter.format", "format", f"it is one of {', '.join(FORMS)}", "or leave it out")
+    names = _FIELDS if form == "json" else ("obstructions",)
 
     def work(transaction: Transaction) -> PlacesShown:
         at = desk.clock.now()
@@ -176,12 +186,28 @@ async def show_place(call: Call) -> Response:
         )
         ones = of_terminal(transaction, terminal.id, terminal.owner)
         kept = {one.id: dict(transaction.personal(one.id)) for one in ones}
-        fields = {name for values in kept.values() for name in values if name in _FIELDS}
+        fields = {name for values in kept.values() for name in values if name in names}
         if fields:
             _note_reading(transaction, terminal.id, Who(at, actor.person), fields)
         return PlacesShown(terminal.id, tuple(_shown(one, kept[one.id], terminal) for one in ones))
 
-    return answer(await desk.write(work))
+    found = await desk.write(work)
+    return answer(found) if form == "json" else await _map_of(there(desk.intake), found)
+
+
+async def _map_of(intake: Intake, found: PlacesShown) -> Response:
+    """The picture of what stands before a dish. Raises Refused where no map of it is shared."""
+    maps = [one.obstructions for one in found.shared if one.obstructions is not None]
+    if not maps:
+        rule = "no obstruction map of this dish is shared"
+        raise Refused("place.no-map", "the picture", rule, "ask without format=png for what is shared")
+
+    def draw() -> bytes:
+        from skylift.adapters.pictures_obstructions import png_of
+
+        return png_of(found.terminal, maps[0])
+
+    return await intake.pictures.png(draw)
 
 
 def _readable(call: Call, stored: Stored[Terminal] | None) -> Terminal:
