@@ -17,7 +17,7 @@ from typing import Any
 
 from skylift.adapters import tun
 from skylift.adapters.packet_foreground import Foreground
-from skylift.adapters.packet_network import OWN, Ends, Stage, dropped, set_up
+from skylift.adapters.packet_network import OWN, Ends, Stage, dropped, open_way, set_up
 from skylift.adapters.packet_processes import Processes, gather, unrunnable
 from skylift.adapters.packet_tunnel import own_ns
 from skylift.adapters.packet_wireguard import KeyKeeper
@@ -43,7 +43,9 @@ def main(channel: socket.socket) -> int:
     channel.sendall(json.dumps(told).encode() + b"\n")
     socket.send_fds(channel, [b"tuns"], ends.tuns)
     if ends.tunnel is not None:
-        channel.sendall(json.dumps(own_ns(ends.terminal)).encode() + b"\n")
+        took_ns = own_ns(ends.terminal)
+        open_way(ends)
+        channel.sendall(json.dumps(took_ns).encode() + b"\n")
     if channel.recv(1) != b"g":
         return 1
     foreground = Foreground()
