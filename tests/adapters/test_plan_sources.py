@@ -315,3 +315,11 @@ def test_millions_of_cells_are_refused_before_they_are_made() -> None:
         load_plan(PlanSources("UA", resolution=8))
     assert refused.value.code == "plan.too-many-cells"
     assert "coarser" in refused.value.way_out
+
+
+def test_fine_cells_that_memory_cannot_bear_are_refused() -> None:
+    """120,000 cells of Ukraine are few enough, but each has thousands of neighbours."""
+    with pytest.raises(Refused, match="GB of memory") as refused:
+        load_plan(PlanSources("UA", resolution=7))
+    assert refused.value.code == "plan.too-many-cells"
+    assert "coarser" in refused.value.way_out

@@ -45,7 +45,7 @@ from skylift.sky.routing.ground import Gateway
 from skylift.sky.schedule.problem import ScheduleRules
 from skylift.sky.schedule.supply import Radio
 from skylift.study.bearing import SATURATING_BPS_PER_KM2
-from skylift.study.capacity import EVERYBODY, CapacityCase, Demand, Region, even_demand
+from skylift.study.capacity import EVERYBODY, CapacityCase, Demand, Region, even_demand, memory_bytes
 from skylift.twin.build import sites_by_name
 from skylift.twin.scenario import DEFAULT_GATEWAY_ANTENNA
 
@@ -61,8 +61,10 @@ DEFAULT_SYSTEM = "starlink-2022"
 LATER_SYSTEM = "starlink-2026"
 # Whose satellites and gateways are packaged.
 PACKAGED_OPERATOR = "Starlink"
-# Twice Russia at the default resolution. Each takes about 15 kB of memory.
+# Twice Russia at the default resolution.
 MOST_CELLS = 150_000
+# What a study may take: a large workstation's memory, of which the rest is for others.
+MOST_BYTES = 16e9
 # How a file is named, and no country: with a folder, or with an ending.
 _FILE = re.compile(r"/|\.[A-Za-z0-9]{2,8}$")
 # Elements this old say where the planes are and no longer where in them the satellites are.
@@ -271,6 +273,15 @@ def _region(outline: Outline, resolution: int) -> Region:
         raise Refused(
             "plan.too-many-cells", outline.name,
             f"resolution {resolution} would give about {about:,} cells, and {MOST_CELLS:,} is the limit",
+            "take a coarser --resolution",
+        )  # fmt: skip
+    fine = about > 0 and resolution <= FINEST_RESOLUTION
+    bytes_ = memory_bytes(about, h3.average_hexagon_area(resolution, "km^2")) if fine else 0.0
+    if bytes_ > MOST_BYTES:
+        raise Refused(
+            "plan.too-many-cells", outline.name,
+            f"about {about:,} cells of resolution {resolution} would take {bytes_ / 1e9:,.0f} GB of memory, "
+            f"and {MOST_BYTES / 1e9:,.0f} GB is the limit",
             "take a coarser --resolution",
         )  # fmt: skip
     cells = cells_of(outline, resolution)

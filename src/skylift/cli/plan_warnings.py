@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from skylift.adapters.plan_sources import PlanInputs
 
-# A schedule of one slot, searched and levelled, takes about so long for each cell on one core, and the study
-# so much memory: Ukraine and Canada, behind every packaged gateway, November 2026.
-_S_PER_CELL = 7e-5
-_BYTES = 400e6
-_BYTES_PER_CELL = 15_000
+# A schedule of one slot, searched and levelled, takes about so long for each cell on one core where a beam
+# covers ten of them: Ukraine and Canada at resolution 5, behind every packaged gateway, November 2026. Of
+# finer cells it covers more, and each is looked at.
+_S_PER_CELL, _UNDER_A_BEAM = 7e-5, 10.0
 # Below this nobody minds.
 _LONG_S = 120.0
 # Steps of H3 resolution divide area by seven.
@@ -23,16 +22,20 @@ def warn(inputs: PlanInputs, schedules: int) -> None:
     """Doubts about what was given, and about how long so many schedules take where that is long."""
     for doubt in inputs.doubts:
         sys.stderr.write(f"warning: {doubt}\n")
-    cost = _cost(len(inputs.case.region), schedules)
+    region = inputs.case.region
+    cost = _cost(len(region), schedules, float(region.area_km2.mean()))
     if cost:
         sys.stderr.write(f"warning: {cost}\n")
 
 
-def _cost(cells: int, schedules: int) -> str:
-    seconds = cells * schedules * _S_PER_CELL
+def _cost(cells: int, schedules: int, cell_km2: float) -> str:
+    from skylift.study.capacity import cells_under_a_beam, memory_bytes
+
+    finer = max(cells_under_a_beam(cells, cell_km2) / _UNDER_A_BEAM, 1.0)
+    seconds = cells * schedules * _S_PER_CELL * finer
     if seconds < _LONG_S:
         return ""
-    gigabytes = (_BYTES + cells * _BYTES_PER_CELL) / 1e9
+    gigabytes = memory_bytes(cells, cell_km2) / 1e9
     return (
         f"{cells:,} cells in {schedules:,} schedules: this takes about {seconds / 60:,.0f} minutes and "
         f"{gigabytes:,.1f} GB; with one --resolution coarser there are {_COARSER} times fewer cells"

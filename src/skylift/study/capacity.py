@@ -35,6 +35,12 @@ CLASS_NAMES = ("life_and_rescue", "critical_infrastructure", "government_and_aid
 EVERYBODY = len(CLASS_NAMES) - 1
 # As scenarios write them: the first word.
 _SHORT_NAMES = tuple(name.partition("_")[0] for name in CLASS_NAMES)
+# Satellites that a study looks at for a cell, the ground that a beam covers about, what the scheduler holds
+# as neighbours of a cell, and bytes of each entry (shortlist_kernel, cones_kernel).
+_LOOKED_AT, _CONE_KM2, _NEAR_KM2 = 36, 2_600.0, 71_000.0
+_CONE_ENTRY_BYTES, _NEAR_ENTRY_BYTES = 4, 12
+# A program with its kernels, and a cell's own arrays and rows: Ukraine and Canada, November 2026.
+_PROGRAM_BYTES, _CELL_BYTES = 400e6, 15_000.0
 # Schedules that a study keeps at hand: a cell has some 200 bytes in each.
 _CELLS_REMEMBERED, _MOST_REMEMBERED = 200_000, 100
 
@@ -125,6 +131,18 @@ class Hour:
     def served_bps(self) -> Floats:
         """(M,) over all classes."""
         return np.asarray(self.schedule.served_bps.sum(axis=1), dtype=np.float64)
+
+
+def cells_under_a_beam(cells: int, cell_km2: float) -> float:
+    """How many cells of a region a beam covers, about; of Ukraine at resolution 5 ten, at 7 five hundred."""
+    return min(float(cells), max(_CONE_KM2 / cell_km2, 1.0))
+
+
+def memory_bytes(cells: int, cell_km2: float) -> float:
+    """What a study of so many cells takes, about: lists of neighbours grow with the square of finer cells."""
+    near = min(float(cells), max(_NEAR_KM2 / cell_km2, 1.0)) * _NEAR_ENTRY_BYTES
+    cones = _LOOKED_AT * cells_under_a_beam(cells, cell_km2) * _CONE_ENTRY_BYTES
+    return _PROGRAM_BYTES + cells * (_CELL_BYTES + near + cones)
 
 
 class CapacityStudy:
