@@ -129,15 +129,15 @@ def town(town_url: str) -> Iterator[Town]:
     yield from make_town(town_url)
 
 
-def make_town(where: str | Path, telemetry: bool = True) -> Iterator[Town]:
-    """where: the store's URL, or a folder for one of SQLite, which has telemetry beside it."""
+def make_town(where: str | Path, telemetry: bool = True, telemetry_url: str = "") -> Iterator[Town]:
+    """where: the store's URL, or a folder for one of SQLite, with telemetry beside it or where told."""
     url = sqlite_url(where) if isinstance(where, Path) else where
     store = open_store(url, ROOMS)
     clock, leap = SimulatedClock(START_US).leaping()
     desk = Desk(store, clock, leap)
-    if telemetry and url.startswith("sqlite"):
+    if telemetry and (telemetry_url or url.startswith("sqlite")):
         # As `skylift run` has it, beside the office's own file.
-        desk.intake = Intake(desk, TelemetrySql(f"{url}.telemetry"), KeyPair.made())
+        desk.intake = Intake(desk, TelemetrySql(telemetry_url or f"{url}.telemetry"), KeyPair.made())
     record_known(store, START_US)
     asyncio.run(make_setup_code(desk))
     app = create_app(LiveState(clock), desk)
