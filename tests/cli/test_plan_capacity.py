@@ -289,7 +289,7 @@ def test_doubts_come_before_the_work(plan: Run) -> None:
 def test_long_work_is_told_in_minutes_and_memory() -> None:
     assert _cost(2_500, 54, 253.0) == ""
     assert "minutes" in _cost(40_000, 54, 253.0)
-    assert "1.2 GB" in _cost(40_000, 54, 253.0)
+    assert "1.3 GB" in _cost(40_000, 54, 253.0)
     # Luxembourg at resolution 8: few cells, but a beam covers most of them.
     assert "minutes" in _cost(3_509, 2, 0.737)
 

@@ -36,9 +36,9 @@ EVERYBODY = len(CLASS_NAMES) - 1
 # As scenarios write them: the first word.
 _SHORT_NAMES = tuple(name.partition("_")[0] for name in CLASS_NAMES)
 # Satellites that a study looks at for a cell, the ground that a beam covers about, what the scheduler holds
-# as neighbours of a cell, and bytes of each entry (shortlist_kernel, cones_kernel).
+# as neighbours of a cell, and bytes of each entry (shortlist_kernel, in an array that doubles; cones_kernel).
 _LOOKED_AT, _CONE_KM2, _NEAR_KM2 = 36, 2_600.0, 71_000.0
-_CONE_ENTRY_BYTES, _NEAR_ENTRY_BYTES = 4, 12
+_CONE_ENTRY_BYTES, _NEAR_ENTRY_BYTES = 8, 12
 # A program with its kernels, and a cell's own arrays and rows: Ukraine and Canada, November 2026.
 _PROGRAM_BYTES, _CELL_BYTES = 400e6, 15_000.0
 # Schedules that a study keeps at hand: a cell has some 200 bytes in each.
