@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
 import re
 import ssl
 import time
@@ -107,24 +106,8 @@ class SignedHttp:
         if not self._tls:
             return http.client.HTTPConnection(self._host, self._port, timeout=PATIENCE_S)
         if self._context is None:
-            self._context = _trusting(self._ca)
+            self._context = ssl.create_default_context(cafile=self._ca)
         return http.client.HTTPSConnection(self._host, self._port, timeout=PATIENCE_S, context=self._context)
-
-
-def _trusting(ca: Path | None) -> ssl.SSLContext:
-    """Trusts one authority, or the system's; raises OSError where that file holds none.
-
-    The system's are looked up in their folder as they are met, where OpenSSL can: to load all takes 1.3 MB.
-    """
-    folder = ssl.get_default_verify_paths().capath
-    if (
-        ca is None
-        and folder is not None
-        and "SSL_CERT_FILE" not in os.environ
-        and any(Path(folder).glob("*.0"))
-    ):
-        return ssl.create_default_context(capath=folder)
-    return ssl.create_default_context(cafile=ca)
 
 
 def enrol(http_: SignedHttp, keys: KeyPair, code: str) -> Enrolled:
