@@ -73,7 +73,9 @@ def test_a_history_goes_into_files(tmp_path: Path, capsys: pytest.CaptureFixture
     table, parquet, picture = tmp_path / "h.csv", tmp_path / "h.parquet", tmp_path / "h.png"
     ask("history", "trm_a", f"out={table}", f"plot={picture}")
     ask("history", "trm_a", f"out={parquet}")
-    assert capsys.readouterr().out == ""
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines()[0].startswith("3 rows in ")
     lines = table.read_text().splitlines()
     assert lines[0] == "at,span_s,connected_fraction,ping_latency_ms,down_bytes,software"
     assert lines[1] == "2022-03-05T12:00:00Z,3600.0,1.0,30.0,10,'=1+1"
@@ -96,6 +98,9 @@ def test_people_read_units_and_dashes() -> None:
     assert headings[:4] == ("terminal", "heard h", "ping ms", "lost %")
     assert [one["heard h"] for one in compared] == ["2.5", "0"]
     assert compared[1]["ping ms"] == "-"
+    printed.clear()
+    ask("history", "trm_silent", printed=printed)
+    assert printed == []
 
 
 def test_alerts_have_their_type_though_there_were_none(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ def health(
     if as_json:
         typer.echo(json.dumps(found))
         return
-    table(found["down"], ("terminal", "since", "why", "area", "silent", "says"))
+    if found["down"]:
+        table(found["down"], ("terminal", "since", "why", "area", "silent", "says"))
     by = ", ".join(f"{number} {why}" for why, number in found["by"].items()) or "none has reported yet"
     typer.echo(f"of {found['terminals']} terminals: {by}", err=True)

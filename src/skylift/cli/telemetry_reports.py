@@ -173,6 +173,7 @@ def _history(client: Client, shows: Shows, id: str, given: dict[str, str], form:
         from skylift.adapters.telemetry_files import write_history
 
         write_history(out, columns)
+        typer.echo(f"{len(columns.get('at_us', ()))} rows in {out}", err=True)
     if plot is not None:
         _draw(plot, f"{found['terminal']}, {_LEVELS[found['level']]}", {id: columns})
     if as_json:
@@ -181,7 +182,7 @@ def _history(client: Client, shows: Shows, id: str, given: dict[str, str], form:
         from skylift.adapters.telemetry_files import csv_of
 
         typer.echo(csv_of(columns), nl=False)
-    elif out is None and plot is None:
+    elif out is None and plot is None and columns.get("at_us"):
         _print_history(shows, columns)
     if not columns.get("at_us"):
         typer.echo("nothing was reported in this time", err=True)
@@ -319,5 +320,9 @@ def _keys(client: Client, shows: Shows, what: str, told: tuple[str, dict[str, st
         if as_json:
             typer.echo(json.dumps(found))
             return
-        shows.table(found["rows"], ("received", "sequence", "code", "reason"))
-        shows.table(found["requests"], ("last", "times", "code", "reason"))
+        if found["rows"]:
+            shows.table(found["rows"], ("received", "sequence", "code", "reason"))
+        if found["requests"]:
+            shows.table(found["requests"], ("last", "times", "code", "reason"))
+        if not found["rows"] and not found["requests"]:
+            typer.echo("all that came was believed, and nothing was refused", err=True)
