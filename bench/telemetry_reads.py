@@ -24,15 +24,20 @@ from bench.telemetry import YEAR_S, fill_year
 from bench.telemetry_fleet import enrol_all, members_of
 from bench.telemetry_load import token_of
 from bench.telemetry_services import Service, cpu_s
+from skylift.adapters.sql.store import SqlStore
 from skylift.adapters.telemetry import heard
 from skylift.adapters.telemetry.store import TelemetrySql, telemetry_file_in
+from skylift.api.telemetry.followed import Radios
 from skylift.api.telemetry.health import Judged, verdicts
 from skylift.api.telemetry.intake import Intake
 from skylift.api.telemetry.places import Places
 from skylift.api.telemetry.states import LastStates
+from skylift.base.instants import InstantUs
 from skylift.base.units import US_PER_S
 from skylift.ports.telemetry import Posted
 from skylift.service.account.roles import Subject
+from skylift.service.command.kinds import CommandKind
+from skylift.service.command.state import Command, CommandState
 from skylift.service.permission.decision import TerminalFacts
 from skylift.twin.office.known import Known
 from skylift.wire.telemetry.rows import Row
@@ -90,7 +95,27 @@ def _fleet() -> Intake:
     # As a service with a large fleet does.
     gc.freeze()
     desk = SimpleNamespace(facts=_Facts(known_fleet(FLEET)), clock=_Clock())
-    return cast(Intake, SimpleNamespace(desk=desk, states=states, places=Places(), store=None))
+    return cast(
+        Intake, SimpleNamespace(desk=desk, states=states, places=Places(), radios=_radios(), store=None)
+    )
+
+
+def _radios() -> Radios:
+    """A hundred dishes were told to switch off: nothing comes after that."""
+    radios = Radios(cast(SqlStore, SimpleNamespace(head=lambda: (None, b""))))
+    for number in range(100):
+        issued_us = InstantUs(NOW_US - 60 * US_PER_S)
+        radios.take(
+            Command(
+                f"cmd_{number}",
+                CommandState.ISSUED,
+                name_of(number),
+                1,
+                CommandKind.RF_INHIBIT,
+                issued_at=issued_us,
+            )
+        )
+    return radios
 
 
 @cache
