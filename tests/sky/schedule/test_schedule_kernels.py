@@ -41,10 +41,11 @@ from skylift.sky.schedule.lanes_kernel import enter_rows, put
 from skylift.sky.schedule.levels_kernel import affordable, amount_at, heights, level_at, level_below, pour
 from skylift.sky.schedule.oust_kernel import STEEP, lack, oust, standing
 from skylift.sky.schedule.problem import Slot
+from skylift.sky.schedule.recall_kernel import recall
 from skylift.sky.schedule.remake_kernel import remake
 from skylift.sky.schedule.seats_kernel import reach_more
 from skylift.sky.schedule.shortlist_kernel import cones_of_pairs, prices, shortlist, usable_pairs
-from skylift.sky.schedule.units_kernel import ONE_S, divide_cells, recall, settle, shut
+from skylift.sky.schedule.units_kernel import ONE_S, divide_cells, settle, shut
 
 STEPS = st.lists(st.sampled_from([0.0, 1.0, 2.5, 40.0]), min_size=5, max_size=5).map(np.array)
 
@@ -704,14 +705,16 @@ def test_parts_find_their_places_of_the_slot_before(
     """Into empty units all come back to where they were; what is closed meanwhile stays unplaced."""
     x = settled(slot_of, seed, channels, feeder_bps, then)
     placed = np.flatnonzero(x.parts[2] >= 0)
-    by_cell = placed[np.argsort(x.cell[placed], kind="stable")]
-    row_offset = np.searchsorted(x.cell[by_cell], np.arange(x.m + 1))
-    rows = (row_offset, x.satellite[x.parts[2][by_cell]], x.parts[3][by_cell])
+    had, times = np.unique(
+        np.stack([x.parts[2], x.cell, x.parts[3]], axis=1)[placed], axis=0, return_counts=True
+    )
+    pair, cell, channel = had.T
+    part = times / np.bincount(x.cell)[cell]
     for word, back in ((0, True), (0xFFFF, False)):
         list_ = (*x.list_[:3], x.barred | np.uint32(word), *x.list_[4:])
         units = empty_units(x.n, x.m, x.q, channels)
         again = (np.full(x.count, -1), np.full(x.count, -1, dtype=np.int32))
-        recall(x.cell, x.of, *again, *rows, x.steps, x.feeder, units, list_)
+        recall(x.cell, x.of, *again, pair, cell, channel, part, x.steps, x.feeder, units, list_)
         assert (again[0] >= 0).sum() == (len(placed) if back else 0)
         if back:
             for c in range(x.m):

@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from skylift.sky.schedule.even_kernel import enter, enter_again, flow_on, join_units, leave, write_rows
+from skylift.sky.schedule.keeping import beside_the_best, kept_worth, units_before
 from skylift.sky.schedule.levels_kernel import STEPS
 from skylift.sky.schedule.oust_kernel import oust, standing
 from skylift.sky.schedule.problem import Floats, Ints, Schedule, Slot, Words
+from skylift.sky.schedule.recall_kernel import recall
 from skylift.sky.schedule.remake_kernel import remake
 from skylift.sky.schedule.shortlist_kernel import cones_of_pairs, prices, shortlist, usable_pairs
-from skylift.sky.schedule.units_kernel import divide_cells, recall, settle
+from skylift.sky.schedule.units_kernel import divide_cells, settle
 
 # Satellites that a cell looks at. Twelve of 29 lose nothing in Ukraine, eight a tenth of what is served.
 SHORT = 12
@@ -81,6 +83,7 @@ class Units:
         self._offset, self._pair, self._satellite = shortlist(
             offset, pair, satellite, weight, asked.kept, short
         )
+        self._beside_best = beside_the_best(self._offset, self._pair, pair, weight)
         self._order, self._local = order, local
 
     def cones(self, near: tuple[Any, ...]) -> bool:
@@ -109,7 +112,7 @@ class Units:
         m, n, f, q = len(steps), len(self._satellites), self._slot.rules.channels, len(self._pair)
         full_rate = asked.full_rate_bps[self._pair]
         worth = SOFTNESS * np.log(full_rate / full_rate.max(initial=1.0))
-        worth += self._slot.rules.keep_level * asked.kept[self._pair]
+        worth += kept_worth(self._slot.rules.keep_level, asked.kept[self._pair], self._beside_best)
         list_ = (
             self._offset, self._satellite, full_rate, asked.barred_channels[self._pair], worth,
             self._cone_offset, self._cone,
@@ -128,11 +131,8 @@ class Units:
         gain = LEAST_GAIN
         if previous is not None and self._slot.rules.keep_level > 0.0:
             gain = max(gain, self._slot.rules.keep_level)
-            row_offset = np.searchsorted(previous.cell, np.arange(m + 1))
-            recall(
-                *parts, row_offset, self._local[previous.satellite], previous.channel, steps, self._feeder,
-                units, list_,
-            )  # fmt: skip
+            before = units_before(previous, self._local, self._offset, self._satellite, self._beside_best)
+            recall(*parts, *before, steps, self._feeder, units, list_)
         self._settle(parts, units, list_, cost, gain)
         again = remakes if quick else 0
         tries = OUST_TRIES_OF_REMAKES if again else OUST_TRIES

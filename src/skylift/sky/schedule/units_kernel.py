@@ -193,34 +193,6 @@ def look(q, word, units, list_, fresh):
 
 
 @njit(cache=True)
-def recall(
-    part_cell, part_of, part_pair, part_channel, row_offset, row_satellite, row_channel, steps, feeder, units,
-    list_,
-):  # fmt: skip
-    """Puts parts where their cells were served in the slot before, as far as the rules still let them.
-
-    row_offset (M+1,), row_satellite, row_channel  that slot's rows by cell; satellites by their local numbers
-    """
-    fresh = np.empty(units[11].shape[1], np.int64)
-    row, before = 0, -1
-    for v in range(len(part_cell)):
-        c = part_cell[v]
-        row = row + 1 if c == before else row_offset[c]
-        before = c
-        if row < row_offset[c + 1] and row_satellite[row] >= 0 and row_channel[row] < len(fresh):
-            s, f = row_satellite[row], row_channel[row]
-            q = find(c, s, list_[0], list_[1])
-            room = units[4][s * len(fresh) + f] > 0 or units[5][s, 0] > 0 or units[5][s, 1] > 0
-            if (
-                q >= 0
-                and room
-                and not (look(q, shut(q, c, units, list_), units, list_, fresh) >> np.uint32(f)) & ONE
-            ):
-                move(q, c, f, part_of[v], 1, steps, feeder, units, list_)
-                part_pair[v], part_channel[v] = q, f
-
-
-@njit(cache=True)
 def seek(c, fraction, now, at, goal, steps, feeder, cost, gain, units, list_, reached, fresh):
     """The unit where a part of cell c, which is in none, stands best: a pair and a channel; -1, -1 if none.
 
