@@ -64,19 +64,9 @@ class Feeds:
     def add_to(self, app: Starlette) -> None:
         for language in LANGUAGES:
             for form in MEDIA_TYPES:
-                self._add(app, path_of(language, form), self._feed(language, form))
-        self._add(app, "/public", self._page)
-        self._add(app, "/public/statements/{id}", self._statement)
-
-    def _add(self, app: Starlette, path: str, work: Callable[[Request], Awaitable[Response]]) -> None:
-        async def handle(request: Request) -> Response:
-            try:
-                self._desk.count(request.client.host if request.client else "")
-                return conditional(request.headers, await work(request))
-            except SkyliftError as error:
-                return said(error)
-
-        app.add_route(path, handle, include_in_schema=False)
+                add_public(app, self._desk, path_of(language, form), self._feed(language, form))
+        add_public(app, self._desk, "/public", self._page)
+        add_public(app, self._desk, "/public/statements/{id}", self._statement)
 
     async def _now(self) -> Shown:
         shown = self._shown
@@ -120,6 +110,19 @@ class Feeds:
             raise missing(ROOM.kind)
         changed_at = stored.thing.withdrawn_at or stored.thing.published_at
         return _html("en", TITLES["en"], _article(stored.thing), changed_at)
+
+
+def add_public(app: Starlette, desk: Desk, path: str, work: Callable[[Request], Awaitable[Response]]) -> None:
+    """A path that anybody may read, so many times a minute, and again only where it has changed."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            desk.count(request.client.host if request.client else "")
+            return conditional(request.headers, await work(request))
+        except SkyliftError as error:
+            return said(error)
+
+    app.add_route(path, handle, include_in_schema=False)
 
 
 def path_of(language: str, form: str) -> str:
@@ -174,7 +177,12 @@ def response_of(text: str, media_type: str, changed_at: InstantUs) -> Response:
 
 
 def described() -> Sequence[Door]:
-    """The feeds as OpenAPI has them; they are routes of their own, beside the API."""
+    """The feeds of statements as OpenAPI has them."""
+    return described_feeds(path_of, "What was published")
+
+
+def described_feeds(path_of: Callable[[str, str], str], what: str) -> Sequence[Door]:
+    """Feeds as OpenAPI has them, by language and form; they are routes of their own, beside the API."""
 
     async def never(call: Any) -> Response:
         raise NotImplementedError
@@ -185,7 +193,7 @@ def described() -> Sequence[Door]:
             "GET",
             path_of(language, form),
             never,
-            f"What was published, {says[form]}, in {'English' if language == 'en' else 'Ukrainian'}.",
+            f"{what}, {says[form]}, in {'English' if language == 'en' else 'Ukrainian'}.",
             "public",
             {200: {MEDIA_TYPES[form].partition(";")[0]: {"type": "string" if form == "atom" else "object"}}},
             open_to_all=True,

@@ -9,20 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from html import escape
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
 from skylift.api.office import feeds
-from skylift.api.office.conditional import conditional
 from skylift.api.office.desk import Desk
 from skylift.api.office.door import ID, Door
 from skylift.api.office.feeds import MEDIA_TYPES, MOST_ENTRIES, response_of
 from skylift.api.office.ioda_paths import LongerPaths
-from skylift.api.office.problems import missing, said
-from skylift.base.errors import SkyliftError
+from skylift.api.office.problems import missing
 from skylift.base.feed import Feed, atom_of, json_feed_of
 from skylift.base.instants import InstantUs, format_instant
 from skylift.ports.store import Reader, Wanted
@@ -102,21 +99,11 @@ class PublicOutages:
     def add_to(self, app: Starlette) -> None:
         for language in LANGUAGES:
             for form in MEDIA_TYPES:
-                self._add(app, path_of(language, form), self._feed(language, form))
-            self._add(app, f"{HOME}/{language}", self._page(language))
-        self._add(app, HOME, self._page("en"))
-        self._add(app, f"{HOME}/{{id}}", self._one)
+                feeds.add_public(app, self._desk, path_of(language, form), self._feed(language, form))
+            feeds.add_public(app, self._desk, f"{HOME}/{language}", self._page(language))
+        feeds.add_public(app, self._desk, HOME, self._page("en"))
+        feeds.add_public(app, self._desk, f"{HOME}/{{id}}", self._one)
         app.add_middleware(LongerPaths)
-
-    def _add(self, app: Starlette, path: str, work: Callable[[Request], Awaitable[Response]]) -> None:
-        async def handle(request: Request) -> Response:
-            try:
-                self._desk.count(request.client.host if request.client else "")
-                return conditional(request.headers, await work(request))
-            except SkyliftError as error:
-                return said(error)
-
-        app.add_route(path, handle, include_in_schema=False)
 
     async def now(self) -> tuple[tuple[Told, ...], InstantUs]:
         """Everything that is told at this instant, and since when it is just that.
@@ -256,24 +243,5 @@ def _html(language: str, title: str, body: str, changed_at: InstantUs) -> Respon
 
 
 def described() -> Sequence[Door]:
-    """The feeds as OpenAPI has them; they are routes of their own, beside the API."""
-
-    async def never(call: Any) -> Response:
-        raise NotImplementedError
-
-    says = {"atom": "as Atom (RFC 4287)", "json": "as JSON Feed 1.1"}
-    return [
-        Door(
-            "GET",
-            path_of(language, form),
-            never,
-            f"Outages that the public is told of, {says[form]}, in "
-            f"{'English' if language == 'en' else 'Ukrainian'}.",
-            "public",
-            {200: {MEDIA_TYPES[form].partition(";")[0]: {"type": "string" if form == "atom" else "object"}}},
-            open_to_all=True,
-            revalidates=True,
-        )
-        for language in LANGUAGES
-        for form in MEDIA_TYPES
-    ]
+    """The feeds of outages as OpenAPI has them."""
+    return feeds.described_feeds(path_of, "Outages that the public is told of")
