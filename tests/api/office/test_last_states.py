@@ -14,6 +14,7 @@ from skylift.api.telemetry import states as module
 from skylift.api.telemetry.health import Judged
 from skylift.api.telemetry.places import Placed
 from skylift.api.telemetry.states import LastStates
+from skylift.base.instants import InstantUs
 from skylift.watch.fleet import LOSSY_FRACTION, WHYS, Verdicts, Why, number_of
 from skylift.wire.telemetry.rows import Row
 from skylift.wire.telemetry.states import encoded
@@ -85,6 +86,8 @@ def test_the_longest_down_are_shown_and_those_of_one_moment_by_name(
         names,
         [Placed("", "", "")] * len(each),
         Verdicts(why, since_us, np.zeros(len(each), dtype=np.bool_)),
+        InstantUs(9),
+        {},
     )
     rows = zip(each, names, strict=True)
     down = sorted((at, name) for (at, code), name in rows if WHYS[code] not in (Why.UP, Why.CHOSEN))
