@@ -15,6 +15,7 @@ from skylift.api.telemetry.health import Judged
 from skylift.api.telemetry.places import Placed
 from skylift.api.telemetry.states import LastStates
 from skylift.base.instants import InstantUs
+from skylift.service.command.state import Command
 from skylift.watch.fleet import LOSSY_FRACTION, WHYS, Verdicts, Why, number_of
 from skylift.wire.telemetry.rows import Row
 from skylift.wire.telemetry.states import encoded
@@ -87,7 +88,7 @@ def test_the_longest_down_are_shown_and_those_of_one_moment_by_name(
         [Placed("", "", "")] * len(each),
         Verdicts(why, since_us, np.zeros(len(each), dtype=np.bool_)),
         InstantUs(9),
-        {},
+        dict.fromkeys(range(len(each)), Command("cmd_1")),
     )
     rows = zip(each, names, strict=True)
     down = sorted((at, name) for (at, code), name in rows if WHYS[code] not in (Why.UP, Why.CHOSEN))
