@@ -246,9 +246,9 @@ def cases(seed: int) -> list[Case]:
             work=20,
             unit="slots",
         ),
-        even("schedule-even-ukraine", ukraine, 400, 0.1),
+        even("schedule-even-ukraine", ukraine, 400, 0.15),
         even("schedule-even-study", study, 400, 0.05),
-        even("schedule-even-world", crowded_world, 150, 0.15),
+        even("schedule-even-world", crowded_world, 150, 0.05),
     ]
 
 

@@ -44,8 +44,14 @@ from skylift.sky.schedule.problem import Slot
 from skylift.sky.schedule.recall_kernel import recall
 from skylift.sky.schedule.remake_kernel import remake
 from skylift.sky.schedule.seats_kernel import reach_more
-from skylift.sky.schedule.shortlist_kernel import cones_of_pairs, prices, shortlist, usable_pairs
-from skylift.sky.schedule.units_kernel import ONE_S, divide_cells, settle, shut
+from skylift.sky.schedule.shortlist_kernel import (
+    cones_of_pairs,
+    others_above,
+    prices,
+    shortlist,
+    usable_pairs,
+)
+from skylift.sky.schedule.units_kernel import ONE_S, divide_cells, find_owners, settle, shut, shut_to
 
 STEPS = st.lists(st.sampled_from([0.0, 1.0, 2.5, 40.0]), min_size=5, max_size=5).map(np.array)
 
@@ -548,6 +554,39 @@ def test_units_know_who_covers_and_who_serves(
     np.testing.assert_array_equal(bare[:, np.newaxis] >> channel & 1, total == 0)
     np.testing.assert_array_equal(held[:, np.newaxis] >> channel & 1, server >= 0)
     assert uses.sum() == (x.parts[2] >= 0).sum()
+
+
+@UNITS
+def test_left_out_are_no_pairs_by_which_a_cell_could_rise(
+    slot_of: Callable[..., Slot], seed: int, channels: int, feeder_bps: float, then: str
+) -> None:
+    """Of the pairs beyond the short list those with a unit above their cell, where nobody else covers it; and
+    `find_owners` and `shut_to` say what `shut` says, pair by pair."""
+    x = settled(slot_of, seed, channels, feeder_bps, then)
+    pairs, random = x.slot.pairs, np.random.default_rng(seed)
+    usable = usable_pairs(pairs.offset, pairs.satellite, pairs.full_rate_bps, x.steps, x.local)[:3]
+    listed = np.isin(np.arange(len(pairs.satellite)), x.pair)
+    barred = random.integers(0, 1 << 16, len(listed)).astype(np.uint32)
+    level, top = random.uniform(1, 5, x.m), random.uniform(0, 5, x.n * channels)
+    offset, found, satellite = others_above(*usable, listed, level, top, 0.3, barred, x.units)
+    held, owner = x.units[9], np.empty(channels, np.int64)
+    by = {(c, f): set() for c in range(x.m) for f in range(channels)}
+    for q, f in zip(*x.parts[2:], strict=True):
+        for c in x.cones[x.cone_offset[q] : x.cone_offset[q + 1]] if q >= 0 else []:
+            by[int(c), int(f)].add(int(x.satellite[q]))
+    for c in range(x.m):
+        want = []
+        mine = slice(usable[0][c], usable[0][c + 1])
+        for k, s in zip(usable[1][mine].tolist(), usable[2][mine].tolist(), strict=True):
+            free = [by[c, f] <= {s} and not int(barred[k] | held[c]) >> f & 1 for f in range(channels)]
+            high = top[s * channels : (s + 1) * channels] > level[c] + 0.3
+            if not listed[k] and level[c] + 0.3 < 5.0 and (high & free).any():
+                want.append((k, s))
+        got = slice(offset[c], offset[c + 1])
+        assert list(zip(found[got].tolist(), satellite[got].tolist(), strict=True)) == want
+        find_owners(c, x.units, owner)
+        for k in range(x.offset[c], x.offset[c + 1]):
+            assert shut_to(x.satellite[k], x.barred[k], owner) == shut(k, c, x.units, x.list_)
 
 
 @UNITS

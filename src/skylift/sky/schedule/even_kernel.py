@@ -20,7 +20,18 @@ import numpy as np
 from numba import njit
 
 from skylift.sky.schedule.levels_kernel import STEPS, level_at
-from skylift.sky.schedule.units_kernel import CHANNEL, CRUMB, DE_BRUIJN, ONE, SHIFT, cover, find, look, shut
+from skylift.sky.schedule.units_kernel import (
+    CRUMB,
+    ONE,
+    all_channels,
+    cover,
+    find,
+    find_owners,
+    first_of,
+    look,
+    shut,
+    shut_to,
+)
 
 # Time is spent to this part of it.
 EXACT = 1e-9
@@ -156,8 +167,7 @@ def pour_unit(u, limit, steps, flow, units, list_):
         level[c] = level_at(steps[c], got[c])
         others = held[c] & ~(ONE << np.uint32(f))
         while others:
-            last = others & (~others + ONE)
-            g = CHANNEL[np.uint32(last * DE_BRUIJN) >> SHIFT]
+            g, last = first_of(others)
             w = server[c, g] * channels + g
             above = level[c] - bonus[pair_at[c, g]] - min(top[w], float(STEPS))
             if above < -STIR or (above > STIR and spent[c, g] > CRUMB):
@@ -261,37 +271,39 @@ def best_unit(c, above, cost, peak, flow, units, list_, fresh):
     """The pair and channel where cell c may join a unit that fills above a level; -1, -1 if there is none.
 
     cost  of each cell that comes to be covered, in levels;  peak (N,) of each satellite's units the highest
+    fresh (2, F) scratch
     """
-    pair_at, top = flow[1], flow[6]
+    top = flow[6]
     lit, dark = units[4], units[5]
-    offset, satellite = list_[:2]
-    channels = len(fresh)
+    offset, satellite, _, barred = list_[:4]
+    channels, owner, known = fresh.shape[1], fresh[1], False
     best, best_channel, best_score = -1, -1, -np.inf
     for q in range(offset[c], offset[c + 1]):
         s = satellite[q]
-        if peak[s] <= above:
+        if peak[s] <= max(above, best_score):
             continue
-        word, highest = ~np.uint32(0), -1.0
-        for f in range(channels):
-            if top[s * channels + f] > above and pair_at[c, f] < 0:
-                word &= ~(ONE << np.uint32(f))
-        word |= shut(q, c, units, list_)
+        if not known:
+            find_owners(c, units, owner)
+            known = True
+        rest = all_channels(channels) & ~(shut_to(s, barred[q], owner) | units[9][c])
         some = dark[s, 0] + dark[s, 1] > 0
-        for f in range(channels):
-            if not (word >> np.uint32(f)) & ONE:
-                if lit[s * channels + f] or some:
-                    highest = max(highest, top[s * channels + f])
-                else:
-                    word |= ONE << np.uint32(f)
-        highest = min(highest, float(STEPS))
-        if highest <= above or highest <= best_score:
+        highest, open_ = -1.0, np.uint32(0)
+        while rest:
+            f, bit = first_of(rest)
+            rest ^= bit
+            u = s * channels + f
+            if top[u] > above and (lit[u] or some):
+                highest = max(highest, top[u])
+                open_ |= bit
+        if min(highest, float(STEPS)) <= max(above, best_score):
             continue
-        word = look(q, word, units, list_, fresh)
-        for f in range(channels):
-            if not (word >> np.uint32(f)) & ONE:
-                score = min(top[s * channels + f], float(STEPS)) - cost * fresh[f]
-                if score > best_score:
-                    best, best_channel, best_score = q, f, score
+        rest = all_channels(channels) & ~look(q, ~open_, units, list_, fresh[0])
+        while rest:
+            f, bit = first_of(rest)
+            rest ^= bit
+            score = min(top[s * channels + f], float(STEPS)) - cost * fresh[0, f]
+            if score > best_score:
+                best, best_channel, best_score = q, f, score
     return best, best_channel
 
 
@@ -300,7 +312,7 @@ def join_units(order, gap, cost, steps, feeder, flow, units, list_):
     """Each cell, in `order`, joins units that fill higher by `gap`; how many times."""
     pair_at, next_cell, head, level, top = flow[1], flow[2], flow[3], flow[5], flow[6]
     channels = units[11].shape[1]
-    fresh = np.empty(channels, np.int64)
+    fresh = np.empty((2, channels), np.int64)
     # Where a satellite's highest unit does not fill high enough, none need be looked at.
     peak = np.zeros(len(feeder))
     for u in range(len(top)):

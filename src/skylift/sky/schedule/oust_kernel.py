@@ -140,7 +140,7 @@ def oust(
     """
     level, bound = units[2], units[3]
     satellite, channels = list_[1], units[11].shape[1]
-    reached, fresh = np.empty(channels), np.empty(channels, np.int64)
+    reached, fresh = np.empty(channels), np.empty((2, channels), np.int64)
     inside = np.zeros(len(steps), np.bool_)
     pairs, at_channel = np.empty(TRIED, np.int64), np.empty(TRIED, np.int64)
     ousted = np.empty(MOST_OUSTED + 1, np.int64)

@@ -69,7 +69,7 @@ def remake(rounds, soft, part_cell, part_of, part_pair, part_channel, steps, fee
     Others as in units_kernel.settle. No rule is broken on the way or at the end; the same each time.
     """
     satellite, channels, total = list_[1], units[11].shape[1], len(part_cell)
-    reached, fresh = np.empty(channels), np.empty(channels, np.int64)
+    reached, fresh = np.empty(channels), np.empty((2, channels), np.int64)
     inside = np.zeros(len(steps), np.bool_)
     out = np.empty(min(total, MOST_OUT), np.int64)
     old_pair, old_channel = np.empty(total, np.int64), np.empty(total, np.int64)

@@ -11,6 +11,7 @@ from numba import njit
 
 from skylift.sky.schedule.cones_kernel import cone_reach_m
 from skylift.sky.schedule.levels_kernel import STEPS, affordable
+from skylift.sky.schedule.units_kernel import all_channels, find_owners, first_of, shut_to
 
 # Of the beams, what separation leaves to use, about: aimed at when cells are first put down.
 AIM = 0.75
@@ -132,6 +133,42 @@ def shortlist(offset, pair, satellite, weight, previous, most):
                 out[j], sat[j] = out[j - 1], sat[j - 1]
                 j -= 1
             out[j], sat[j] = p, s
+        out_offset[c + 1] = n
+    return out_offset, out[:n], sat[:n]
+
+
+@njit(cache=True)
+def others_above(offset, pair, satellite, listed, level, top, gap, barred, units):
+    """Pairs left out whose satellite has a unit that fills above their cell by `gap`, on a channel where no
+    other covers it: offset (M+1,), pair (L,), satellite (L,).
+
+    offset, pair, satellite  of `usable_pairs`;  listed bool (K,)  pairs that are in the short list
+    level (M,), top (N*F,)   as in even_kernel;  barred uint32 (K,);  units as in units_kernel
+    """
+    m, channels = len(offset) - 1, units[11].shape[1]
+    peak = np.zeros(len(top) // channels)
+    for u in range(len(top)):
+        peak[u // channels] = max(peak[u // channels], top[u])
+    out_offset = np.zeros(m + 1, np.int64)
+    out, sat = np.empty(len(pair), np.int64), np.empty(len(pair), np.int32)
+    owner, n = np.empty(channels, np.int64), 0
+    for c in range(m):
+        above, known = level[c] + gap, False
+        for i in range(offset[c], offset[c + 1] if above < STEPS else offset[c]):
+            s = satellite[i]
+            if listed[pair[i]] or peak[s] <= above:
+                continue
+            if not known:
+                find_owners(c, units, owner)
+                known = True
+            rest = all_channels(channels) & ~(shut_to(s, barred[pair[i]], owner) | units[9][c])
+            while rest:
+                f, bit = first_of(rest)
+                rest ^= bit
+                if top[s * channels + f] > above:
+                    out[n], sat[n] = pair[i], s
+                    n += 1
+                    break
         out_offset[c + 1] = n
     return out_offset, out[:n], sat[:n]
 

@@ -15,7 +15,13 @@ from skylift.sky.schedule.oust_kernel import oust, standing
 from skylift.sky.schedule.problem import Floats, Ints, Schedule, Slot, Words
 from skylift.sky.schedule.recall_kernel import recall
 from skylift.sky.schedule.remake_kernel import remake
-from skylift.sky.schedule.shortlist_kernel import cones_of_pairs, prices, shortlist, usable_pairs
+from skylift.sky.schedule.shortlist_kernel import (
+    cones_of_pairs,
+    others_above,
+    prices,
+    shortlist,
+    usable_pairs,
+)
 from skylift.sky.schedule.units_kernel import divide_cells, settle
 
 # Satellites that a cell looks at. Twelve of 29 lose nothing in Ukraine, eight a tenth of what is served.
@@ -43,10 +49,12 @@ OUST_TRIES_OF_REMAKES = 10
 # state in which all stand level nothing leads on but by way of others.
 SOFT = np.array([0.15, 0.4, 1.0])
 # Levels that a unit must fill above a cell for the cell to join it, by round; a study takes more rounds.
-JOIN_GAPS = (0.1, 0.05, 0.05)
+JOIN_GAPS = (0.1, *(0.05,) * 4)
 MORE_JOIN_GAPS = (0.1, 0.05, 0.05, *(0.04,) * 12)
-# Sweeps over units whose cells stand elsewhere: before the first round, and after each.
-FIRST_SWEEPS, SWEEPS = 4, 10
+# Sweeps over units whose cells stand elsewhere: before the first round, after each, and in the end.
+FIRST_SWEEPS, SWEEPS, LAST_SWEEPS = 3, 4, 10
+# The round in which cells join by pairs that the short list left out; before it, units are not yet even.
+MORE_AT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,7 @@ class Units:
         prices(
             offset, satellite, weight, slowness, asked.steps, lanes, self._feeder, PRICE_ROUNDS, self._target
         )
+        self._usable = offset, pair, satellite
         self._offset, self._pair, self._satellite = shortlist(
             offset, pair, satellite, weight, asked.kept, short
         )
@@ -88,12 +97,17 @@ class Units:
 
     def cones(self, near: tuple[Any, ...]) -> bool:
         """Finds what each beam covers; False where the neighbours held do not reach as far as a beam does."""
-        position_m = np.ascontiguousarray(self._slot.satellites.position_ecef_m[:, self._satellites])
-        self._cone_offset, self._cone = cones_of_pairs(
-            self._offset, self._satellite, position_m, self._slot.cells.position_ecef_m, near,
-            self._slot.rules.separation_rad,
-        )  # fmt: skip
+        self._near = near
+        self._cone_offset, self._cone = self._cones_of(self._offset, self._satellite)
         return len(self._cone_offset) > 0
+
+    def _cones_of(self, offset: Any, satellite: Ints) -> tuple[Any, Any]:
+        position_m = np.ascontiguousarray(self._slot.satellites.position_ecef_m[:, self._satellites])
+        angle = self._slot.rules.separation_rad
+        cones: tuple[Any, Any] = cones_of_pairs(
+            offset, satellite, position_m, self._slot.cells.position_ecef_m, self._near, angle
+        )
+        return cones
 
     @property
     def cone_cells(self) -> int:
@@ -169,17 +183,49 @@ class Units:
             satellite = self._local[previous.satellite[by]]
             enter_again(previous.cell[by], satellite, previous.channel[by], flow, units, list_)
         flow_on(FIRST_SWEEPS, steps, feeder, flow, units, list_)
-        for gap in gaps:
+        for turn, gap in enumerate(gaps):
             leave(flow, units, list_)
-            if not join_units(np.argsort(level, kind="stable"), gap, cost, steps, feeder, flow, units, list_):
+            asked = list_
+            if turn == MORE_AT:
+                list_, flow, asked = self._more(gap, list_, flow, units)
+            order = np.argsort(level, kind="stable")
+            if join_units(order, gap, cost, steps, feeder, flow, units, asked):
+                flow_on(SWEEPS, steps, feeder, flow, units, list_)
+            elif turn > MORE_AT:
                 break
-            flow_on(SWEEPS, steps, feeder, flow, units, list_)
+        flow_on(LAST_SWEEPS, steps, feeder, flow, units, list_)
         room = int((flow[0] > 0.0).sum()) + 2 * n * f
         rows, shares, rates = np.empty((room, 5), dtype=np.int32), np.empty(room), np.empty(room)
         count = write_rows(flow, units, list_, rows, shares, rates)
         rows = rows[:count]
         rows[:, 0] = self._satellites[rows[:, 0]]
         return rows, shares[:count], rates[:count]
+
+    def _more(self, gap: float, list_: Any, flow: Any, units: Any) -> tuple[Any, Any, Any]:
+        """The list and `flow` with pairs that the short list left out, and the list of these pairs alone.
+
+        None is left out by which a cell could rise by `gap`, as things stand. But where one has a beam wider
+        than neighbours are held for, as it may above the shells in use, all are.
+        """
+        asked = self._asked
+        listed = np.zeros(len(asked.full_rate_bps), dtype=np.bool_)
+        listed[self._pair] = True
+        offset, pair, satellite = others_above(
+            *self._usable, listed, flow[5], flow[6], gap, asked.barred_channels, units
+        )
+        cone_offset, cone = self._cones_of(offset, satellite)
+        if not len(cone_offset):
+            return list_, flow, list_
+        q, reached = len(self._pair), list_[5][-1]
+        every = (
+            list_[0], np.concatenate([list_[1], satellite]),
+            np.concatenate([list_[2], asked.full_rate_bps[pair]]),
+            np.concatenate([list_[3], asked.barred_channels[pair]]), list_[4],
+            np.concatenate([list_[5], reached + cone_offset[1:]]),
+            np.concatenate([list_[6][:reached], cone[: cone_offset[-1]]]),
+        )  # fmt: skip
+        bonus = np.concatenate([flow[9], self._slot.rules.keep_level * asked.kept[pair]])
+        return every, (*flow[:9], bonus, *flow[10:]), (offset + q, *every[1:])
 
     def _settle(self, parts: Any, units: Any, list_: Any, cost: float, gain: float) -> None:
         """Each part takes the unit that is best for it, in rounds, until none moves."""

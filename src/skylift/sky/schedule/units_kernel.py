@@ -25,7 +25,8 @@ from numba import njit
 from skylift.sky.schedule.levels_kernel import STEPS
 
 # What a satellite's number is worth beside the count of beams: so many beams never cover a cell.
-ONE_S = 1 << 24
+SHIFT_S = 24
+ONE_S = 1 << SHIFT_S
 # Shares below this are rounding, not service.
 CRUMB = 1e-9
 ONE = np.uint32(1)
@@ -37,6 +38,20 @@ BYTE, LOW = np.uint64(255), np.uint32(255)
 # A single bit of a word, times this, has its number in the five highest bits of 32 (de Bruijn's sequence).
 DE_BRUIJN, SHIFT = np.uint32(0x077CB531), np.uint32(27)
 CHANNEL = np.argsort([(0x077CB531 << bit & 0xFFFFFFFF) >> 27 for bit in range(32)]).astype(np.uint8)
+
+
+@njit(cache=True, inline="always")
+def all_channels(channels):
+    """The word of channels 0 to channels - 1."""
+    last = ONE << np.uint32(channels - 1)
+    return last | (last - ONE)
+
+
+@njit(cache=True, inline="always")
+def first_of(word):
+    """The lowest channel of a word that is not 0: its number and its bit."""
+    bit = word & (~word + ONE)
+    return CHANNEL[np.uint32(bit * DE_BRUIJN) >> SHIFT], bit
 
 
 @njit(cache=True, inline="always")
@@ -146,22 +161,47 @@ def shut(q, c, units, list_):
     return word
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
+def find_owners(c, units, owner):
+    """Which satellite alone covers cell c on each channel, into (F,): -1 for none, -2 for several."""
+    covers, squares = units[6:8]
+    for f in range(covers.shape[1]):
+        beams, s = covers[c, f] & (ONE_S - 1), covers[c, f] >> SHIFT_S
+        if beams > 1:
+            s //= beams
+        alone = covers[c, f] == beams * (s * ONE_S + 1) and squares[c, f] == beams * s * s
+        owner[f] = -1 if beams == 0 else s if alone else -2
+
+
+@njit(cache=True, inline="always")
+def shut_to(s, barred, owner):
+    """The same as `shut` for a pair's satellite and word of barred channels, with its cell's owners found."""
+    word = barred
+    for f in range(len(owner)):
+        word |= np.uint32(owner[f] != s and owner[f] != -1) << np.uint32(f)
+    return word
+
+
+@njit(cache=True, inline="always")
 def look(q, word, units, list_, fresh):
     """Those of `word`, and the channels on which pair q's beam would cover what others serve now, as a word.
 
     word   channels that are shut, or not asked for: with no other left, nothing is looked at
     fresh  (F,) filled: how many cells that nobody covers yet the beam would cover on each channel
     """
-    bare, held, server = units[8:11]
-    satellite, cone_offset, cone = list_[1], list_[5], list_[6]
-    s = satellite[q]
+    return look_at(
+        list_[1][q], word, list_[5][q], list_[5][q + 1], list_[6], units[8], units[9], units[10], fresh
+    )
+
+
+@njit(cache=True)
+def look_at(s, word, i, end, cone, bare, held, server, fresh):
+    """`look` at cone[i:end] for satellite s; apart from it, for copying all of the state took as long."""
     channels = len(fresh)
-    every = ONE << np.uint32(channels - 1)
-    every |= every - ONE
+    every = all_channels(channels)
     word &= every
-    fresh[:] = 0
-    i, end = cone_offset[q], cone_offset[q + 1]
+    for f in range(channels):
+        fresh[f] = 0
     if word == every:
         return word
     while i < end:
@@ -173,8 +213,7 @@ def look(q, word, units, list_, fresh):
             sums += SPREAD[bare[x] & LOW]
             more = held[x] & ~word
             while more:
-                last = more & (~more + ONE)
-                f = CHANNEL[np.uint32(last * DE_BRUIJN) >> SHIFT]
+                f, last = first_of(more)
                 if server[x, f] != s:
                     word |= last
                     if word == every:
@@ -197,11 +236,13 @@ def seek(c, fraction, now, at, goal, steps, feeder, cost, gain, units, list_, re
     """The unit where a part of cell c, which is in none, stands best: a pair and a channel; -1, -1 if none.
 
     now, at  the pair and channel that it had, -1 for none: asked first, and worth `gain` more
-    goal     the level above which more counts little;  reached, fresh  (F,) scratch
+    goal     the level above which more counts little;  reached (F,), fresh (2, F)  scratch
     """
-    level, _, lit, dark = units[2:6]
-    offset, satellite, full_rate, _, worth, _, _ = list_
-    channels = len(reached)
+    level, bound, lit, dark = units[2:6]
+    offset, satellite, full_rate, barred, worth, _, _ = list_
+    channels, curve, owner = len(reached), steps[c], fresh[1]
+    every, wants = all_channels(channels), 0.0
+    find_owners(c, units, owner)
     best, best_channel, best_score = -1, -1, -np.inf
     # The pair it has is asked first: what promises less need not be looked at.
     for i in range(offset[c] - 1, offset[c + 1]):
@@ -209,34 +250,33 @@ def seek(c, fraction, now, at, goal, steps, feeder, cost, gain, units, list_, re
         if q < 0 or (q == now and i >= offset[c]):
             continue
         s = satellite[q]
-        most = min(reached_level(units[1], s, steps[c], fraction, feeder[s]), 5.0)
+        rest = every & ~shut_to(s, barred[q], owner)
         spare = (1 if dark[s, 0] > 0 else 0) + (1 if dark[s, 1] > 0 else 0)
-        highest = -1.0
-        word = shut(q, c, units, list_)
-        for f in range(channels):
+        least, highest, most, open_ = best_score - worth[q], -1.0, -1.0, np.uint32(0)
+        while rest:
+            f, bit = first_of(rest)
+            rest ^= bit
             u = s * channels + f
             room = (lit[u] & 1) + (lit[u] >> 1) if lit[u] else spare
-            reached[f] = -1.0
-            if room > 0 and not (word >> np.uint32(f)) & ONE:
-                promise = min(level[u], most)
-                if min(promise, goal) + 0.005 * promise + worth[q] > best_score:
-                    there = min(
-                        reached_level(units[0], u, steps[c], fraction / full_rate[q], float(room)), most
-                    )
-                    reached[f] = min(there, goal) + 0.005 * there
-                    highest = max(highest, reached[f])
-        if highest < 0.0 or highest + worth[q] <= best_score:
+            promise = min(level[u], bound[s], 5.0)
+            if room > 0 and min(promise, goal) + 0.005 * promise > least:
+                if most < 0.0:
+                    wants = fraction / full_rate[q]
+                    most = min(reached_level(units[1], s, curve, fraction, feeder[s]), 5.0)
+                there = min(reached_level(units[0], u, curve, wants, float(room)), most)
+                reached[f] = min(there, goal) + 0.005 * there
+                highest = max(highest, reached[f])
+                open_ |= bit
+        if highest < 0.0 or highest <= least:
             continue
-        for f in range(channels):
-            if reached[f] < 0.0:
-                word |= ONE << np.uint32(f)
-        word = look(q, word, units, list_, fresh)
-        for f in range(channels):
-            if reached[f] >= 0.0 and not (word >> np.uint32(f)) & ONE:
-                score = reached[f] + worth[q]
-                score += gain if q == now and f == at else -cost * fresh[f]
-                if score > best_score:
-                    best, best_channel, best_score = q, f, score
+        rest = every & ~look(q, ~open_, units, list_, fresh[0])
+        while rest:
+            f, bit = first_of(rest)
+            rest ^= bit
+            score = reached[f] + worth[q]
+            score += gain if q == now and f == at else -cost * fresh[0, f]
+            if score > best_score:
+                best, best_channel, best_score = q, f, score
     return best, best_channel
 
 
@@ -253,7 +293,7 @@ def settle(
     """
     level, bound = units[2:4]
     satellite, channels = list_[1], units[11].shape[1]
-    reached, fresh = np.empty(channels), np.empty(channels, np.int64)
+    reached, fresh = np.empty(channels), np.empty((2, channels), np.int64)
     moved = 0
     for v in order:
         c, fraction, now, at = part_cell[v], part_of[v], part_pair[v], part_channel[v]
