@@ -16,7 +16,7 @@ from skylift.base.errors import Refused
 from skylift.base.instants import format_instant
 from skylift.cli import management
 from skylift.client.http import Client
-from skylift.wire.telemetry.management import ManagedReading, by_dish, table_of
+from skylift.wire.telemetry.management import ManagedReading, by_dish, row_of, table_of
 from tests.api.office.conftest import START_US, Person, Town
 
 S = 1_000_000
@@ -93,6 +93,31 @@ def test_what_the_table_says_is_kept_once_and_marked(town: Town, staff: dict[str
     assert (history["state"][0], history["state"][-1]) == ("connected", "disabled")
     (aside,) = operator.get(f"terminals/{terminal}/quarantine").json()["rows"]
     assert aside["code"].startswith("row.")
+
+
+def test_who_was_heard_of_long_ago_is_silent_however_lately_it_was_imported(
+    town: Town, staff: dict[str, Person], told: Any
+) -> None:
+    operator = staff["operator"]
+    operator.made("terminals", hardware="STD-V2", dish_id=UT, origin="gift")
+    told([reading(0), reading(1)])
+    (one,) = operator.get("fleet/health").json()["down"]
+    assert (one["why"], one["silent"], one["since"]) == ("power", True, format_instant(reading(1).at_us))
+    told([reading(240 - 1)])
+    assert operator.get("fleet/health").json()["down"] == []
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ({}, "connected"),
+        ({"drop": 1.0}, "unknown"),
+        ({"drop": None}, "connected"),
+        ({"drop": None, "latency_ms": None}, "unknown"),
+    ],
+)
+def test_who_gets_answers_to_its_pings_is_connected(said: dict[str, Any], state: str) -> None:
+    assert row_of(reading(0, **said)).state == state
 
 
 def test_an_agents_own_word_is_not_mixed_with_the_operators(

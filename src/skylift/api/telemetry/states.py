@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from skylift.watch.fleet import LOSSY_FRACTION, OBSTRUCTED_FRACTION, Codes, Flags, Numbers, number_of
+from skylift.wire.telemetry.management import NOT_SIGNED
 from skylift.wire.telemetry.rows import Row
 from skylift.wire.telemetry.states import COLUMNS, LastState, Run, decoded, run_after
 
@@ -25,7 +26,11 @@ NOT_KNOWN = -1
 
 
 class StateColumns(NamedTuple):
-    """What health asks of N terminals, (N,) each. since_us: NOT_KNOWN where it was before the start."""
+    """What health asks of N terminals, (N,) each.
+
+    received_us  when its newest row came; of the operator's rows, when it was theirs, if that was before
+    since_us     NOT_KNOWN where it was before the start
+    """
 
     names: list[str]
     at_us: Numbers
@@ -72,7 +77,7 @@ class LastStates:
         newest = decoded(text)
         self._texts[seat] = text
         self._pieces[seat // IN_A_PIECE] = None
-        self._at_us[seat], self._received_us[seat] = newest.at_us, newest.received_us
+        self._at_us[seat], self._received_us[seat] = newest.at_us, _heard_us(newest)
         self._says[seat], self._flags[seat] = number_of(newest.state), _flags_of(newest)
         run = run_after(self._runs.get(terminal), rows)
         if run is not None and (rows or run.state == newest.state):
@@ -174,6 +179,12 @@ class LastStates:
 
 def _numbers(column: array[int]) -> Numbers:
     return np.array(column, dtype=np.int64)
+
+
+def _heard_us(state: LastState) -> int:
+    """Of an operator's table that is imported hours later, nobody was heard just now."""
+    is_operators = NOT_SIGNED in state.alerts[:1]
+    return min(state.at_us, state.received_us) if is_operators else state.received_us
 
 
 def _flags_of(state: LastState) -> int:

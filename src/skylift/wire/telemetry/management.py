@@ -132,7 +132,9 @@ def _state(reading: ManagedReading) -> str:
         return "disabled"
     if "thermal_shutdown" in reading.alerts:
         return "thermal"
-    return "unknown" if reading.drop is None or reading.drop >= _NO_LINK_DROP else CONNECTED
+    if reading.drop is None:
+        return "unknown" if reading.latency_ms is None else CONNECTED
+    return "unknown" if reading.drop >= _NO_LINK_DROP else CONNECTED
 
 
 @dataclass(frozen=True, slots=True)
