@@ -424,7 +424,7 @@ UNITS = pytest.mark.parametrize(
     [
         (seed, channels, feeder_bps, then)
         for seed, channels, feeder_bps in [(0, 8, 20e9), (1, 12, 3e9), (2, 3, 20e9)]
-        for then in ("settled", "ousted", "remade")
+        for then in ("settled", "ousted", "seated", "remade")
     ],
 )
 
@@ -477,9 +477,25 @@ def test_room_is_made_only_where_all_lack_less(
 def test_ousting_ends_when_its_tries_are_used_up(slot_of: Callable[..., Slot]) -> None:
     x = settled(slot_of, 0, 8, 20e9, "settled")
     before, tries = [p.copy() for p in x.parts], np.array([0])
-    assert oust(np.arange(x.count), *x.parts, x.steps, x.feeder, 0.01, x.units, x.list_, tries) == 0
+    how = x.parts, x.steps, x.feeder, 0.01, x.units, x.list_, tries
+    assert oust(np.arange(x.count), *how[0], *how[1:], False, np.zeros(x.m, np.bool_)) == 0
     for one, two in zip(before, x.parts, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def with_nothing(parts: tuple[np.ndarray, ...], m: int) -> set[int]:
+    """Cells of which no part is placed."""
+    return set(range(m)) - set(parts[0][parts[2] >= 0].tolist())
+
+
+def test_whoever_has_nothing_is_seated_and_nobody_for_nothing(slot_of: Callable[..., Slot]) -> None:
+    """No round leaves more cells with nothing, who rose stays up, and in the end fewer have nothing."""
+    x = settled(slot_of, 2, 3, 20e9, "seated")
+    assert len(x.nothing[0]) > 0
+    assert len(x.nothing[-1]) < len(x.nothing[0])
+    for before, after, rose in zip(x.nothing[:-1], x.nothing[1:], x.rose, strict=True):
+        assert len(after) <= len(before)
+        assert not after & set(np.flatnonzero(rose).tolist())
 
 
 def settled(
@@ -487,7 +503,9 @@ def settled(
 ) -> SimpleNamespace:
     """A crowd after three rounds; odd pairs may use all channels, even ones not the first and third.
 
-    then  "ousted", "remade": after a round of these as well; what all lack is in `lacks`, by turn
+    then  "ousted", "remade": after a round of these as well; what all lack is in `lacks`, by turn.
+          "seated": after rounds for cells that have nothing: `nothing` is who, before each round and in the
+          end, and `rose` who was marked after it
     """
     slot = slot_of(seed, cells=150, half_width_deg=1.5, satellites=15, beams=min(channels, 5))
     steps, local, (offset, pair, satellite), target = short_of(slot, 6)
@@ -511,10 +529,19 @@ def settled(
         settle(np.arange(count), *parts, steps, target, feeder, 0.01, 1e-6, units, list_)
         target = np.full(m, 5.0)
     lacks, tries, helped = [lack_of(parts, satellite, units)], np.array([500]), 0
+    nothing: list[set[int]] = []
+    rose: list[np.ndarray] = []
     if then == "ousted":
         order = np.arange(count)[::-1].copy()
-        helped = oust(order, *parts, steps, feeder, 0.01, units, list_, tries)
+        helped = oust(order, *parts, steps, feeder, 0.01, units, list_, tries, False, np.zeros(m, np.bool_))
         lacks.append(lack_of(parts, satellite, units))
+    elif then == "seated":
+        order, seated = np.arange(count), np.zeros(m, np.bool_)
+        for _ in range(8):
+            nothing.append(with_nothing(parts, m))
+            oust(order, *parts, steps, feeder, 0.01, units, list_, np.array([500]), True, seated)
+            rose.append(seated.copy())
+        nothing.append(with_nothing(parts, m))
     elif then == "remade":
         for _ in range(3):
             helped += remake(20, np.ones(1), *parts, steps, feeder, 0.01, units, list_)

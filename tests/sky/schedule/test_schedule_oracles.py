@@ -424,7 +424,28 @@ def test_in_a_large_slot_few_could_rise(slot_of: SlotOf, monkeypatch: pytest.Mon
         judges.could_rise_in_a_crowd(slot, at, np.arange(120)) for slot, at in zip(slots, made, strict=True)
     ]
     assert [int(them.sum()) for them in risers] == live
-    assert rising(slots[1], schedule(slots[1], remakes=300))["cells"] <= live[1]
+    study = [schedule(slot, remakes=300) for slot in slots]
+    assert rising(slots[1], study[1])["cells"] <= live[1]
+    # A study goes on from there, and never ends worse.
+    assert all(lacks(at) <= lacks(then) for at, then in zip(study, made, strict=True))
+
+
+def lacks(made: Any) -> float:
+    """What all cells lack: the lesser of two schedules' is the better (docs/why/011)."""
+    return float(np.exp(-6.0 * made.level).sum())
+
+
+def test_nobody_in_reach_has_nothing_in_a_jammed_large_slot(
+    slot_of: SlotOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seven of ten channels jammed, pair by pair; in slot 4 a cell had nothing before others made room for it
+    at any price.
+    """
+    as_large(monkeypatch)
+    for seed in (3, 4, 5):
+        slot = slot_of(seed, cells=150, half_width_deg=1.5, jammed=0.7)
+        made = schedule(slot)
+        assert not (made.level[np.diff(slot.pairs.offset) > 0] <= 0.0).any(), seed
 
 
 LARGE: dict[str, dict[str, Any]] = {

@@ -19,8 +19,9 @@ from skylift.sky.schedule.units_kernel import ONE, ONE_S, move, reached_level, s
 
 # What a part lacks counts as exp(-STEEP x level): a cell at 1 outweighs 400 at 2, about as leximin has it.
 STEEP = 6.0
-# Of the units that a part could join, so many are tried; and what one in the way costs there, in levels.
-TRIED, IN_THE_WAY = 6, 0.3
+# Of the units that a part could join, so many are tried, more for a cell that nothing else helped; and what
+# one in the way costs there, in levels.
+TRIED, MORE_TRIED, IN_THE_WAY = 6, 48, 0.3
 # No more are moved for one.
 MOST_OUSTED = 24
 
@@ -60,12 +61,12 @@ def lack(mass, unplaced, units, steep):
 def _candidates(c, fraction, least, steps, feeder, units, list_, pairs, channel_of):
     """Units that a part of cell c could join above the level `least` but for others in the way: how many.
 
-    pairs, channel_of  (TRIED,) filled, the best first: the level there, less what is in the way
+    pairs, channel_of  (T,) filled, the best first: the level there, less what is in the way
     """
     lit, dark, covers, held, server = units[4], units[5], units[6], units[9], units[10]
     offset, satellite, full_rate, barred, worth, cone_offset, cone = list_
-    channels = units[11].shape[1]
-    score = np.empty(TRIED)
+    channels, most_tried = units[11].shape[1], len(pairs)
+    score = np.empty(most_tried)
     blocked = np.empty(channels, np.int64)
     n = 0
     for q in range(offset[c], offset[c + 1]):
@@ -91,9 +92,9 @@ def _candidates(c, fraction, least, steps, feeder, units, list_, pairs, channel_
             if there <= least:
                 continue
             worthy = there + worth[q] - IN_THE_WAY * blocked[f]
-            if n == TRIED and worthy <= score[n - 1]:
+            if n == most_tried and worthy <= score[n - 1]:
                 continue
-            at = n if n < TRIED else n - 1
+            at = n if n < most_tried else n - 1
             n = at + 1
             while at > 0 and score[at - 1] < worthy:
                 score[at], pairs[at], channel_of[at] = score[at - 1], pairs[at - 1], channel_of[at - 1]
@@ -130,31 +131,56 @@ def _in_the_way(q, c, f, part_cell, part_pair, part_channel, list_, inside, out)
 
 
 @njit(cache=True)
+def _emptied(n, ousted, part_cell, part_pair, placed, seated):
+    """How many cells have nothing now of those whose parts were ousted; more than all if one is `seated`."""
+    emptied = 0
+    for k in range(n):
+        c = part_cell[ousted[k]]
+        if placed[c] == 0:
+            if seated[c]:
+                return n + 1
+            # Counted once, though several of its parts may stand here.
+            first = True
+            for j in range(k):
+                first &= part_cell[ousted[j]] != c
+            emptied += first
+    return emptied
+
+
+@njit(cache=True)
 def oust(
-    order, part_cell, part_of, part_pair, part_channel, steps, feeder, cost, units, list_, tries
+    order, part_cell, part_of, part_pair, part_channel, steps, feeder, cost, units, list_, tries,
+    at_any_price, seated,
 ):  # fmt: skip
     """One round: for each part in `order` others leave a unit if all lack less then; for how many they did.
 
-    tries  (1,) units that may still be tried, counted down: at 0 or less the round ends
+    tries         (1,) units that may still be tried, counted down: at 0 or less the round ends
+    at_any_price  parts of cells that have nothing: others leave also if all lack more, and if need be one of
+                  them has nothing then, and may ask in the next round;  seated  bool (M,) those that rose so,
+                  marked: they are not made to leave for nothing again
     Others as in units_kernel.settle. No rule is broken on the way or at the end.
     """
     level, bound = units[2], units[3]
     satellite, channels = list_[1], units[11].shape[1]
     reached, fresh = np.empty(channels), np.empty((2, channels), np.int64)
     inside = np.zeros(len(steps), np.bool_)
-    pairs, at_channel = np.empty(TRIED, np.int64), np.empty(TRIED, np.int64)
+    most_tried = MORE_TRIED if at_any_price else TRIED
+    pairs, at_channel = np.empty(most_tried, np.int64), np.empty(most_tried, np.int64)
     ousted = np.empty(MOST_OUSTED + 1, np.int64)
     old_pair, old_channel = np.empty(MOST_OUSTED + 1, np.int64), np.empty(MOST_OUSTED + 1, np.int64)
-    mass, unplaced = np.zeros(len(level)), 0.0
+    mass, unplaced, placed = np.zeros(len(level)), 0.0, np.zeros(len(steps), np.int64)
     for v in range(len(part_cell)):
         if part_pair[v] >= 0:
             mass[satellite[part_pair[v]] * channels + part_channel[v]] += part_of[v]
+            placed[part_cell[v]] += 1
         else:
             unplaced += part_of[v]
     risen = 0
     for v in order:
         if tries[0] <= 0:
             break
+        if at_any_price and placed[part_cell[v]] > 0:
+            continue
         c, now, at = part_cell[v], part_pair[v], part_channel[v]
         least = 0.0
         before = lack(mass, unplaced, units, STEEP)
@@ -168,8 +194,8 @@ def oust(
         part_pair[v] = -1
         count = _candidates(c, part_of[v], least, steps, feeder, units, list_, pairs, at_channel)
         done = False
-        for i in range(count):
-            q, f = pairs[i], at_channel[i]
+        for i in range(2 * count if at_any_price else count):
+            q, f = pairs[i % count], at_channel[i % count]
             tries[0] -= 1
             n = _in_the_way(q, c, f, part_cell, part_pair, part_channel, list_, inside, ousted)
             if n > MOST_OUSTED:
@@ -179,6 +205,7 @@ def oust(
                 old_pair[k], old_channel[k] = part_pair[w], part_channel[w]
                 move(part_pair[w], part_cell[w], part_channel[w], part_of[w], -1, steps, feeder, units, list_)
                 mass[satellite[part_pair[w]] * channels + part_channel[w]] -= part_of[w]
+                placed[part_cell[w]] -= 1
             move(q, c, f, part_of[v], 1, steps, feeder, units, list_)
             mass[satellite[q] * channels + f] += part_of[v]
             for k in range(n):
@@ -191,9 +218,15 @@ def oust(
                 if p >= 0:
                     move(p, part_cell[w], g, part_of[w], 1, steps, feeder, units, list_)
                     mass[satellite[p] * channels + g] += part_of[w]
+                    placed[part_cell[w]] += 1
                 else:
                     unplaced += part_of[w]
-            if lack(mass, unplaced, units, STEEP) < before * (1.0 - 1e-6):
+            if at_any_price:
+                emptied = _emptied(n, ousted, part_cell, part_pair, placed, seated)
+                better = emptied <= i // count
+            else:
+                better = lack(mass, unplaced, units, STEEP) < before * (1.0 - 1e-6)
+            if better:
                 part_pair[v], part_channel[v] = q, f
                 done = True
                 break
@@ -204,6 +237,7 @@ def oust(
                 if p >= 0:
                     move(p, part_cell[w], g, part_of[w], -1, steps, feeder, units, list_)
                     mass[satellite[p] * channels + g] -= part_of[w]
+                    placed[part_cell[w]] -= 1
                 else:
                     unplaced -= part_of[w]
             move(q, c, f, part_of[v], -1, steps, feeder, units, list_)
@@ -213,7 +247,10 @@ def oust(
                 part_pair[w], part_channel[w] = old_pair[k], old_channel[k]
                 move(old_pair[k], part_cell[w], old_channel[k], part_of[w], 1, steps, feeder, units, list_)
                 mass[satellite[old_pair[k]] * channels + old_channel[k]] += part_of[w]
+                placed[part_cell[w]] += 1
         if done:
+            placed[c] += now < 0
+            seated[c] |= at_any_price
             risen += 1
         else:
             part_pair[v], part_channel[v] = now, at

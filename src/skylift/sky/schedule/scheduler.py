@@ -19,7 +19,7 @@ from skylift.sky.schedule.levels_kernel import STEPS, by_class, cells_of_satelli
 from skylift.sky.schedule.memory import Memory
 from skylift.sky.schedule.oust_kernel import STEEP
 from skylift.sky.schedule.problem import CLASSES, Floats, Ints, Schedule, Slot, Words
-from skylift.sky.schedule.units import MORE_SHORT, SHORT, Asked, Units
+from skylift.sky.schedule.units import SHORT, Asked, Units
 
 # A better rate counts first much, then little: efficient first, level at the end. Levels per e-fold of rate.
 SOFTNESS = (10.0, 10.0, 10.0, 3.0, 3.0, 3.0, 1.0, 1.0)
@@ -156,9 +156,7 @@ class BeamScheduler:
             if lanes is not None and missing <= (0.0 if crowded else FEW_MISSING):
                 return lanes
         # Units know no second satellite on a channel: what they give holds for any Nco.
-        # A study has time for all satellites that a cell of a large slot sees.
-        most = max(SHORT * arrays, MORE_SHORT if self._remakes else 0)
-        rows = (units or self._units(slot, asked, most)).fill(previous, quick, self._remakes)
+        rows = (units or self._units(slot, asked, SHORT * arrays)).fill(previous, quick, self._remakes)
         if quick:
             rows = self._polished(slot, asked, rows, looks)
         elif arrays > 1:

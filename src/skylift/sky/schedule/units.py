@@ -11,7 +11,7 @@ import numpy.typing as npt
 from skylift.sky.schedule.even_kernel import enter, enter_again, flow_on, join_units, leave, write_rows
 from skylift.sky.schedule.keeping import beside_the_best, kept_worth, units_before
 from skylift.sky.schedule.levels_kernel import STEPS
-from skylift.sky.schedule.oust_kernel import oust, standing
+from skylift.sky.schedule.oust_kernel import STEEP, oust, standing
 from skylift.sky.schedule.problem import Floats, Ints, Schedule, Slot, Words
 from skylift.sky.schedule.recall_kernel import recall
 from skylift.sky.schedule.remake_kernel import remake
@@ -24,10 +24,9 @@ from skylift.sky.schedule.shortlist_kernel import (
 )
 from skylift.sky.schedule.units_kernel import divide_cells, settle
 
-# Satellites that a cell looks at. Twelve of 29 lose nothing in Ukraine, eight a tenth of what is served.
+# Satellites that a cell looks at. Twelve of 29 lose nothing in Ukraine, eight a tenth of what is served;
+# with 16 or 36 all of eight crowded slots lacked more.
 SHORT = 12
-# A study of a large slot looks at all: twice the time, and a third as many cells could still rise.
-MORE_SHORT = 36
 # Turns of evening out the prices; three turns serve 1 % less than eight.
 PRICE_ROUNDS = 8
 # Beam time of a part at the level that its cell may expect: larger ones fill units badly, smaller take long.
@@ -43,14 +42,17 @@ ROUNDS, LEAST_GAIN = 2, 1e-6
 # Rounds in which others leave a unit for a cell that stands so much below the middle one, in levels; and how
 # many units may be tried for that in a slot, for each cell of a quick one.
 OUST_ROUNDS, OUST_GAP, OUST_TRIES = 4, 0.1, 40
+# Then for cells that have nothing still, whatever that costs others: none was left in 70 slots of Ukraine, 42
+# of them with half of all channels jammed. A try takes 0.1 ms.
+SEAT_ROUNDS, SEAT_TRIES = 8, 500
 # Where much is taken out and put in again, more tries serve no more, and take twice the time.
 OUST_TRIES_OF_REMAKES = 10
 # How steeply levels count while parts are taken out and put in again, by turn, in units of STEEP: from a
 # state in which all stand level nothing leads on but by way of others.
 SOFT = np.array([0.15, 0.4, 1.0])
-# Levels that a unit must fill above a cell for the cell to join it, by round; a study takes more rounds.
+# Levels that a unit must fill above a cell for the cell to join it, by round; and more rounds of a study.
 JOIN_GAPS = (0.1, *(0.05,) * 4)
-MORE_JOIN_GAPS = (0.1, 0.05, 0.05, *(0.04,) * 12)
+STUDY_JOIN_GAPS = (0.04,) * 10
 # Sweeps over units whose cells stand elsewhere: before the first round, after each, and in the end.
 FIRST_SWEEPS, SWEEPS, LAST_SWEEPS = 3, 4, 10
 # The round in which cells join by pairs that the short list left out; before it, units are not yet even.
@@ -154,7 +156,7 @@ class Units:
         if again and remake(again, SOFT, *parts, steps, self._feeder, cost, units, list_):
             self._make_room(parts, units, list_, cost, quick, tries)
         seated = previous if self._slot.rules.keep_level > 0.0 else None
-        return self._evened(parts, units, list_, cost, MORE_JOIN_GAPS if remakes else JOIN_GAPS, seated)
+        return self._evened(parts, units, list_, cost, STUDY_JOIN_GAPS if remakes else (), seated)
 
     def _evened(
         self,
@@ -162,10 +164,13 @@ class Units:
         units: Any,
         list_: Any,
         cost: float,
-        gaps: tuple[float, ...],
+        further: tuple[float, ...],
         previous: Schedule | None,
     ) -> tuple[Ints, Floats, Floats]:
-        """Rows after levels are evened out; where cells had time in the slot before, they seek it again."""
+        """Rows after levels are evened out; where cells had time in the slot before, they seek it again.
+
+        further  gaps of more rounds, which are kept if all lack less after them
+        """
         steps, feeder = self._asked.steps, self._feeder
         m, n, f = len(steps), len(self._satellites), self._slot.rules.channels
         level = np.where(steps.sum(axis=1) > 0.0, 0.0, float(STEPS))
@@ -183,18 +188,30 @@ class Units:
             satellite = self._local[previous.satellite[by]]
             enter_again(previous.cell[by], satellite, previous.channel[by], flow, units, list_)
         flow_on(FIRST_SWEEPS, steps, feeder, flow, units, list_)
-        for turn, gap in enumerate(gaps):
-            leave(flow, units, list_)
-            asked = list_
-            if turn == MORE_AT:
-                list_, flow, asked = self._more(gap, list_, flow, units)
-            order = np.argsort(level, kind="stable")
-            if join_units(order, gap, cost, steps, feeder, flow, units, asked):
-                flow_on(SWEEPS, steps, feeder, flow, units, list_)
-            elif turn > MORE_AT:
+        made, lacked = None, np.inf
+        for gaps in (JOIN_GAPS, further):
+            for turn, gap in enumerate(gaps):
+                leave(flow, units, list_)
+                asked = list_
+                if made is None and turn == MORE_AT:
+                    list_, flow, asked = self._more(gap, list_, flow, units)
+                order = np.argsort(level, kind="stable")
+                if join_units(order, gap, cost, steps, feeder, flow, units, asked):
+                    flow_on(SWEEPS, steps, feeder, flow, units, list_)
+                elif made is not None or turn > MORE_AT:
+                    break
+            flow_on(LAST_SWEEPS, steps, feeder, flow, units, list_)
+            lacks = float(np.exp(-STEEP * level).sum())
+            if made is None or lacks < lacked:
+                made, lacked = self._written(flow, units, list_), lacks
+            if not further:
                 break
-        flow_on(LAST_SWEEPS, steps, feeder, flow, units, list_)
-        room = int((flow[0] > 0.0).sum()) + 2 * n * f
+        assert made is not None
+        return made
+
+    def _written(self, flow: Any, units: Any, list_: Any) -> tuple[Ints, Floats, Floats]:
+        """Rows of the times that cells have."""
+        room = int((flow[0] > 0.0).sum()) + 2 * len(flow[3])
         rows, shares, rates = np.empty((room, 5), dtype=np.int32), np.empty(room), np.empty(room)
         count = write_rows(flow, units, list_, rows, shares, rates)
         rows = rows[:count]
@@ -242,23 +259,30 @@ class Units:
     ) -> None:
         """Moves others off units for cells that stand low, for as long as that helps; in a slot that is not
         quick only for those that have nothing.  tries_each  how many units may be tried, for each cell"""
-        steps, level = self._asked.steps, np.empty(len(self._asked.steps))
-        tries = np.array([tries_each * len(steps)], dtype=np.int64)
+        steps = self._asked.steps
+        tries, seated = np.array([tries_each * len(steps)], dtype=np.int64), np.zeros(len(steps), np.bool_)
+        how = steps, self._feeder, LAST_COST * cost, units, list_, tries
         for _ in range(OUST_ROUNDS):
-            standing(*parts, steps, units, list_, level)
-            asks = np.diff(self._offset) > 0
-            least = np.median(level[asks]) - OUST_GAP if quick and asks.any() else 1e-9
-            low = asks & (level < least)
-            mine = np.flatnonzero(low[parts[0]])
-            order = mine[np.argsort(level[parts[0][mine]], kind="stable")]
-            if not len(order) or not oust(
-                order, *parts, steps, self._feeder, LAST_COST * cost, units, list_, tries
-            ):
+            order = self._low(parts, units, list_, quick)
+            if not len(order) or not oust(order, *parts, *how, False, seated):
                 break
             settle(
                 np.arange(len(parts[0])), *parts, steps, np.full(len(steps), float(STEPS)), self._feeder,
                 LAST_COST * cost, LEAST_GAIN, units, list_,
             )  # fmt: skip
+        tries[0] = SEAT_TRIES
+        for _ in range(SEAT_ROUNDS):
+            order = self._low(parts, units, list_, False)
+            if not len(order) or not oust(order, *parts, *how, True, seated):
+                break
+
+    def _low(self, parts: Any, units: Any, list_: Any, quick: bool) -> npt.NDArray[np.int64]:
+        """Parts of cells below the middle one, if `quick`, or that have nothing; the lowest cells first."""
+        level, asks = np.empty(len(self._asked.steps)), np.diff(self._offset) > 0
+        standing(*parts, self._asked.steps, units, list_, level)
+        least = np.median(level[asks]) - OUST_GAP if quick and asks.any() else 1e-9
+        mine = np.flatnonzero((asks & (level < least))[parts[0]])
+        return mine[np.argsort(level[parts[0][mine]], kind="stable")]
 
     def _parts(self, full_rate: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
         """Cells cut to parts of equal time at the level that they may expect: cell and fraction (V,)."""
