@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import re
 import signal
 import statistics
@@ -145,6 +146,27 @@ def test_after_a_kill_no_process_and_no_namespace_is_left(tmp_path: Path) -> Non
         time.sleep(0.05)
     assert left == []
     assert not any(Path(one["namespace"]).exists() for one in terminals)
+
+
+def test_a_signal_to_all_of_its_processes_ends_it_with_its_report(tmp_path: Path) -> None:
+    """As `timeout` and supervisors send it; the commands get it as any program does."""
+    needs()
+    told, report = tmp_path / "namespaces.json", tmp_path / "report.json"
+    words = [*EMULATE, "--terminals", "kyiv", "--namespaces", str(told), "--report", str(report)]
+    words += ["--pop-run", "sleep 1000", "--", "sleep", "1000"]
+    process = subprocess.Popen(words, start_new_session=True)
+    try:
+        for _ in range(600):
+            if told.exists():
+                break
+            time.sleep(0.1)
+        time.sleep(0.3)
+        os.killpg(process.pid, signal.SIGTERM)
+        assert process.wait(30) == 128 + signal.SIGTERM
+    finally:
+        process.kill()
+    [kyiv] = json.loads(report.read_text(encoding="utf-8"))["terminals"]
+    assert kyiv["status"] == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,14 @@ def test_what_cannot_be_joined_is_named(tmp_path: Path) -> None:
             join(name)
         assert "namespace" in told.value.thing
         assert "ip netns" in told.value.way_out
+        early = CliRunner().invoke(app, ["connect", "any", "--namespace", name])
+        assert isinstance(early.exception, Refused)
+        assert "ip netns" in early.exception.way_out
+    for there in (str(os.getpid()), "/proc/self/ns/net"):
+        # It is the terminal that the scenario does not have.
+        later = CliRunner().invoke(app, ["connect", "any", "--namespace", there])
+        assert isinstance(later.exception, Refused)
+        assert "terminal" in later.exception.thing
     neither = CliRunner().invoke(app, ["connect", "any"])
     assert isinstance(neither.exception, Refused)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -261,6 +262,9 @@ def begin_teller(stack: ExitStack, main: Any, args: tuple[Any, ...]) -> Connecti
 
 
 def _tell(main: Any, *args: Any) -> None:
+    # Who began it ends it: what a whole process group gets is not for it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     main(*args)
 

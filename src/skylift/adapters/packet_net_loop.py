@@ -74,7 +74,9 @@ class Orders:
 
 def main(channel: socket.socket, sky: Connection) -> int:
     """Set up, carry, tell. Returns 0, or 1 where nothing came of it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Who began it says when to end, also where all got the signal.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     tun.die_with_parent(signal.SIGKILL)
     with channel.makefile("rb") as lines:
         told = json.loads(lines.readline())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
@@ -22,7 +21,6 @@ def net_server_main(pipe: Connection, link: ServerLink, wanted: tuple[str, ...],
 
     wanted  ids; () for all that the service shows
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         tell(pipe, link, wanted)
     except SkyliftError as error:

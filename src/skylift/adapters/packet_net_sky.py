@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,7 +26,6 @@ def net_sky_main(pipe: Connection, sources: Any, wanted: tuple[str, ...], at_us:
 
     wanted  ids; () for all that there are
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Packets come first.
     os.nice(5)
     try:

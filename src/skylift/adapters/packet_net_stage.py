@@ -128,8 +128,8 @@ def begin(stage: Stage, command: Sequence[str], number: int | None, folder: Path
     words = [word.replace("{terminal}", terminal) for word in command]
     try:
         tun.die_with_parent(signal.SIGKILL)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+            signal.signal(signal_number, signal.SIG_DFL)
         tun.set_namespace(namespace, tun.CLONE_NEWNET)
         stage.processes.enter()
         os.environ["SKYLIFT_TERMINAL"] = terminal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from skylift.adapters import netlink, packet_internet, packet_wireguard, tun
 from skylift.adapters.packet_wireguard import Tunnel
-from skylift.base.errors import Unavailable
+from skylift.base.errors import Refused, Unavailable
 
 # Carrier-grade NAT's range (RFC 6598) and a unique local prefix: as customers have them, and never public.
 TERMINAL4, TERMINAL6 = "100.127.0.2", "fd5c:1f70:0:1::2"
@@ -21,6 +22,9 @@ POP4, POP6 = "198.51.100.1", "fd5c:1f70:0:ff::1"
 OWN = (f"{TERMINAL4}/32", f"{TERMINAL6}/128")
 _MTU = 1500
 _QUEUE_PACKETS = 10_000
+# What a file of a namespace is asked for its kind (linux/nsfs.h).
+_NS_GET_NSTYPE = 0xB703
+_JOINABLE = "name one that is there (ip netns list), as root; one left over: ip netns delete NAME"
 
 # Between the two ends of the tunnel, where there is one: what is encrypted travels under these.
 UNDER_TERMINAL, UNDER_GATEWAY = "100.127.8.1", "100.127.9.1"
@@ -114,6 +118,28 @@ def open_way(ends: Ends) -> None:
     os.close(here)
 
 
+def check_namespace(namespace: str) -> None:
+    """Raises Refused where a file is that of no network namespace; needs no rights."""
+    try:
+        file = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            found = fcntl.ioctl(file, _NS_GET_NSTYPE) == tun.CLONE_NEWNET
+        finally:
+            os.close(file)
+    except PermissionError:
+        # It is there, and whoever joins it says what is missing.
+        return
+    except OSError:
+        found = False
+    if not found:
+        raise Refused(
+            "packets.join",
+            f"the network namespace {namespace[:40]!r}",
+            "there is none of this name" if not os.path.exists(namespace) else "the file is that of none",
+            _JOINABLE,
+        )
+
+
 def join(namespace: str) -> int:
     """Descriptor of somebody else's network namespace, tried by going there. Raises Unavailable."""
     try:
@@ -127,7 +153,7 @@ def join(namespace: str) -> int:
             "packets.join",
             "the network namespace",
             f"it cannot be joined ({os.strerror(error.errno or 0)})",
-            "name one that is there (ip netns list), as root; one left over: ip netns delete NAME",
+            _JOINABLE,
         ) from None
     return there
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -58,7 +57,6 @@ def mahimahi_of(up: Path, down: Path, delay: Path | None) -> Replay:
 
 def replay_main(pipe: Connection, replay: Replay, _terminal: str, _at_us: int) -> None:
     """The life of the process: the recorded slots at the pace of the wall, over and over."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     began_s = time.monotonic()
     try:
         for slot in _mahimahi(replay) if replay.opportunities_ms else _again(replay.slots):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -87,7 +86,6 @@ def clock_of(link: ServerLink) -> tuple[int, int]:
 
 def server_main(pipe: Connection, link: ServerLink, terminal: str, _at_us: int) -> None:
     """The life of the process: the slot under way, then each as the service tells it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         _tell(pipe, link, terminal)
     except SkyliftError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import time
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -58,7 +57,6 @@ class Failure:
 
 def sky_main(pipe: Connection, sources: Any, terminal: str, at_us: int) -> None:
     """The life of the process: slots from the one that holds `at_us` on, then at the pace of the wall."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
         # Packets come first.
         os.nice(5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from dataclasses import replace
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from skylift.cli.packet_options import (
     LinkWords,
     PacketWords,
     check_outputs,
+    end_by_signals,
     followed,
     packets,
     write_report,
@@ -57,12 +57,11 @@ def connect(
             "give --namespace NAME, or --interface NAME without --encrypt and --internet",
         )
     check_outputs(report, packet.capture)
-    sky = followed(terminal, link)
     join = Join(_file(namespace) if namespace else "", _tun(interface) if interface else "")
+    sky = followed(terminal, link)
     if interface:
         packet = replace(packet, encrypt=False)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    end_by_signals()
 
     def ready() -> None:
         typer.echo(f"{namespace or interface} is behind {terminal}; Ctrl-C ends it", err=True)
@@ -79,6 +78,11 @@ def _tun(interface: str) -> str:
 
 
 def _file(namespace: str) -> str:
+    """Raises Refused where it is none."""
+    from skylift.adapters.packet_network import check_namespace
+
+    file = namespace if os.sep in namespace else f"/run/netns/{namespace}"
     if namespace.isascii() and namespace.isdecimal():
-        return f"/proc/{namespace}/ns/net"
-    return namespace if os.sep in namespace else f"/run/netns/{namespace}"
+        file = f"/proc/{namespace}/ns/net"
+    check_namespace(file)
+    return file

@@ -15,6 +15,7 @@ from skylift.cli.packet_options import (
     QUEUE,
     REPORT,
     LinkWords,
+    end_by_signals,
     overrides_of,
     pop_words,
     server_of,
@@ -95,11 +96,11 @@ def emulate(
         for note in said["notes"]:
             typer.echo(f"note: {note}", err=True)
         count = len(said["terminals"])
-        one_or_more = "1 terminal" if count == 1 else f"{count} terminals"
-        typer.echo(f"{one_or_more}, made in {said['created_s']:g} s", err=True)
+        typer.echo(f"{count} terminal{'s' * (count > 1)}, made in {said['created_s']:g} s", err=True)
         if namespaces is not None:
             write_atomically(namespaces, json.dumps(said["terminals"], indent=1) + "\n")
 
+    end_by_signals()
     said = run_net(NetWanted(sources, ids, orders), ready, lambda line: typer.echo(line, err=True))
     write_report(said, report)
     raise typer.Exit(next((one["status"] for one in said["terminals"] if one["status"]), 0))

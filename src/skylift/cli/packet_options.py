@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -316,6 +317,12 @@ def overrides_of(given: list[str]) -> Overrides:
             )
         found[key] = value
     return Overrides(**found)
+
+
+def end_by_signals() -> None:
+    """Let SIGTERM end a run as Ctrl-C does, and SIGINT also where a shell began it in the background."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
 
 
 def check_outputs(report: Path | None, capture: Path | None) -> None:
