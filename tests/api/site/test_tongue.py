@@ -6,6 +6,7 @@ import enum
 import re
 from collections.abc import Iterable, Iterator
 from html import unescape
+from importlib.resources import files
 from typing import Any, get_args, get_type_hints
 
 import pytest
@@ -105,6 +106,15 @@ def test_what_people_wrote_is_left_as_it_is() -> None:
     assert translated(page, ukrainian()) == expected
     # What stands in a text of a person is escaped as before.
     assert "<b>" not in translated("<p>&lt;b&gt; for 2 people</p>", ukrainian())
+
+
+def test_what_a_picture_shows_is_told_in_ukrainian() -> None:
+    """To whoever does not see it, on the page of a terminal that reports and shares."""
+    template = files("skylift.api.site") / "templates" / "terminal.html"
+    pictures = re.findall(r"<img [^>]+>", template.read_text(encoding="utf-8"))
+    told = [re.search('alt="([^"]+)"', translated(picture, ukrainian())) for picture in pictures]
+    assert told
+    assert all(one is not None and not re.search("[A-Za-z]{3}", one[1]) for one in told)
 
 
 def test_a_reader_chooses_and_comes_back(filled: tuple[Browser, Filled]) -> None:

@@ -26,7 +26,7 @@ TONGUES = ("en", "uk")
 _YEAR_S = 365 * 86_400
 
 _TAG = re.compile(r"(<[^>]*>)")
-_SAID = re.compile(r'\b(aria-label|placeholder|title|data-label)="([^"]*)"')
+_SAID = re.compile(r'\b(alt|aria-label|placeholder|title|data-label)="([^"]*)"')
 _KEPT = re.compile(r'<(textarea|code|style)\b|<(\w+)\b[^>]*\btranslate="no"')
 _COUNT = re.compile(r"([\d,]+\+?) ([a-z]+)")
 
