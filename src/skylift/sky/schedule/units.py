@@ -55,7 +55,8 @@ JOIN_GAPS = (0.1, *(0.05,) * 4)
 STUDY_JOIN_GAPS = (0.04,) * 10
 # Sweeps over units whose cells stand elsewhere: before the first round, after each, and in the end.
 FIRST_SWEEPS, SWEEPS, LAST_SWEEPS = 3, 4, 10
-# The round in which cells join by pairs that the short list left out; before it, units are not yet even.
+# The round in which cells join by pairs that the short list left out; before it, units are not yet even. A
+# study asks for them again in the first of its own.
 MORE_AT = 2
 
 
@@ -193,7 +194,7 @@ class Units:
             for turn, gap in enumerate(gaps):
                 leave(flow, units, list_)
                 asked = list_
-                if made is None and turn == MORE_AT:
+                if turn == (MORE_AT if made is None else 0):
                     list_, flow, asked = self._more(gap, list_, flow, units)
                 order = np.argsort(level, kind="stable")
                 if join_units(order, gap, cost, steps, feeder, flow, units, asked):
@@ -222,7 +223,8 @@ class Units:
         """The list and `flow` with pairs that the short list left out, and the list of these pairs alone.
 
         None is left out by which a cell could rise by `gap`, as things stand. But where one has a beam wider
-        than neighbours are held for, as it may above the shells in use, all are.
+        than neighbours are held for, as it may above the shells in use, all are. Asked again, it may name
+        a pair twice, which means the same.
         """
         asked = self._asked
         listed = np.zeros(len(asked.full_rate_bps), dtype=np.bool_)
@@ -233,7 +235,7 @@ class Units:
         cone_offset, cone = self._cones_of(offset, satellite)
         if not len(cone_offset):
             return list_, flow, list_
-        q, reached = len(self._pair), list_[5][-1]
+        q, reached = len(list_[1]), list_[5][-1]
         every = (
             list_[0], np.concatenate([list_[1], satellite]),
             np.concatenate([list_[2], asked.full_rate_bps[pair]]),
