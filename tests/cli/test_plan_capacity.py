@@ -292,6 +292,11 @@ def test_long_work_is_told_in_minutes_and_memory() -> None:
     assert "1.3 GB" in _cost(40_000, 54, 253.0)
     # Luxembourg at resolution 8: few cells, but a beam covers most of them.
     assert "minutes" in _cost(3_509, 2, 0.737)
+    # One hour of it is short, but not small.
+    assert "about 2 minutes and 5.5 GB" in _cost(4_116, 1, 0.638)
+    # Ukraine at resolution 6 for a day: a fleet of eight times as many arrays takes eight times as long.
+    assert "about 8 minutes" in _cost(17_168, 54, 36.0)
+    assert "about 60 minutes" in _cost(17_168, 54, 36.0, 24_300)
 
 
 def test_an_interrupt_within_a_kernel_is_no_crash(plan: Run, monkeypatch: pytest.MonkeyPatch) -> None:

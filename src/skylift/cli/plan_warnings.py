@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from skylift.adapters.plan_sources import PlanInputs
 
 # A schedule of one slot, searched and levelled, takes about so long for each cell on one core where a beam
-# covers ten of them: Ukraine and Canada at resolution 5, behind every packaged gateway, November 2026. Of
-# finer cells it covers more, and each is looked at.
-_S_PER_CELL, _UNDER_A_BEAM = 7e-5, 10.0
-# Below this nobody minds.
-_LONG_S = 120.0
+# covers ten of them: Ukraine and Canada at resolution 5, the packaged satellites and gateways, November 2026.
+# Of finer cells it covers more, and each is looked at; so is each array of more satellites.
+_S_PER_CELL, _UNDER_A_BEAM, _ARRAYS = 7e-5, 10.0, 3_168
+# Below these nobody minds.
+_LONG_S, _LARGE_GB = 120.0, 2.0
 # Steps of H3 resolution divide area by seven.
 _COARSER = 7
 
@@ -22,21 +22,25 @@ def warn(inputs: PlanInputs, schedules: int) -> None:
     """Doubts about what was given, and about how long so many schedules take where that is long."""
     for doubt in inputs.doubts:
         sys.stderr.write(f"warning: {doubt}\n")
-    region = inputs.case.region
-    cost = _cost(len(region), schedules, float(region.area_km2.mean()))
+    case = inputs.case
+    arrays = case.radio.system.arrays_of(case.catalogue.name)
+    count = len(case.catalogue) if arrays is None else int(arrays.sum())
+    cost = _cost(len(case.region), schedules, float(case.region.area_km2.mean()), count)
     if cost:
         sys.stderr.write(f"warning: {cost}\n")
 
 
-def _cost(cells: int, schedules: int, cell_km2: float) -> str:
+def _cost(cells: int, schedules: int, cell_km2: float, arrays: int = _ARRAYS) -> str:
     from skylift.study.capacity import cells_under_a_beam, memory_bytes
 
     finer = max(cells_under_a_beam(cells, cell_km2) / _UNDER_A_BEAM, 1.0)
-    seconds = cells * schedules * _S_PER_CELL * finer
-    if seconds < _LONG_S:
-        return ""
+    seconds = cells * schedules * _S_PER_CELL * finer * max(arrays / _ARRAYS, 1.0)
     gigabytes = memory_bytes(cells, cell_km2) / 1e9
+    if seconds < _LONG_S and gigabytes < _LARGE_GB:
+        return ""
+    minutes = max(round(seconds / 60), 1)
+    told = f"{minutes:,} minutes" if minutes > 1 else "a minute"
     return (
-        f"{cells:,} cells in {schedules:,} schedules: this takes about {seconds / 60:,.0f} minutes and "
+        f"{cells:,} cells in {schedules:,} schedules: this takes about {told} and "
         f"{gigabytes:,.1f} GB; with one --resolution coarser there are {_COARSER} times fewer cells"
     )
