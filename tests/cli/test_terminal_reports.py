@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from skylift.adapters.pictures_telemetry import MOST_POINTS, floats, thinned, times, with_gaps
+from skylift.adapters.pictures_telemetry import MOST_POINTS, _figure, floats, thinned, times, with_gaps
 from skylift.adapters.telemetry_files import write_history
 from skylift.base.errors import Refused
 from skylift.base.instants import parse_instant
@@ -151,3 +151,16 @@ def test_a_thinned_picture_keeps_means_and_extremes() -> None:
     assert str(means[0]) == str(most[0]) == "nan"
     assert (means[1], most[1], means[2]) == (7.0, 9.0, 2.0)
     assert thinned(few) is few
+
+
+@pytest.mark.parametrize("heard", [[0], [0, 1], [0, 1, 2, 5, 9, 10]])
+def test_the_first_hours_of_a_dish_are_seen(heard: list[int]) -> None:
+    """On an axis of about their length, and each hour that has no neighbour as a dot."""
+    at_us = [START + hour * HOUR_US for hour in heard]
+    figure = _figure("new", {"new": {"at_us": at_us, "ping_latency_ms": [30.0] * len(heard)}})
+    (axes,) = figure.axes
+    first, last = axes.get_xlim()
+    assert heard[-1] / 24 < last - first < (heard[-1] + 4) / 24
+    dots = [list(np.asarray(line.get_xdata())) for line in axes.get_lines() if line.get_marker() == "."]
+    alone = [at for hour, at in zip(heard, at_us, strict=True) if not {hour - 1, hour + 1} & set(heard)]
+    assert dots == ([list(times({"at_us": alone}))] if alone else [])

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from skylift.adapters.atomic import save_atomically
 
 DPI = 110
+LEAST_MARGIN = np.timedelta64(1, "m")
 INK, GRID = "#1b2733", "#c9d3dc"
 # Okabe and Ito's colours: told apart by colour-blind readers.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -72,8 +73,18 @@ def _figure(title: str, series: Mapping[str, Columns]) -> Figure:
     every[-1].xaxis.set_major_locator(locator)
     every[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))
     every[-1].set_xlabel("UTC")
+    _fit_in_time(every[-1], drawn.values())
     every[0].set_title(title, loc="left", color=INK)
     return figure
+
+
+def _fit_in_time(axes: Axes, series: Iterable[Columns]) -> None:
+    """Of a dish's first hour the library would draw four years."""
+    known = [at for at in map(times, series) if len(at)]
+    if known:
+        first, last = min(at.min() for at in known), max(at.max() for at in known)
+        margin = max((last - first) // 25, LEAST_MARGIN)
+        axes.set_xlim(first - margin, last + margin)
 
 
 class _Panel(NamedTuple):
@@ -115,7 +126,12 @@ def _draw_panel(axes: Axes, panel: _Panel, columns: Columns, colour: str, name: 
     for (column, label), of_line in zip(lines, (colour, COLOURS[1]), strict=False):
         values = panel.scale * floats(columns, column)
         if not np.all(np.isnan(values)):
-            axes.plot(*with_gaps(at, values), color=of_line, linewidth=0.9, label=name or label)
+            holed, known = with_gaps(at, values)
+            axes.plot(holed, known, color=of_line, linewidth=0.9, label=name or label)
+            lone = without_neighbours(known)
+            if lone.any():
+                # A line of one point is not seen.
+                axes.plot(holed[lone], known[lone], ".", color=of_line, markersize=3)
 
 
 def times(columns: Columns) -> npt.NDArray[np.datetime64]:
@@ -169,3 +185,10 @@ def with_gaps(at: npt.NDArray[np.datetime64], values: Floats) -> tuple[npt.NDArr
     # One bucket that is not there is a hole already.
     holes = np.flatnonzero(steps > 1.5 * np.median(steps)) + 1
     return np.insert(at, holes, at[holes - 1] + 1), np.insert(values, holes, np.nan)
+
+
+def without_neighbours(values: Floats) -> npt.NDArray[np.bool_]:
+    """(N,) which are known while those before and after are not."""
+    padded = np.pad(~np.isnan(values), 1)
+    known: npt.NDArray[np.bool_] = padded[1:-1] & ~padded[:-2] & ~padded[2:]
+    return known
