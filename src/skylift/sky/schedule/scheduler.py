@@ -161,7 +161,7 @@ class BeamScheduler:
             rows = self._polished(slot, asked, rows, looks)
         elif arrays > 1:
             # A dozen arrays are four satellites: for a small country too few, for a large one enough.
-            short = self._units(slot, asked, SHORT).fill(previous)
+            short = self._units(slot, asked, SHORT).fill(previous, quick, self._remakes)
             if _is_better(self._levels(slot, asked, short), self._levels(slot, asked, rows)):
                 rows = short
         if lanes is None or _is_better(self._levels(slot, asked, rows), self._levels(slot, asked, lanes)):
