@@ -108,3 +108,20 @@ def test_a_full_disk_under_standard_output_is_said(form: list[str]) -> None:
     assert "No space left" in end.stderr
     assert "Traceback" not in end.stderr
     assert "Exception ignored" not in end.stderr
+
+
+def test_nowhere_to_keep_compiled_code_is_said(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for a service's user without a home, where root has installed it."""
+    from numba.core import caching
+
+    def compiled(path: Path) -> bytes:
+        monkeypatch.setattr(caching.CompileResultCacheImpl, "_locator_classes", [])
+        caching.FunctionCache(compiled)
+        return b""
+
+    monkeypatch.setattr(Path, "read_bytes", compiled)
+    code, _, err = run("catalogue", "info", tmp_path / "any.tle")
+    assert code == 1
+    assert "NUMBA_CACHE_DIR" in err

@@ -105,6 +105,11 @@ def main() -> None:
         sys.exit(130)
     except (typer.TyperException, SkyliftError, MemoryError, OSError) as error:
         _fail(error)
+    except RuntimeError as error:
+        # Numba's words where it may keep compiled code neither beside the source nor at home.
+        if "no locator available" not in str(error):
+            raise
+        _fail(error)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -151,6 +156,13 @@ def _said(error: Exception) -> SkyliftError:
     if isinstance(error, MemoryError):
         return Unavailable(
             "system.memory", "memory", "there is not enough of it for this", "ask for less at a time"
+        )
+    if isinstance(error, RuntimeError):
+        return Unavailable(
+            "system.compiled",
+            "the folder of compiled code",
+            "neither the installation nor a home of yours can be written to",
+            "name one that you can: NUMBA_CACHE_DIR=FOLDER skylift ...",
         )
     reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
     return Unavailable(
