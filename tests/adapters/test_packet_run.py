@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,10 @@ def replay(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     return (SKYLIFT, "exec", "any", "--replay", str(trace), "--no-encrypt")
 
 
+def round_trips_ms(said: str) -> list[float]:
+    return [float(text) for text in re.findall(r"time=([\d.]+) ms", said)]
+
+
 def test_ping_sees_the_delay_of_the_slot(rtt_ms: float, tmp_path: Path) -> None:
     needs("ping")
     report = tmp_path / "report.json"
@@ -69,9 +74,20 @@ def test_ping_sees_the_delay_of_the_slot(rtt_ms: float, tmp_path: Path) -> None:
     def ping() -> subprocess.CompletedProcess[str]:
         return behind("ping", "-4", "-c", "40", "-i", "0.05", "pop", options=("--report", str(report)))
 
-    done = tried(ping, lambda _: json.loads(report.read_text(encoding="utf-8"))).trusted()
+    def told(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+        """The report; not to be trusted either where the quickest see the link and most something besides.
+
+        A frame that comes waits until the loop is awake to read it, which no lateness counts. Whatever the
+        engine itself adds, the quickest have as well.
+        """
+        said: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+        seen = round_trips_ms(done.stdout)
+        hindered = bool(seen) and statistics.median(seen) - sorted(seen)[len(seen) // 10] > 0.8
+        return {**said, "trustworthy": said["trustworthy"] and not hindered}
+
+    done = tried(ping, told).trusted()
     assert done.returncode == 0, done.stderr
-    seen = [float(text) for text in re.findall(r"time=([\d.]+) ms", done.stdout)]
+    seen = round_trips_ms(done.stdout)
     assert len(seen) == 40
     said = json.loads(report.read_text(encoding="utf-8"))
     # How late this machine is comes on top.
