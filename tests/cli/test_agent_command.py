@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -13,9 +14,9 @@ from typer.testing import CliRunner, Result
 
 from skylift.adapters import agent_process
 from skylift.adapters.agent_folder import AgentFolder, Enrolment
-from skylift.adapters.agent_http import Answered, SignedHttp
+from skylift.adapters.agent_http import Answered, SignedHttp, enrol
 from skylift.adapters.keys import KeyPair, text_of
-from skylift.base.errors import Refused, SkyliftError
+from skylift.base.errors import Refused, SkyliftError, Unavailable
 from skylift.cli import agent
 from skylift.wire.agent.sharing import Shares, Told
 
@@ -81,6 +82,16 @@ def test_what_keeps_it_from_enrolling(folder: Path, told: list[str], code: str) 
     result = run("--state-dir", str(folder), *told)
     assert isinstance(result.exception, SkyliftError)
     assert result.exception.code == code
+
+
+def test_whose_certificate_is_not_trusted_is_told_how_to_name_its_authority() -> None:
+    class Untrusted(SignedHttp):
+        def post(self, *_: Any, **__: Any) -> Answered:
+            return Answered(0, code="agent.certificate")
+
+    with pytest.raises(Unavailable) as refused:
+        enrol(Untrusted("https://service.example", KeyPair.made()), KeyPair.made(), "x")
+    assert (refused.value.code, "--ca" in refused.value.way_out) == ("agent.certificate", True)
 
 
 def test_an_enrolled_agent_goes_to_no_other_service(folder: Path) -> None:

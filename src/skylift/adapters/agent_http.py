@@ -121,11 +121,18 @@ def enrol(http_: SignedHttp, keys: KeyPair, code: str) -> Enrolled:
             "it cannot be read, or holds no certificate",
             "name the PEM file of the authority that signs the service's certificate",
         )
+    if answered.code == "agent.certificate":
+        raise Unavailable(
+            answered.code,
+            "the skylift service",
+            "it has no certificate that this board trusts",
+            "name its own authority with --ca FILE, or set this board's clock; the code stays good",
+        )
     if answered.status == 0 or answered.status >= 500:
         raise Unavailable(
             answered.code or "agent.no-answer",
             "the skylift service",
-            "it does not answer" if not answered.code else "it has no certificate that this board trusts",
+            "it does not answer",
             "check --server and the link; the code stays good until it is used",
         )
     if answered.status not in (200, 201):

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from skylift.wire.telemetry.management import ManagedReading
 
 ID = typer.Option(..., "--id", envvar="SKYLIFT_MANAGEMENT_ID", help="Client id of a service account.")
+KEPT = typer.Option(
+    None, "--csv", help="Write it into this new file, also what came before it broke off; else to stdout."
+)
 BASE = typer.Option("https://starlink.com", "--base", help="Where the API is.")
 OUT = typer.Option(None, "--csv", help="Write it into this file, whole or not at all; else to stdout.")
 _OF_TELEMETRY = (
@@ -95,7 +98,7 @@ def lines(
 def telemetry(
     client_id: str = ID,
     batches: int = typer.Option(1, min=1, max=10_000, help="Read at most so many batches of 1,000 rows."),
-    out: Path | None = OUT,
+    out: Path | None = KEPT,
     base: str = BASE,
 ) -> None:
     """Write what the account's dishes reported and nobody with this service account has read yet.
