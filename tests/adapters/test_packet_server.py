@@ -51,6 +51,7 @@ class Service(http.server.BaseHTTPRequestHandler):
     streams: ClassVar[list[list[dict[str, Any]]]] = []
     speed = 1.0
     now_us = 123
+    against: ClassVar[list[str]] = []
     asked: ClassVar[list[tuple[str, str | None, str | None]]] = []
 
     def do_GET(self) -> None:
@@ -68,9 +69,18 @@ class Service(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(text.encode())
         elif "terminal=trm_1" in self.path:
             self._json(200, document(1, row("trm_1")))
+        elif self.path.endswith("/terminals/trm_1"):
+            self._json(200, {"cell": "851e6387fffffff"})
         else:
             error = {"code": "x", "thing": "the thing", "rule": "a rule", "way_out": "a way"}
             self._json(404 if "terminal" in self.path else 503, {"error": error})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.asked.append((self.path, None, self.headers.get("Authorization")))
+        known = self.path.endswith("/may-serve") and body == {"terminal": "trm_1", "cell": "851e6387fffffff"}
+        reasons = [{"code": code, "authority": "x", "would_change": "x"} for code in self.against]
+        self._json(200 if known and "not asked" not in self.against else 404, {"reasons": reasons})
 
     def _json(self, status: int, said: dict[str, Any]) -> None:
         body = json.dumps(said).encode()
@@ -162,6 +172,25 @@ def test_a_terminal_of_the_office_is_asked_for_by_its_id_with_the_token(told: To
     assert slot.up
     asked = [(path, token) for path, _, token in Service.asked if "links" in path]
     assert asked == [(f"/api/v1/links?at={SLOT_US}&terminal=trm_1", "Bearer secret")]
+
+
+@pytest.mark.parametrize(
+    ("against", "why_down"),
+    [
+        ([], ""),
+        (["terminal.cut-off"], "not_permitted"),
+        (["region.not-active"], ""),
+        (["not asked"], ""),
+        (["region.not-active", "account.suspended"], "not_permitted"),
+    ],
+)
+def test_what_was_ordered_since_the_slot_was_decided_holds_as_it_begins(
+    told: Told, monkeypatch: pytest.MonkeyPatch, against: list[str], why_down: str
+) -> None:
+    monkeypatch.setattr(Service, "against", against)
+    Service.streams = [[document(1, row("trm_1"))]]
+    (slot,) = heard(told("trm_1", "secret"), 1)
+    assert (slot.at_us, slot.length_us, slot.why_down) == (SLOT_US, SLOT_US, why_down)
 
 
 @pytest.mark.parametrize("token", ["", "secret"])

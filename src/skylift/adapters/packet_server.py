@@ -15,6 +15,8 @@ import httpx
 
 from skylift.adapters.packet_sky import Failure, LinkSlot
 from skylift.base.errors import Refused, SkyliftError, Unavailable
+from skylift.base.link import WhyDown
+from skylift.service.terminal.state import ROOM
 
 # The service sends a sign of life every 10 s (api/stream.py).
 _SILENT_S = 25.0
@@ -22,6 +24,9 @@ _PAUSE_S = 2.0
 # A service that has not been heard for so long may have withdrawn the terminal: its link is down until heard.
 LOST_AFTER_S = 45.0
 _PATIENCE_S = 30.0
+# What ids of the office's terminals begin with, and codes of reasons that are about where a terminal is.
+_OF_THE_OFFICE = f"{ROOM.prefix}_"
+_OF_A_PLACE = ("region.", "cell.")
 # Why a link is down of which the service says nothing.
 SILENT = "server_silent"
 
@@ -42,8 +47,16 @@ class ServerLink:
 
     def get(self, path: str) -> dict[str, Any]:
         """A document. Raises Refused or Unavailable with what the service says is wrong."""
+        return self._ask("GET", path)
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """What it answers to a question. Raises as `get`."""
+        return self._ask("POST", path, body)
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        url = f"{self.url}/api/v1/{path}"
         try:
-            response = httpx.get(f"{self.url}/api/v1/{path}", headers=self.headers, timeout=_PATIENCE_S)
+            response = httpx.request(method, url, headers=self.headers, json=body, timeout=_PATIENCE_S)
             document = response.json()
         except (httpx.HTTPError, httpx.InvalidURL, ValueError):
             raise silent() from None
@@ -95,7 +108,28 @@ def server_main(pipe: Connection, link: ServerLink, terminal: str, _at_us: int) 
 
 
 def _tell(pipe: Connection, link: ServerLink, terminal: str) -> None:
-    follow(pipe, link, lambda document: [slot_of(document, terminal, link)], lambda slot: [slot])
+    def told(document: dict[str, Any]) -> list[LinkSlot]:
+        slot = slot_of(document, terminal, link)
+        of_office = bool(link.token) and terminal.startswith(_OF_THE_OFFICE)
+        if slot.up and of_office and barred_by_now(terminal, link):
+            slot = LinkSlot(slot.at_us, slot.length_us, WhyDown.NOT_PERMITTED.label)
+        return [slot]
+
+    follow(pipe, link, told, lambda slot: [slot])
+
+
+def barred_by_now(terminal: str, link: ServerLink) -> bool:
+    """Whether the office bars one of its terminals, as it begins a slot that was decided 3 s before.
+
+    Reasons of its place are left to the sky, which may take it to be elsewhere than at home; so is all where
+    the token may not ask.
+    """
+    try:
+        cell = link.get(f"terminals/{terminal}").get("cell")
+        reasons = link.post("may-serve", {"terminal": terminal, "cell": cell})["reasons"] if cell else ()
+    except Refused:
+        return False
+    return any(not str(reason["code"]).startswith(_OF_A_PLACE) for reason in reasons)
 
 
 def follow(
