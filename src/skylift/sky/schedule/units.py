@@ -51,13 +51,13 @@ OUST_TRIES_OF_REMAKES = 10
 # state in which all stand level nothing leads on but by way of others.
 SOFT = np.array([0.15, 0.4, 1.0])
 # Levels that a unit must fill above a cell for the cell to join it, by round; and more rounds of a study.
-JOIN_GAPS = (0.1, *(0.05,) * 4)
+JOIN_GAPS = (0.1, *(0.05,) * 3)
 STUDY_JOIN_GAPS = (0.04,) * 10
 # Sweeps over units whose cells stand elsewhere: before the first round, after each, and in the end.
 FIRST_SWEEPS, SWEEPS, LAST_SWEEPS = 3, 4, 10
-# The round in which cells join by pairs that the short list left out; before it, units are not yet even. A
-# study asks for them again in the first of its own.
-MORE_AT = 2
+# The round in which cells join by pairs that the short list left out: before the first, units are not yet
+# even, and one later costs a round more. A study asks for them again in the first of its own.
+MORE_AT = 1
 
 
 @dataclass(frozen=True, slots=True)
