@@ -61,6 +61,11 @@ def operator(town: Town) -> Person:
 
 @pytest.fixture
 def agent(operator: Person) -> Agent:
+    return agent_of_company(operator)
+
+
+def agent_of_company(operator: Person) -> Agent:
+    """Of a terminal that was just registered for a company."""
     account = operator.made("accounts", holder="company", country="UA")["id"]
     dish = operator.made("terminals", hardware="STD-V2", serial="KIT-0001", origin="gift")["id"]
     operator.made(f"terminals/{dish}/register", owner=account, cell=CELLS[0])

@@ -9,9 +9,9 @@ import pytest
 
 from skylift.adapters.sql.store import sqlite_url
 from tests.adapters.sql.test_erasing import holds
-from tests.api.office.conftest import CELLS, Person, Town, make_town
-from tests.api.office.test_sharing import LATITUDE, PIXELS, TRACES, kinds, place, tell
-from tests.api.office.test_telemetry import Agent, agent_of, code_of, row
+from tests.api.office.conftest import Person, Town, make_town
+from tests.api.office.test_sharing import LATITUDE, PIXELS, TRACES, agent_of_company, kinds, place, tell
+from tests.api.office.test_telemetry import Agent, code_of, row
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -44,10 +44,7 @@ def operator(town: Town) -> Person:
 
 @pytest.fixture
 def agent(operator: Person) -> Agent:
-    account = operator.made("accounts", holder="company", country="UA")["id"]
-    dish = operator.made("terminals", hardware="STD-V2", serial="KIT-0001", origin="gift")["id"]
-    operator.made(f"terminals/{dish}/register", owner=account, cell=CELLS[0])
-    return agent_of(operator, dish)
+    return agent_of_company(operator)
 
 
 def test_what_is_shared_is_there_until_it_is_taken_back_and_then_in_no_file(
