@@ -9,6 +9,8 @@ import math
 import numpy as np
 from numba import njit
 
+from skylift.sky.schedule.lean import LEAN
+
 # Least and greatest distance of the ground from the Earth's centre, with hills: for safe bounds.
 _LOWEST_M = 6_350_000.0
 _HIGHEST_M = 6_390_000.0
@@ -117,7 +119,7 @@ def cone_reach_m(sx, sy, sz, cx, cy, cz, sine, cosine):
     return math.sqrt(max(reach2, 0.0))
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def cone(s, c, satellite_m, cell_m, near, angle, out):
     """Cells covered by the beam from s to c, into out; how many, or -1 where the neighbours reach too short.
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from skylift.sky.schedule.lean import LEAN
 from skylift.sky.schedule.levels_kernel import STEPS, level_at
 from skylift.sky.schedule.units_kernel import (
     CRUMB,
@@ -40,7 +41,7 @@ IDLE = STEPS + 1.0
 STIR = 0.02
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def enter(part_cell, part_pair, part_channel, flow, units, list_):
     """Seats each cell in the units of its parts, without time yet."""
     _, pair_at, next_cell, head = flow[:4]
@@ -90,7 +91,7 @@ def height(row, level):
     return row[k] + (at - k) * (row[k + 1] - row[k])
 
 
-@njit(cache=True)
+@njit(**LEAN, inline="always")
 def common_level(n, cell, slowness, base, more, corners, room, left, guess):
     """The level to which `room` of time and `left` bps fill n cells from `base` bps: to EXACT, never above.
 
@@ -127,7 +128,7 @@ def common_level(n, cell, slowness, base, more, corners, room, left, guess):
             z = 0.5 * (low + high)
 
 
-@njit(cache=True)
+@njit(**LEAN, inline="always")
 def pour_unit(u, limit, steps, flow, units, list_):
     """Spends a unit's time so that its cells stand level, and its satellite carries `limit` bps at most.
 
@@ -175,7 +176,7 @@ def pour_unit(u, limit, steps, flow, units, list_):
             others ^= last
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def pour_all(s, steps, feeder, flow, units, list_):
     """Pours all units of a satellite, and cuts what its feeder cannot carry from the top."""
     spent, pair_at, next_cell, head, got, level, top, carried, _, bonus, corners, scratch = flow
@@ -227,7 +228,7 @@ def pour_all(s, steps, feeder, flow, units, list_):
         whole[cell[i]] = 0.0
 
 
-@njit(cache=True)
+@njit(**LEAN, inline="always")
 def pour_within(u, steps, feeder, flow, units, list_):
     """Pours a unit; all units of its satellite where the feeder is what ends."""
     carried = flow[7]
@@ -237,7 +238,7 @@ def pour_within(u, steps, feeder, flow, units, list_):
         pour_all(s, steps, feeder, flow, units, list_)
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def leave(flow, units, list_):
     """Takes cells without time off their units; a unit that nobody is left in goes dark."""
     spent, pair_at, next_cell, head = flow[:4]
@@ -266,7 +267,7 @@ def leave(flow, units, list_):
             flow[6][u] = IDLE
 
 
-@njit(cache=True)
+@njit(**LEAN, inline="always")
 def best_unit(c, above, cost, peak, flow, units, list_, fresh):
     """The pair and channel where cell c may join a unit that fills above a level; -1, -1 if there is none.
 
@@ -334,7 +335,7 @@ def join_units(order, gap, cost, steps, feeder, flow, units, list_):
     return joined
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def flow_on(sweeps, steps, feeder, flow, units, list_):
     """Pours units whose cells stand elsewhere than they fill to, in so many sweeps at most."""
     stale = flow[8]

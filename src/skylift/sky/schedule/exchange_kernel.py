@@ -8,10 +8,11 @@ from numba import njit
 
 from skylift.sky.schedule.cones_kernel import cone
 from skylift.sky.schedule.lanes_kernel import CRUMB, light, place, put, survey
+from skylift.sky.schedule.lean import LEAN
 from skylift.sky.schedule.levels_kernel import STEPS, level_at, level_below
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def highest_users(steps, book, top):
     """The highest level among the cells of each satellite's rows, (N,); -1 where it serves nobody."""
     got, rows, shares, count = book[5], book[10], book[11], book[13]
@@ -22,7 +23,7 @@ def highest_users(steps, book, top):
             top[rows[row, 0]] = max(top[rows[row, 0]], level_below(steps[c], got[c]))
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def _hand_over(c, s, p, f, donor, full_rate, steps, book):
     """Moves time on a lane from row `donor` to cell c until both are level; False without room for rows."""
     free, free_of, feeder_left, got = book[0], book[1], book[4], book[5]
@@ -51,7 +52,7 @@ def _hand_over(c, s, p, f, donor, full_rate, steps, book):
     return put(c, s, p, f, share_in, full_rate, book)
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def exchange(order, offset, satellite, full_rate, barred, steps, least_gap, top, asleep, looks, book, rules):
     """One round: each cell asks its satellites; how many took time from one at least `least_gap` higher.
 
@@ -121,7 +122,7 @@ def exchange(order, offset, satellite, full_rate, barred, steps, least_gap, top,
     return takers
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def empty_rows(book):
     """Rows that have handed over all they had: they light and cover still, until `refresh`."""
     shares, count = book[11], book[13]
@@ -131,7 +132,7 @@ def empty_rows(book):
     return empty
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def refresh(book, rules):
     """Forgets what rows that have handed over all still light and cover.
 

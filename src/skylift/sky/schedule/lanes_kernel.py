@@ -22,6 +22,7 @@ import numpy as np
 from numba import njit
 
 from skylift.sky.schedule.cones_kernel import cone
+from skylift.sky.schedule.lean import LEAN
 from skylift.sky.schedule.levels_kernel import STEPS, amount_at
 
 # Shares below this are rounding, not service.
@@ -37,7 +38,7 @@ def _covered_by(cover, covers, c, f, s):
     return found
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def _apart(c, a, b, rules):
     """Whether satellites a and b, seen from cell c, stand far enough apart to light it on one channel."""
     dish_separation, satellite_m, cell_m = rules[3], rules[4], rules[5]
@@ -48,7 +49,7 @@ def _apart(c, a, b, rules):
     return ax * bx + ay * by + az * bz <= math.cos(dish_separation) * sizes
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def _may_join(c, f, s, cover, covers, rules):
     """Whether s may cover cell c, served on channel f, together with those that cover it already."""
     if _covered_by(cover, covers, c, f, s):
@@ -61,7 +62,7 @@ def _may_join(c, f, s, cover, covers, rules):
     return apart
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def _may_begin(c, f, s, book, rules):
     """Whether s may serve cell c on channel f as far as the satellites that cover the cell are concerned."""
     cover, covers, served = book[6], book[7], book[8]
@@ -75,7 +76,7 @@ def _may_begin(c, f, s, book, rules):
     return apart
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def survey(c, s, barred, book, rules, with_full):
     """Cells that a beam from s to c would cover anew on each channel, into `fresh`; -1 where it may not be.
 
@@ -114,7 +115,7 @@ def survey(c, s, barred, book, rules, with_full):
     return n
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def light(c, s, p, f, n, book, rules):
     """Enters that lane (s, p, f) serves cell c; `scratch` holds the n cells that this covers."""
     _, _, beam_of, lit, _, _, cover, covers, served = book[:9]
@@ -132,7 +133,7 @@ def light(c, s, p, f, n, book, rules):
         fresh[f] = 0
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def put(c, s, p, f, share, full_rate, book):
     """Gives `share` of a lane to a cell: to its row there or a new one. False without room for rows."""
     free, free_of, feeder_left, got = book[0], book[1], book[4], book[5]
@@ -156,7 +157,7 @@ def put(c, s, p, f, share, full_rate, book):
     return True
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def enter_rows(rows, shares, full_rate, book, rules):
     """Enters rows (R, 5) of satellite, polarisation, channel, cell into a new book; False as in `place`."""
     for i in range(len(rows)):
@@ -171,7 +172,7 @@ def enter_rows(rows, shares, full_rate, book, rules):
     return True
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def place(c, s, full_rate, barred, want, book, rules):
     """Gives cell c up to `want` bps of satellite s's time that is left; False if `near` reaches too short."""
     free, free_of, beam_of, lit, feeder_left = book[:5]
@@ -237,7 +238,7 @@ def place_parts(order, satellite, full_rate, barred, steps, level, pair_of, part
     return True
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def top_up(order, offset, satellite, full_rate, barred, steps, target, stuck, book, rules):
     """Lets each cell below the level `target` seek the rest where time is left; False as in `place`.
 

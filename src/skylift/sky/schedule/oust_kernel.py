@@ -14,6 +14,7 @@ import math
 import numpy as np
 from numba import njit
 
+from skylift.sky.schedule.lean import LEAN
 from skylift.sky.schedule.levels_kernel import STEPS, amount_at, level_at
 from skylift.sky.schedule.units_kernel import ONE, ONE_S, move, reached_level, seek, shut
 
@@ -42,7 +43,7 @@ def standing(part_cell, part_of, part_pair, part_channel, steps, units, list_, c
         cell_level[c] = level_at(steps[c], got[c])
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def lack(mass, unplaced, units, steep):
     """What all parts lack together: the lower a unit stands, the more.
 
@@ -103,7 +104,7 @@ def _candidates(c, fraction, least, steps, feeder, units, list_, pairs, channel_
     return n
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def _in_the_way(q, c, f, part_cell, part_pair, part_channel, list_, inside, out):
     """Parts that must leave channel f before pair q may serve cell c there, into `out`: how many, at most
     one more than MOST_OUSTED. inside (M,) False, and left so."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from skylift.sky.schedule.lean import LEAN
 from skylift.sky.schedule.levels_kernel import STEPS
 from skylift.sky.schedule.oust_kernel import STEEP, lack
 from skylift.sky.schedule.units_kernel import move, seek
@@ -24,14 +25,14 @@ DEAR = np.array([1.0, 0.25, 2.0])
 MOST_OUT = 60
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def _draw(state, below):
     """The next of a fixed row of numbers below `below`: Knuth's multiplier and MMIX's increment, 64 bits."""
     state[0] = state[0] * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
     return int((state[0] >> np.uint64(33)) % np.uint64(below))
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def _choose(kind, v, part_cell, part_pair, part_channel, list_, inside, out):
     """Parts that go out with part v, into out: how many. kind 0: all on its channel; 1: of its satellite;
     2: of the cells that its beam covers. inside (M,) False, and left so."""

@@ -22,6 +22,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from skylift.sky.schedule.lean import LEAN
 from skylift.sky.schedule.levels_kernel import STEPS
 
 # What a satellite's number is worth beside the count of beams: so many beams never cover a cell.
@@ -66,7 +67,7 @@ def reached_level(sums, row, steps, amount, room):
     return STEPS + left / room
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def find(c, s, offset, satellite):
     """The short-listed pair of cell c and satellite s; -1 if there is none."""
     low, high = offset[c], offset[c + 1]
@@ -79,7 +80,7 @@ def find(c, s, offset, satellite):
     return low if low < offset[c + 1] and satellite[low] == s else -1
 
 
-@njit(cache=True)
+@njit(**LEAN, inline="always")
 def cover(q, c, f, adds, units, list_):
     """Enters (or takes back) that pair q serves its cell c on channel f, and all that this covers."""
     covers, squares, bare, held, server = units[6:11]
@@ -103,7 +104,7 @@ def cover(q, c, f, adds, units, list_):
             bare[x] |= bit
 
 
-@njit(cache=True)
+@njit(**LEAN, inline="always")
 def move(q, c, f, fraction, sign, steps, feeder, units, list_):
     """Adds a fraction of a cell's curve to a unit (sign 1), or takes it away (-1)."""
     lit, dark, uses = units[4], units[5], units[11]
@@ -194,7 +195,7 @@ def look(q, word, units, list_, fresh):
     )
 
 
-@njit(cache=True)
+@njit(**LEAN)
 def look_at(s, word, i, end, cone, bare, held, server, fresh):
     """`look` at cone[i:end] for satellite s; apart from it, for copying all of the state took as long."""
     channels = len(fresh)
@@ -231,7 +232,7 @@ def look_at(s, word, i, end, cone, bare, held, server, fresh):
     return word
 
 
-@njit(cache=True)
+@njit(**LEAN, inline="always")
 def seek(c, fraction, now, at, goal, steps, feeder, cost, gain, units, list_, reached, fresh):
     """The unit where a part of cell c, which is in none, stands best: a pair and a channel; -1, -1 if none.
 
