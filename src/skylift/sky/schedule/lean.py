@@ -3,7 +3,7 @@
 Numba counts references to each array that comes out of a tuple, atomically, in every call: of the microsecond
 that pouring a unit took, that was more than half, and of a schedule of Ukraine a fifth
 (docs/why/011-beam-schedule.md). Nothing here outlives the arrays that its caller holds, so nothing need be
-counted. A function that makes an array needs the counts: leave it as it is, and let it hand scratch to others.
+counted. A function that makes an array needs the counts: leave it as it is, and let it hand scratch on.
 """
 
 from __future__ import annotations
