@@ -196,42 +196,44 @@ def cases(seed: int) -> list[Case]:
         slot, scheduler = make(seed)
         return scheduler.schedule(slot)
 
-    def case(name: str, make: Any, limit_s: float, cells: int) -> Case:
+    def case(name: str, make: Any, **judged: Any) -> Case:
         return Case(
             id=name,
             ours=lambda: run(make),
             peer=None,
             peer_name="",
             peer_version="",
-            compare=None,
-            limit=f"<= {limit_s * 1e3:.0f} ms of one core, the schedule alone",
-            ok=lambda result: _within(result, limit_s),
             seed=seed,
             prepare=lambda: _warm(make, seed),
+            **judged,
+        )
+
+    def quick(name: str, make: Any, limit_s: float, cells: int) -> Case:
+        return case(
+            name,
+            make,
+            compare=None,
+            limit=f"<= {limit_s * 1e3:.0f} ms of one core, the schedule alone",
+            ok=lambda result: result.ours.cpu_s <= limit_s,
             work=cells,
             unit="cells",
         )
 
     def even(name: str, make: Any, sample: int, limit: float) -> Case:
-        return Case(
-            id=name,
-            ours=lambda: run(make),
-            peer=None,
-            peer_name="",
-            peer_version="",
+        return case(
+            name,
+            make,
             compare=lambda made, _: could_rise(make(seed)[0], made, seed, sample),
             limit=f"at most {limit * 100:.0f} % of {sample} cells could still rise by one exchange",
-            ok=lambda result: result.max_error is not None and result.max_error <= limit,
-            seed=seed,
-            prepare=lambda: _warm(make, seed),
+            ok=lambda result: _errs_at_most(result, limit),
             rounds=1,
         )
 
     import scipy
 
     return [
-        case("schedule-world", world, 0.4, CELLS),
-        case("schedule-ukraine", ukraine, 0.060, 2_467),
+        quick("schedule-world", world, 0.4, CELLS),
+        quick("schedule-ukraine", ukraine, 0.060, 2_467),
         Case(
             id="schedule-quality",
             ours=lambda: _scheduled(seed),
@@ -240,7 +242,7 @@ def cases(seed: int) -> list[Case]:
             peer_version=str(scipy.__version__),
             compare=_lacking,
             limit="the worst of 20 slots lacks at most 0.03 of the bound",
-            ok=lambda result: result.max_error is not None and result.max_error <= 0.03,
+            ok=lambda result: _errs_at_most(result, 0.03),
             seed=seed,
             prepare=lambda: _compile(seed),
             work=20,
@@ -252,8 +254,8 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def _within(result: Result, limit_s: float) -> bool:
-    return result.ours.cpu_s <= limit_s
+def _errs_at_most(result: Result, limit: float) -> bool:
+    return result.max_error is not None and result.max_error <= limit
 
 
 def _compile(seed: int) -> None:
