@@ -59,7 +59,7 @@ faults: $(VENV)/dev.stamp
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check src tests bench tools examples
-	$(BIN)/ruff format --check src tests bench tools examples
+	$(BIN)/ruff format --check src tests bench tools examples docs *.md
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/budgets.py
@@ -67,7 +67,7 @@ check: $(VENV)/dev.stamp
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix src tests bench tools examples
-	$(BIN)/ruff format src tests bench tools examples
+	$(BIN)/ruff format src tests bench tools examples docs *.md
 
 bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m skylift.adapters.compiled
