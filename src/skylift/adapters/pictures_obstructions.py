@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from skylift.adapters.atomic import save_atomically
+from skylift.adapters.figures import png_bytes
 
 # Unseen is paper; from blocked to clear by Okabe and Ito's colours, told apart by colour-blind readers.
 UNSEEN, BLOCKED, CLEAR = "#f2f4f6", "#D55E00", "#0072B2"
@@ -31,10 +31,8 @@ def draw_obstructions(path: Path, title: str, seen: Mapping[str, Any]) -> None:
 
 
 def png_of(title: str, seen: Mapping[str, Any]) -> bytes:
-    """The same, as a PNG's bytes. One at a time: the library shares its fonts between pictures."""
-    out = io.BytesIO()
-    _figure(title, seen).savefig(out, dpi=DPI, format="png")
-    return out.getvalue()
+    """The same, as a PNG's bytes; one at a time (`png_bytes`)."""
+    return png_bytes(_figure(title, seen), DPI)
 
 
 def _figure(title: str, seen: Mapping[str, Any]) -> Figure:
@@ -43,8 +41,8 @@ def _figure(title: str, seen: Mapping[str, Any]) -> Figure:
     figure = Figure(figsize=(6.4, 5.6))
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0.05, 0.05, 0.78, 0.83))
-    colours = LinearSegmentedColormap.from_list("seen", [BLOCKED, "#f0e442", CLEAR])
-    colours.set_bad(UNSEEN)
+    scale = LinearSegmentedColormap.from_list("seen", [BLOCKED, "#f0e442", CLEAR])
+    colours = scale.with_extremes(bad=UNSEEN)
     edges = np.linspace(0.0, 1.0, _STEPS + 1)
     drawn = axes.imshow(known, cmap=colours, norm=BoundaryNorm(edges, colours.N), interpolation="nearest")
     bar = figure.colorbar(drawn, cax=figure.add_axes((0.86, 0.05, 0.03, 0.83)), ticks=[0.0, 0.5, 1.0])
@@ -52,7 +50,7 @@ def _figure(title: str, seen: Mapping[str, Any]) -> Figure:
     axes.set_xticks([])
     axes.set_yticks([])
     blocked = float((known == 0.0).sum() / max(1, known.count()))
-    says = f"{known.count()} of {known.size} directions seen, {blocked:.1%} of them blocked"
+    says = f"{known.count():,} of {known.size:,} directions seen, {blocked:.1%} of them blocked"
     axes.set_title(
         f"{title}\n{says}; {_FRAMES.get(seen['frame'], 'up is not known')}", fontsize=10, loc="left"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from skylift.adapters.atomic import save_atomically
+from skylift.adapters.figures import png_bytes
 
 DPI = 110
 LEAST_MARGIN = np.timedelta64(1, "m")
@@ -44,10 +44,8 @@ def draw_history(path: Path, title: str, series: Mapping[str, Columns]) -> None:
 
 
 def png_of(title: str, series: Mapping[str, Columns]) -> bytes:
-    """The same, as a PNG's bytes. One at a time: the library shares its fonts between pictures."""
-    out = io.BytesIO()
-    _figure(title, series).savefig(out, dpi=DPI, format="png")
-    return out.getvalue()
+    """The same, as a PNG's bytes; one at a time (`png_bytes`)."""
+    return png_bytes(_figure(title, series), DPI)
 
 
 def _figure(title: str, series: Mapping[str, Columns]) -> Figure:
