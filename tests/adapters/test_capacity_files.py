@@ -93,14 +93,42 @@ def test_cells_as_csv_and_geojson_say_the_same(report: CapacityReport, tmp_path:
         ("[]", "it is no result"),
         ('{"kind": "other"}', "it is no result"),
         ('{"kind": "skylift plan capacity", "format": 99}', "another version"),
-        ('{"kind": "skylift plan capacity", "format": 1, "summary": {}, "detail": {}}', "it is no result"),
-        ('{"kind": "skylift plan capacity", "format": 1, "summary": [], "detail": 3}', "it is no result"),
+        ('{"kind": "skylift plan capacity", "format": 1, "summary": {}, "detail": {}}', "it is damaged"),
+        ('{"kind": "skylift plan capacity", "format": 1, "summary": [], "detail": 3}', "it is damaged"),
+        ('{"kind": "skylift plan capacity", "format": 1, "summary": NaN}', "it is no result"),
         ("[" * 100_000, "it is no result"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, content: str, says: str) -> None:
     (tmp_path / "x.json").write_text(content)
     with pytest.raises(Refused, match=says):
+        read_report(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        (("summary", "served_bps"), "much", "expected `float`.*served_bps"),
+        (("summary", "terminals_at"), None, "terminals_at"),
+        (("summary", "hours"), [], "hours"),
+        (("summary", "limited_by"), {"money": 1.0}, "limited_by"),
+        (("summary", "limited_by_hours"), [SLOTS], "do not fit"),
+        (("detail", "cells", "area_km2"), [1.0], "do not fit"),
+        (("detail", "cells", "cell"), ["8" * 15] * 12, "do not fit"),
+        (("detail", "duration", "mbps_per_km2"), [1.0], "do not fit"),
+    ],
+)
+def test_a_damaged_result_is_refused_by_what_is_wrong(
+    report: CapacityReport, tmp_path: Path, path: tuple[str, ...], value: Any, says: str
+) -> None:
+    write_report(tmp_path / "x.json", report)
+    document = json.loads((tmp_path / "x.json").read_text())
+    table = document
+    for key in path[:-1]:
+        table = table[key]
+    table[path[-1]] = value
+    (tmp_path / "x.json").write_text(json.dumps(document))
+    with pytest.raises(Refused, match=f"(?i)it is damaged: .*{says}"):
         read_report(tmp_path / "x.json")
 
 

@@ -12,6 +12,7 @@ import pytest
 from skylift.adapters.packaged import packaged_text
 from skylift.base.errors import Refused
 from skylift.cli.main import main
+from skylift.cli.plan_compare import _gain, _table
 from skylift.cli.plan_rules import rules_of
 from skylift.cli.plan_warnings import _cost
 from skylift.cli.plan_words import LIFTED, verdict
@@ -91,6 +92,58 @@ def test_two_runs_side_by_side(plan: Run, tmp_path: Path) -> None:
     both = answer(plan("compare", before, after, "--json"))
     assert both["difference"]["served_bps"] == both["after"]["served_bps"] - both["before"]["served_bps"] > 0
     assert both["difference"]["cells_better"] + both["difference"]["cells_worse"] <= both["before"]["cells"]
+
+
+def summary_of(served_bps: float, density: float = 100.0, **more: Any) -> dict[str, Any]:
+    return {
+        "region": "Nowhere", "demand_bps": 200e9, "barred_bps": 0, "served_bps": served_bps,
+        "least_served_bps": served_bps, "mbps_per_km2": 1.0, "classes": {}, "demand_mbps_per_km2": density,
+        "terminals_at": {"5": 10}, **more,
+    }  # fmt: skip
+
+
+def compared(one: dict[str, Any], two: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The rows of a comparison, by their names."""
+    columns = [list(column.cells) for column in _table(one, two, ("before", "after")).columns]
+    return {name: tuple(rest) for name, *rest in zip(*columns, strict=True)}
+
+
+def test_differences_are_of_the_true_figures_and_not_of_the_printed() -> None:
+    rows = compared(summary_of(21.449e9), summary_of(21.551e9))
+    # Of the printed figures the difference would be 0.2.
+    assert rows["served, mean, Gbit/s"] == ("21.4", "21.6", "+0.102")
+    assert rows["served of what is allowed"] == ("10.7%", "10.8%", "+0.1 points")
+    assert rows["terminals at 5 Mbit/s each"] == ("10", "10", "0")
+    assert compared(summary_of(0.000273e9), summary_of(150e9))["served, mean, Gbit/s"] == (
+        "0.000273",
+        "150",
+        "+150",
+    )
+    assert compared(summary_of(150e9), summary_of(149.6e9))["served, mean, Gbit/s"] == (
+        "150",
+        "150",
+        "-0.400",
+    )
+
+
+def test_two_demands_stand_in_one_row() -> None:
+    rows = compared(summary_of(1e9), summary_of(1e9, density=10.0, demand_bps=20e9, barred_bps=5e9))
+    assert rows["wanted, Gbit/s"] == ("200", "20.0", "-180")
+    assert rows["of that barred: not served"] == ("-", "5.00", "")
+
+
+@pytest.mark.parametrize(
+    ("before_bps", "after_bps", "says"),
+    [
+        (2e9, 3e9, "Served: 1.00 Gbit/s more (50.0%)."),
+        (2e9, 1e9, "Served: 1.00 Gbit/s less (50.0%)."),
+        (2e9, 2e9, "Served: as much as before."),
+        (0.0, 1e9, "Served: 1.00 Gbit/s more, where nothing was."),
+        (1e6, 2e9, "Served: 2.00 Gbit/s more, 2,000 times as much."),
+    ],
+)
+def test_what_is_gained_is_told_in_a_sentence(before_bps: float, after_bps: float, says: str) -> None:
+    assert _gain(before_bps, after_bps) == says
 
 
 def test_results_of_other_cells_are_not_compared(plan: Run, tmp_path: Path) -> None:
@@ -288,6 +341,7 @@ def test_doubts_come_before_the_work(plan: Run) -> None:
 
 def test_long_work_is_told_in_minutes_and_memory() -> None:
     assert _cost(2_500, 54, 253.0) == ""
+    assert _cost(1, 1, 4e6, 10**10).startswith("1 cell in 1 schedule: by a rule of thumb this takes about ")
     assert "minutes" in _cost(40_000, 54, 253.0)
     assert "1.3 GB" in _cost(40_000, 54, 253.0)
     # Luxembourg at resolution 8: few cells, but a beam covers most of them.

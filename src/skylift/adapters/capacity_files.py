@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import h3
+import msgspec
 
 from skylift.adapters.atomic import write_atomically
 from skylift.adapters.capacity_report import CapacityReport
+from skylift.adapters.capacity_shape import ResultShape
 from skylift.base.errors import Refused
 from skylift.base.places import cell_rings
 
@@ -27,7 +29,7 @@ def write_report(path: Path, report: CapacityReport) -> None:
 def read_report(path: Path) -> CapacityReport:
     """A result that write_report has written as .json. Raises Refused for anything else."""
     try:
-        document = json.loads(path.read_bytes())
+        document = msgspec.json.decode(path.read_bytes())
     except OSError as error:
         raise Refused(
             "plan.result", path.name, f"it cannot be read ({error.strerror})", "check the path"
@@ -40,17 +42,18 @@ def read_report(path: Path) -> CapacityReport:
         raise Refused(
             "plan.result", path.name, "another version of skylift wrote it", "run plan capacity again"
         )
-    report = CapacityReport(_table(document, "summary"), _table(document, "detail"))
-    cells = _table(report.detail, "cells")
-    whole = {"served_bps", "demand_bps", "hours", "limited_by"} <= set(report.summary)
-    if not whole or len({len(column) for column in cells.values()}) != 1:
-        raise _no_result(path)
-    return report
+    try:
+        found = msgspec.convert(document, ResultShape)
+    except msgspec.ValidationError as error:
+        # It names the key and what it should be, and repeats no value.
+        raise _damaged(path, str(error)) from None
+    if not found.is_whole():
+        raise _damaged(path, "its lists do not fit one another")
+    return CapacityReport(document["summary"], document["detail"])
 
 
-def _table(document: dict[str, Any], key: str) -> dict[str, Any]:
-    found = document.get(key)
-    return found if isinstance(found, dict) else {}
+def _damaged(path: Path, why: str) -> Refused:
+    return Refused("plan.result", path.name, f"it is damaged: {why}", "run plan capacity again")
 
 
 def _no_result(path: Path) -> Refused:

@@ -21,6 +21,7 @@ from skylift.adapters.atomic import save_atomically
 from skylift.adapters.capacity_report import CapacityReport
 from skylift.adapters.outlines import packaged_countries
 from skylift.base.places import cell_rings
+from skylift.study.readable import gbps, three_digits
 
 Floats = npt.NDArray[np.float64]
 
@@ -154,8 +155,8 @@ def draw_capacity(path: Path, report: CapacityReport) -> None:
     _duration(figure.add_subplot(grid[0, 1]), [(report, "", FIRST)])
     _hours(figure.add_subplot(grid[1, 1]), [(report, "served", FIRST)], tracked=True)
     title = (
-        f"{summary['region']}: {summary['served_bps'] / 1e9:,.0f} Gbit/s, "
-        f"{summary['mbps_per_km2']:.3f} Mbit/s per km²; {summary['system']}, from {summary['at']}"
+        f"{summary['region']}: {gbps(summary['served_bps'])} Gbit/s, "
+        f"{three_digits(summary['mbps_per_km2'])} Mbit/s per km²; {summary['system']}, from {summary['at']}"
     )
     figure.suptitle(title, fontsize=13, ha="left", x=0.01, parse_math=False)
     save_atomically(path, lambda file: figure.savefig(file, dpi=120))
@@ -175,9 +176,7 @@ def draw_comparison(
     for axes, density, report, name in zip(maps, (first, second), (before, after), names, strict=False):
         painted = canvas.fill(axes, density, look)
         canvas.sites(axes, report)
-        axes.set_title(
-            f"{name}: {report.summary['served_bps'] / 1e9:,.0f} Gbit/s", loc="left", parse_math=False
-        )
+        axes.set_title(f"{name}: {gbps(report.summary['served_bps'])} Gbit/s", loc="left", parse_math=False)
     _scale(figure, painted, maps[:2], f"{DENSITY}, mean")
     change = second - first
     most = _top(np.abs(change))

@@ -20,6 +20,7 @@ from skylift.adapters.outlines import packaged_countries
 from skylift.adapters.plan_sources import PlanInputs
 from skylift.base.places import cell_rings
 from skylift.sky.routing.ground import Gateway
+from skylift.study.readable import gbps
 from skylift.study.siting import SitingResult
 
 Floats = npt.NDArray[np.float64]
@@ -164,7 +165,7 @@ def _losses(axes: Any, result: SitingResult) -> None:
     rows += [(f"without {one.gateway.name}", one.served_bps, EXISTING) for one in result.lost_one[:MOST_LOST]]
     for row, (_, served, colour) in enumerate(rows):
         axes.barh(row, served / 1e9, 0.66, color=colour)
-        axes.annotate(f"{served / 1e9:,.1f}", (served / 1e9, row), xytext=(4, 0), textcoords="offset points",
+        axes.annotate(gbps(served), (served / 1e9, row), xytext=(4, 0), textcoords="offset points",
                       va="center", fontsize=9, color=INK)  # fmt: skip
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows], fontsize=9, parse_math=False)
     axes.set_ylim(len(rows) - 0.4, -0.6)

@@ -7,6 +7,7 @@ from typing import Any
 
 from skylift.adapters.plan_sources import PlanInputs
 from skylift.base.instants import format_instant
+from skylift.study.readable import gbps
 from skylift.study.siting import Figures, SitingResult
 
 _METHODS = {
@@ -88,4 +89,4 @@ class _Say:
         self._by = by
 
     def __call__(self, value: float) -> str:
-        return f"{value / 1e9:,.1f} Gbit/s" if self._by == "capacity" else f"{value:.2%}"
+        return f"{gbps(value)} Gbit/s" if self._by == "capacity" else f"{value:.2%}"

@@ -12,6 +12,10 @@ from skylift.cli.outputs import check_picture
 
 if TYPE_CHECKING:
     from skylift.adapters.capacity_report import CapacityReport
+    from skylift.cli.plan_words import Figure
+
+# A share that rose more than this is told as so many times as much.
+_MANY_TIMES = 10.0
 
 
 def register(plan: typer.Typer) -> None:
@@ -82,44 +86,66 @@ def _document(pair: tuple[CapacityReport, CapacityReport], names: tuple[str, str
 
 
 def _print(pair: tuple[CapacityReport, CapacityReport], names: tuple[str, str]) -> None:
-    from rich.box import SIMPLE
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
-    from skylift.cli.plan_words import figures, gbps, percent, verdict
+    from skylift.cli.plan_words import verdict
+    from skylift.study.readable import counted
 
     one, two = (report.summary for report in pair)
-    table = Table(box=SIMPLE, title=escape(one["region"]), title_justify="left")
-    table.add_column("", no_wrap=True)
-    for name in (*names, "difference"):
-        table.add_column(escape(name), justify="right")
-    rows = [dict(figures(summary)) for summary in (one, two)]
-    for name in [*rows[0], *(n for n in rows[1] if n not in rows[0])]:
-        values = [row.get(name, "-") for row in rows]
-        table.add_row(name, *values, _change(*values))
     console = Console()
-    console.print(table)
+    console.print(_table(one, two, names))
     moved = _differences(pair)
-    console.print(
-        f"{moved['cells_better']:,} cells get more, {moved['cells_worse']:,} less (by over a hundredth).",
-        highlight=False,
-    )
-    gain = moved["served_bps"]
-    sign = "more" if gain >= 0 else "less"
-    share = f" ({percent(gain, one['served_bps'])})" if one["served_bps"] else ", where nothing was"
-    console.print(f"Served: {gbps(abs(gain))} Gbit/s {sign}{share}.", style="bold", highlight=False)
+    better, worse = (counted(moved[key], "cell") for key in ("cells_better", "cells_worse"))
+    console.print(f"More for {better}, less for {worse} (by over a hundredth).", highlight=False)
+    console.print(_gain(one["served_bps"], two["served_bps"]), style="bold", highlight=False)
     for name, summary in zip(names, (one, two), strict=True):
         console.print(f"{escape(name)}: {verdict(summary)}", highlight=False)
     if one["at"] != two["at"] or len(one["hours"]) != len(two["hours"]):
         console.print("note: the two are not of the same slots", highlight=False)
 
 
-def _change(before: str, after: str) -> str:
-    """The difference of two printed figures, as they are printed."""
-    if "-" in (before, after):
+def _table(one: dict[str, Any], two: dict[str, Any], names: tuple[str, str]) -> Any:
+    from rich.box import SIMPLE
+    from rich.markup import escape
+    from rich.table import Table
+
+    from skylift.cli.plan_words import figures
+
+    table = Table(box=SIMPLE, title=escape(one["region"]), title_justify="left")
+    table.add_column("", no_wrap=True)
+    for name in (*names, "difference"):
+        table.add_column(escape(name), justify="right")
+    # Of one demand it says how much; of two they stand in one row.
+    each = one["demand_mbps_per_km2"] == two["demand_mbps_per_km2"]
+    before, after = ({f.name: f for f in figures(summary, each)} for summary in (one, two))
+    for name in before | after:
+        pair = before.get(name), after.get(name)
+        table.add_row(name, *("-" if figure is None else figure.text for figure in pair), _change(*pair))
+    return table
+
+
+def _change(before: Figure | None, after: Figure | None) -> str:
+    """The difference of two figures as it is, not of what is printed of them."""
+    if before is None or after is None:
         return ""
-    unit = "%" if before.endswith("%") else ""
-    one, two = (float(text.replace(",", "").removesuffix("%")) for text in (before, after))
-    decimals = max(len(text.removesuffix("%").partition(".")[2]) for text in (before, after))
-    return f"{two - one:+,.{decimals}f}{unit}"
+    change = after.value - before.value
+    said = before.say(abs(change))
+    sign = "" if said == before.say(0.0) else "+" if change > 0.0 else "-"
+    return f"{sign}{said}".replace("%", " points")
+
+
+def _gain(before_bps: float, after_bps: float) -> str:
+    from skylift.cli.plan_words import percent
+    from skylift.study.readable import gbps
+
+    gain = after_bps - before_bps
+    if not gain:
+        return "Served: as much as before."
+    if not before_bps:
+        share = ", where nothing was"
+    elif after_bps > _MANY_TIMES * before_bps:
+        share = f", {after_bps / before_bps:,.0f} times as much"
+    else:
+        share = f" ({percent(abs(gain), before_bps)})"
+    return f"Served: {gbps(abs(gain))} Gbit/s {'more' if gain > 0 else 'less'}{share}."

@@ -14,6 +14,7 @@ import typer
 
 from skylift.cli import plan_options as option
 from skylift.cli.outputs import check_output, check_picture
+from skylift.study.readable import counted, gbps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,7 +137,8 @@ def _progress() -> Iterator[Callable[[str, int], None]]:
     with console.status("finding who sees whom") as status:
 
         def report(what: str, done: int) -> None:
-            status.update("finding who sees whom" if what == "slots" else f"scheduling: {done:,} slots done")
+            if what != "slots":
+                status.update(f"scheduling: {counted(done, 'slot')} done")
 
         yield report
 
@@ -160,7 +162,7 @@ def _say(result: SitingResult, summary: dict[str, Any]) -> None:
     _add(table, "as they are", result.before)
     _add(table, "with those chosen", result.after)
     for one in result.lost_one[:MOST_LOSSES]:
-        served = f"{one.served_bps / 1e9:,.1f}"
+        served = gbps(one.served_bps)
         table.add_row(
             escape(f"  and without {one.gateway.name}"), _share(one.availability), "", served, "", ""
         )
@@ -180,8 +182,8 @@ def _add(table: Any, name: str, figures: Figures) -> None:
         name,
         _share(figures.availability),
         _share(figures.least_availability),
-        f"{figures.served_bps / 1e9:,.1f}",
-        f"{figures.least_served_bps / 1e9:,.1f}",
+        gbps(figures.served_bps),
+        gbps(figures.least_served_bps),
         _share(figures.robustness),
     )
 

@@ -12,6 +12,7 @@ import typer
 from skylift.cli import plan_options as option
 from skylift.cli.outputs import check_output
 from skylift.cli.progress import slot_progress
+from skylift.study.readable import counted, three_digits
 
 if TYPE_CHECKING:
     from skylift.adapters.sites_file import SitesInputs
@@ -144,7 +145,7 @@ def _say(summary: dict[str, Any], plan: TerminalPlan) -> None:
         sys.stderr.write(f"note: {note}\n")
     table = Table(
         box=SIMPLE, collapse_padding=True, pad_edge=False,
-        title=escape(f"Terminals, over {plan.slots} slot{'s' * (plan.slots > 1)} from {summary['at']}"),
+        title=escape(f"Terminals, over {counted(plan.slots, 'slot')} from {summary['at']}"),
     )  # fmt: skip
     # At 80 columns a long id is folded; "why" is what the table is read for.
     table.add_column("site", overflow="fold", min_width=4)
@@ -170,10 +171,12 @@ def _say(summary: dict[str, Any], plan: TerminalPlan) -> None:
     if len(rows) > MOST_ROWS:
         console.print(f"and {len(rows) - MOST_ROWS:,} more, none shorter of what it wants")
     totals = summary["totals"]
+    terminals, spares, sites = (
+        counted(totals[f"{thing}s"], thing) for thing in ("terminal", "spare", "site")
+    )
     console.print(
-        f"Rates in Mbit/s. {_count(totals['terminals'], 'terminal')} and {_count(totals['spares'], 'spare')} "
-        f"for {_count(totals['sites'], 'site')}; of these {totals['sites_short']:,} get less than they want "
-        "in some hour."
+        f"Rates in Mbit/s. {terminals} and {spares} for {sites}; of these {totals['sites_short']:,} get less "
+        "than they want in some hour."
     )
     if totals["power_w"]:
         least, most = totals["power_w"]["least"] / 1e3, totals["power_w"]["most"] / 1e3
@@ -182,10 +185,5 @@ def _say(summary: dict[str, Any], plan: TerminalPlan) -> None:
         )
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'s' * (number != 1)}"
-
-
 def _mbps(bps: float) -> str:
-    value = bps / 1e6
-    return f"{value:,.0f}" if value >= 1000.0 else f"{value:,.1f}"
+    return three_digits(bps / 1e6)

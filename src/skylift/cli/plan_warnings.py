@@ -32,15 +32,16 @@ def warn(inputs: PlanInputs, schedules: int) -> None:
 
 def _cost(cells: int, schedules: int, cell_km2: float, arrays: int = _ARRAYS) -> str:
     from skylift.study.capacity import cells_under_a_beam, memory_bytes
+    from skylift.study.readable import counted
 
     finer = max(cells_under_a_beam(cells, cell_km2) / _UNDER_A_BEAM, 1.0)
     seconds = cells * schedules * _S_PER_CELL * finer * max(arrays / _ARRAYS, 1.0)
     gigabytes = memory_bytes(cells, cell_km2) / 1e9
     if seconds < _LONG_S and gigabytes < _LARGE_GB:
         return ""
-    minutes = max(round(seconds / 60), 1)
-    told = f"{minutes:,} minutes" if minutes > 1 else "a minute"
+    minutes = counted(max(round(seconds / 60), 1), "minute")
+    work = f"{counted(cells, 'cell')} in {counted(schedules, 'schedule')}"
     return (
-        f"{cells:,} cells in {schedules:,} schedules: this takes about {told} and "
-        f"{gigabytes:,.1f} GB; with one --resolution coarser there are {_COARSER} times fewer cells"
+        f"{work}: by a rule of thumb this takes about {minutes} and {gigabytes:,.1f} GB; "
+        f"with one --resolution coarser there are {_COARSER} times fewer cells"
     )

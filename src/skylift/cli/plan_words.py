@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from skylift.study.readable import counted, gbps, three_digits
 
 LIFTED = {
     "beams": "twice the beams of every satellite",
@@ -16,18 +19,29 @@ LEAST_GAIN_FRACTION = 0.01
 ALL_SERVED_FRACTION = 0.999
 # Of a day every second hour.
 MOST_NAMED_SLOTS = 12
-# Decimals do not read well beyond this; below, whole numbers do not.
-_MANY = 100.0
 
 
-def gbps(bps: float) -> str:
-    """A rate for people, in Gbit/s, three digits of it."""
-    value = bps / 1e9
-    return f"{value:,.0f}" if value >= _MANY else f"{value:.3g}"
+class Figure(NamedTuple):
+    """One of a study: its name, its value, and how such values are told."""
+
+    name: str
+    value: float
+    say: Callable[[float], str]
+
+    @property
+    def text(self) -> str:
+        return self.say(self.value)
 
 
 def percent(part: float, whole: float) -> str:
-    return f"{part / whole:.1%}" if whole else "0.0%"
+    return _percent(_part(part, whole))
+
+
+def _part(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
+
+
+_percent = "{:.1%}".format
 
 
 def verdict(summary: dict[str, Any]) -> str:
@@ -87,8 +101,8 @@ def print_summary(summary: dict[str, Any]) -> None:
 
     console = Console()
     console.print(
-        f"{escape(summary['region'])}: {summary['cells']:,} cells, {summary['area_km2']:,.0f} km2; "
-        f"{summary['satellites']:,} satellites, {escape(summary['system'])}; "
+        f"{escape(summary['region'])}: {counted(summary['cells'], 'cell')}, {summary['area_km2']:,.0f} km2; "
+        f"{counted(summary['satellites'], 'satellite')}, {escape(summary['system'])}; "
         f"{_slots(len(summary['hours']))} {summary['at']}"
     )
     console.print(_figures(summary))
@@ -105,27 +119,31 @@ def _slots(n: int) -> str:
     return "the slot of" if n == 1 else f"{n} slots, one in each hour from"
 
 
-def figures(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    """What stands at the top, by name; also what a comparison sets side by side."""
+def figures(summary: dict[str, Any], each: bool = True) -> list[Figure]:
+    """What stands at the top; also what a comparison sets side by side.
+
+    each  with what everybody wants of each km2, where it is the same everywhere
+    """
     allowed = summary["demand_bps"] - summary["barred_bps"]
-    even = summary["demand_mbps_per_km2"]
-    each = "" if even is None else f" ({even:g} Mbit/s per km2)"
+    even = summary["demand_mbps_per_km2"] if each else None
+    of_each = "" if even is None else f" ({even:g} Mbit/s per km2)"
     rows = [
-        (f"wanted{each}, Gbit/s", gbps(summary["demand_bps"])),
-        ("served, mean, Gbit/s", gbps(summary["served_bps"])),
-        ("served, least hour, Gbit/s", gbps(summary["least_served_bps"])),
-        ("served of what is allowed", percent(summary["served_bps"], allowed)),
-        ("Mbit/s per km2, mean", f"{summary['mbps_per_km2']:.3f}"),
+        Figure(f"wanted{of_each}, Gbit/s", summary["demand_bps"], gbps),
+        Figure("served, mean, Gbit/s", summary["served_bps"], gbps),
+        Figure("served, least hour, Gbit/s", summary["least_served_bps"], gbps),
+        Figure("served of what is allowed", _part(summary["served_bps"], allowed), _percent),
+        Figure("Mbit/s per km2, mean", summary["mbps_per_km2"], three_digits),
     ]
     if summary["barred_bps"]:
-        rows.insert(1, ("of that barred: not served", gbps(summary["barred_bps"])))
+        rows.insert(1, Figure("of that barred: not served", summary["barred_bps"], gbps))
     if len(summary["classes"]) > 1:
-        rows += [
-            (f"served of {name.replace('_', ' ')}", percent(row["served_bps"], row["demand_bps"]))
-            for name, row in summary["classes"].items()
-        ]
-    rows += [(f"terminals at {mbps} Mbit/s each", f"{n:,}") for mbps, n in summary["terminals_at"].items()]
-    return rows
+        for name, row in summary["classes"].items():
+            part = _part(row["served_bps"], row["demand_bps"])
+            rows.append(Figure(f"served of {name.replace('_', ' ')}", part, _percent))
+    return rows + [
+        Figure(f"terminals at {mbps} Mbit/s each", n, "{:,.0f}".format)
+        for mbps, n in summary["terminals_at"].items()
+    ]
 
 
 def _figures(summary: dict[str, Any]) -> Any:
@@ -135,8 +153,8 @@ def _figures(summary: dict[str, Any]) -> Any:
     table = Table(box=SIMPLE, show_header=False)
     table.add_column("what", no_wrap=True)
     table.add_column("value", justify="right")
-    for name, value in figures(summary):
-        table.add_row(name, value)
+    for figure in figures(summary):
+        table.add_row(figure.name, figure.text)
     return table
 
 
@@ -171,7 +189,7 @@ def _limits(summary: dict[str, Any]) -> Any:
 
     asked, then = summary["limited_by_hours"], _served_when_asked(summary)
     table = Table(box=SIMPLE, caption=_slots_asked(summary), caption_justify="left")
-    table.add_column(f"with ({len(asked)} of {len(summary['hours'])} slots)", no_wrap=True)
+    table.add_column(f"with ({len(asked)} of {counted(len(summary['hours']), 'slot')})", no_wrap=True)
     table.add_column("Gbit/s more", justify="right")
     table.add_column("", justify="right")
     for name, gain in sorted(summary["limited_by"].items(), key=lambda item: -item[1]):
