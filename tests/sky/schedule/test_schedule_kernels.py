@@ -280,11 +280,14 @@ def test_exchanges_count_the_cells_of_cones_and_end_when_none_may_be_looked_at()
     assert refresh(book, rules) == 2
     order, offset, satellite = np.arange(2), np.arange(3), np.zeros(2, np.int32)
     pairs = order, offset, satellite, np.full(2, 10.0), np.zeros(2, np.uint32), np.full((2, 5), 5.0)
-    asleep, top = np.zeros(2, np.bool_), np.full(1, 5.0)
+    asleep, top, more = np.zeros(2, np.bool_), np.full(1, 5.0), np.zeros(2)
     none, plenty = np.zeros(1, np.int64), np.array([100])
-    assert exchange(*pairs, 0.02, top, asleep, none, book, rules) == 0
+    assert exchange(*pairs, 0.02, more, top, asleep, none, book, rules) == 0
+    # The first stands two levels higher: not enough where a pair must gain three more.
+    assert exchange(*pairs, 0.02, np.full(2, 3.0), top, asleep, plenty.copy(), book, rules) == 0
     np.testing.assert_allclose(book[5], [10.0, 0.0])
-    assert exchange(*pairs, 0.02, top, asleep, plenty, book, rules) == 1
+    asleep[:] = False
+    assert exchange(*pairs, 0.02, more, top, asleep, plenty, book, rules) == 1
     np.testing.assert_allclose(book[5], [5.0, 5.0], atol=1e-5)
     # Each cell may have looked at its cone of both cells; the second must have.
     assert plenty[0] in (96, 98)
@@ -526,7 +529,8 @@ def settled(
     parts = (cell, of, np.full(count, -1), np.full(count, -1, dtype=np.int32))
     feeder = np.full(n, feeder_bps)
     for _ in range(3):
-        settle(np.arange(count), *parts, steps, target, feeder, 0.01, 1e-6, units, list_)
+        scratch = np.empty(channels), np.empty((2, channels), np.int64)
+        settle(np.arange(count), *parts, steps, target, feeder, 0.01, 1e-6, units, list_, *scratch)
         target = np.full(m, 5.0)
     lacks, tries, helped = [lack_of(parts, satellite, units)], np.array([500]), 0
     nothing: list[set[int]] = []
@@ -702,10 +706,11 @@ def test_cells_join_only_what_the_rules_leave_open(
     x = settled(slot_of, seed, channels, feeder_bps, then)
     flow = flow_of(x, x.feeder, 3)
     least, joined = float(flow[5].min()), 0
+    scratch = np.empty(x.n), np.empty((2, channels), np.int64)
     for gap in (0.1, 0.05):
         leave(flow, x.units, x.list_)
         order = np.argsort(flow[5], kind="stable")
-        joined += join_units(order, gap, 0.001, x.steps, x.feeder, flow, x.units, x.list_)
+        joined += join_units(order, gap, 0.001, x.steps, x.feeder, flow, x.units, x.list_, *scratch)
         flow_on(3, x.steps, x.feeder, flow, x.units, x.list_)
         assert_sums(x, flow, x.feeder)
     assert joined > 0

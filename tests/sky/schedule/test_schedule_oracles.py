@@ -410,15 +410,15 @@ def as_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduler, "CROWDED", 0.0)
 
 
-def test_in_a_large_slot_few_could_rise(slot_of: SlotOf, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 480 cells 15 could, where 372 could before levels were evened out. Of a crowded Ukraine's 2,467 it
-    is a third: docs/why/011. A study takes more rounds.
+def test_in_a_large_slot_hardly_anybody_could_rise(slot_of: SlotOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 480 cells none could, where 372 could before levels were evened out. Of a crowded Ukraine's 2,467
+    fewer than one in a hundred may: docs/why/011. A study takes more rounds.
     """
     as_large(monkeypatch)
     slots = [slot_of(seed, cells=120, half_width_deg=2.0) for seed in range(4)]
     made = [schedule(slot) for slot in slots]
     live = [rising(slot, at)["cells"] for slot, at in zip(slots, made, strict=True)]
-    assert sum(live) <= 0.05 * 480
+    assert sum(live) <= 2
     # The judge of slots of thousands of cells finds the same.
     risers = [
         judges.could_rise_in_a_crowd(slot, at, np.arange(120)) for slot, at in zip(slots, made, strict=True)

@@ -31,7 +31,6 @@ from skylift.sky.schedule.units_kernel import (
     first_of,
     look,
     shut,
-    shut_to,
 )
 
 # Time is spent to this part of it.
@@ -271,33 +270,45 @@ def leave(flow, units, list_):
 def best_unit(c, above, cost, peak, flow, units, list_, fresh):
     """The pair and channel where cell c may join a unit that fills above a level; -1, -1 if there is none.
 
-    cost  of each cell that comes to be covered, in levels;  peak (N,) of each satellite's units the highest
-    fresh (2, F) scratch
+    cost  of each cell that comes to be covered, in levels, which a unit must fill higher
+    peak  (N,) of each satellite's units the highest;  fresh (2, F)  scratch
+
+    Where a satellite covers the cell already only that one may serve it: in a crowd few pairs need be asked.
     """
     top = flow[6]
     lit, dark = units[4], units[5]
     offset, satellite, _, barred = list_[:4]
-    channels, owner, known = fresh.shape[1], fresh[1], False
-    best, best_channel, best_score = -1, -1, -np.inf
-    for q in range(offset[c], offset[c + 1]):
+    channels, owner = fresh.shape[1], fresh[1]
+    first, last = offset[c], offset[c + 1]
+    best, best_channel, best_score = -1, -1, above
+    open_, bare = all_channels(channels) & ~units[9][c], np.uint32(0)
+    find_owners(c, units, owner)
+    while open_ and first < last:
+        f, bit = first_of(open_)
+        open_ ^= bit
+        s = owner[f]
+        if s < 0:
+            bare |= bit if s == -1 else np.uint32(0)
+        elif min(top[s * channels + f], float(STEPS)) > best_score:
+            q = first
+            while q < last and satellite[q] != s:
+                q += 1
+            if q < last and not (look(q, barred[q] | ~bit, units, list_, fresh[0]) & bit):
+                score = min(top[s * channels + f], float(STEPS)) - cost * fresh[0, f]
+                if score > best_score:
+                    best, best_channel, best_score = q, f, score
+    for q in range(first, last if bare else first):
         s = satellite[q]
-        if peak[s] <= max(above, best_score):
+        if min(peak[s], float(STEPS)) <= best_score:
             continue
-        if not known:
-            find_owners(c, units, owner)
-            known = True
-        rest = all_channels(channels) & ~(shut_to(s, barred[q], owner) | units[9][c])
+        rest, open_ = bare & ~barred[q], np.uint32(0)
         some = dark[s, 0] + dark[s, 1] > 0
-        highest, open_ = -1.0, np.uint32(0)
         while rest:
             f, bit = first_of(rest)
             rest ^= bit
             u = s * channels + f
-            if top[u] > above and (lit[u] or some):
-                highest = max(highest, top[u])
+            if min(top[u], float(STEPS)) > best_score and (lit[u] or some):
                 open_ |= bit
-        if min(highest, float(STEPS)) <= max(above, best_score):
-            continue
         rest = all_channels(channels) & ~look(q, ~open_, units, list_, fresh[0])
         while rest:
             f, bit = first_of(rest)
@@ -308,14 +319,16 @@ def best_unit(c, above, cost, peak, flow, units, list_, fresh):
     return best, best_channel
 
 
-@njit(cache=True)
-def join_units(order, gap, cost, steps, feeder, flow, units, list_):
-    """Each cell, in `order`, joins units that fill higher by `gap`; how many times."""
+@njit(**LEAN)
+def join_units(order, gap, cost, steps, feeder, flow, units, list_, peak, fresh):
+    """Each cell, in `order`, joins units that fill higher by `gap`; how many times.
+
+    peak (N,), fresh int64 (2, F)  scratch
+    """
     pair_at, next_cell, head, level, top = flow[1], flow[2], flow[3], flow[5], flow[6]
     channels = units[11].shape[1]
-    fresh = np.empty((2, channels), np.int64)
     # Where a satellite's highest unit does not fill high enough, none need be looked at.
-    peak = np.zeros(len(feeder))
+    peak[:] = 0.0
     for u in range(len(top)):
         peak[u // channels] = max(peak[u // channels], top[u])
     joined = 0

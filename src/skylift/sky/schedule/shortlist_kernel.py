@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from skylift.sky.schedule.cones_kernel import cone_reach_m
+from skylift.sky.schedule.lean import LEAN
 from skylift.sky.schedule.levels_kernel import STEPS, affordable
 from skylift.sky.schedule.units_kernel import all_channels, find_owners, first_of, shut_to
 
@@ -173,55 +174,67 @@ def others_above(offset, pair, satellite, listed, level, top, gap, barred, units
     return out_offset, out[:n], sat[:n]
 
 
+@njit(**LEAN)
+def _first_beyond(distance, first, last, reach_m, guess):
+    """Where distances (ascending) in first:last pass a reach, sought from a guess on."""
+    at = min(max(guess, first), last)
+    while at < last and distance[at] <= reach_m:
+        at += 1
+    while at > first and distance[at - 1] > reach_m:
+        at -= 1
+    return at
+
+
 @njit(cache=True)
 def cones_of_pairs(offset, satellite, satellite_m, cell_m, near, angle):
     """Cells that the beam of each short-listed pair covers: offset (Q+1,), cell uint32 (L,), its own first.
 
-    near  as in cones_kernel.cone. Returns empty arrays where it reaches too short.
+    near  as in cones_kernel.cone. Returns empty arrays where it reaches too short. The rest of L is unused.
     """
     near_offset, found, distance, built_m = near
     m, q = len(offset) - 1, len(satellite)
-    most = 1
+    most, widest = 1, 1
     for c in range(m):
         most = max(most, near_offset[c + 1] - near_offset[c])
+        widest = max(widest, offset[c + 1] - offset[c])
     dx, dy, dz, d2 = np.empty(most), np.empty(most), np.empty(most), np.empty(most)
-    excess = np.empty(most)
+    excess, reach_m = np.empty(most), np.empty(widest)
     out_offset = np.zeros(q + 1, np.int64)
-    out = np.empty(max(16 * q, most), np.uint32)
-    n = 0
+    out = np.empty(max(32 * q, most), np.uint32)
+    n, before = 0, 0
     # Wider by a hair, so that rounding never leaves out a cell.
     wide = math.tan(angle + 1e-9) ** 2
     sine, cosine = math.sin(angle), math.cos(angle)
+    cell_x, cell_y, cell_z = cell_m[0], cell_m[1], cell_m[2]
     for c in range(m):
-        first, x, y, z = near_offset[c], cell_m[0, c], cell_m[1, c], cell_m[2, c]
-        loaded = 0
+        if offset[c] == offset[c + 1]:
+            continue
+        first, x, y, z = near_offset[c], cell_x[c], cell_y[c], cell_z[c]
+        farthest_m = 1.0
+        for k in range(offset[c], offset[c + 1]):
+            s = satellite[k]
+            reach_m[k - offset[c]] = cone_reach_m(
+                satellite_m[0, s], satellite_m[1, s], satellite_m[2, s], x, y, z, sine, cosine
+            )
+            farthest_m = max(farthest_m, reach_m[k - offset[c]])
+        if farthest_m > built_m:
+            return np.zeros(0, np.int64), np.empty(0, np.uint32)
+        loaded = _first_beyond(distance, first, near_offset[c + 1], farthest_m, first + before) - first
+        before = loaded
+        here = found[first : first + loaded]
+        for i in range(loaded):
+            other = here[i]
+            dx[i], dy[i], dz[i] = cell_x[other] - x, cell_y[other] - y, cell_z[other] - z
+            d2[i] = distance[first + i] ** 2
         for k in range(offset[c], offset[c + 1]):
             s = satellite[k]
             ax, ay, az = x - satellite_m[0, s], y - satellite_m[1, s], z - satellite_m[2, s]
             slant = math.sqrt(ax * ax + ay * ay + az * az)
             ax, ay, az = ax / slant, ay / slant, az / slant
-            reach_m = cone_reach_m(
-                satellite_m[0, s], satellite_m[1, s], satellite_m[2, s], x, y, z, sine, cosine
-            )
-            if reach_m > built_m:
-                return np.zeros(0, np.int64), np.empty(0, np.uint32)
-            while first + loaded < near_offset[c + 1] and distance[first + loaded] <= reach_m:
-                other = found[first + loaded]
-                dx[loaded], dy[loaded], dz[loaded] = (
-                    cell_m[0, other] - x,
-                    cell_m[1, other] - y,
-                    cell_m[2, other] - z,
-                )
-                d2[loaded] = distance[first + loaded] ** 2
-                loaded += 1
-            # The last of those within reach: they stand by distance.
-            count, beyond = 1, loaded
-            while count < beyond:
-                middle = (count + beyond) >> 1
-                if d2[middle] <= reach_m * reach_m:
-                    count = middle + 1
-                else:
-                    beyond = middle
+            # They stand by distance, about as evenly as cells in the plane: so many to the square of a reach.
+            part = reach_m[k - offset[c]] / farthest_m
+            guess = first + int(loaded * part * part)
+            count = _first_beyond(distance, first, first + loaded, reach_m[k - offset[c]], guess) - first
             if n + count > len(out):
                 grown = np.empty(2 * len(out) + count, np.uint32)
                 grown[:n] = out[:n]
@@ -231,9 +244,11 @@ def cones_of_pairs(offset, satellite, satellite_m, cell_m, near, angle):
                 along = ax * dx[i] + ay * dy[i] + az * dz[i]
                 reached = slant + along
                 excess[i] = d2[i] - along * along - wide * reached * reached
-            here = found[first : first + count]
+            # Unsigned, so that no index need be looked at for being negative.
+            at = np.uint64(n)
             for i in range(count):
-                out[n] = here[i]
-                n += 1 if excess[i] <= 0.0 else 0
-            out_offset[k + 1] = n
+                out[at] = here[i]
+                at += np.uint64(excess[i] <= 0.0)
+            out_offset[k + 1] = at
+            n = out_offset[k + 1]
     return out_offset, out

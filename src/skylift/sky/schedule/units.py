@@ -32,7 +32,7 @@ PRICE_ROUNDS = 8
 # Beam time of a part at the level that its cell may expect: larger ones fill units badly, smaller take long.
 PART_TIME, MOST_PARTS = 1.2, 16
 # What it costs in levels to cover an average cone anew; from a half to twice this makes no difference.
-CONE_COST = 0.4
+CONE_COST = 0.32
 # In the last round, when nobody need come after, covering anew costs so much of that.
 LAST_COST = 0.1
 # A better rate counts a little, in levels per e-fold.
@@ -51,13 +51,16 @@ OUST_TRIES_OF_REMAKES = 10
 # state in which all stand level nothing leads on but by way of others.
 SOFT = np.array([0.15, 0.4, 1.0])
 # Levels that a unit must fill above a cell for the cell to join it, by round; and more rounds of a study.
-JOIN_GAPS = (0.1, *(0.05,) * 3)
-STUDY_JOIN_GAPS = (0.04,) * 10
+# The last gap is well below a twentieth of a level, for time flows on after a cell joined.
+JOIN_GAPS = (0.1, *(0.05,) * 5, *(0.03,) * 12)
+STUDY_JOIN_GAPS = (0.03,) * 60
+# Rounds in which covering anew costs something: at first a pattern forms, then whoever may rise shall.
+COSTLY_ROUNDS = 6
 # Sweeps over units whose cells stand elsewhere: before the first round, after each, and in the end.
 FIRST_SWEEPS, SWEEPS, LAST_SWEEPS = 3, 4, 10
-# The round in which cells join by pairs that the short list left out: before the first, units are not yet
-# even, and one later costs a round more. A study asks for them again in the first of its own.
-MORE_AT = 1
+# In the second round, and then in each fifth, cells join by pairs that the short list left out: before the
+# first, units are not yet even.
+MORE_AT, MORE_EVERY = 1, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,8 @@ class Units:
         )
         self._beside_best = beside_the_best(self._offset, self._pair, pair, weight)
         self._order, self._local = order, local
+        channels = slot.rules.channels
+        self._reached, self._fresh = np.empty(channels), np.empty((2, channels), dtype=np.int64)
 
     def cones(self, near: tuple[Any, ...]) -> bool:
         """Finds what each beam covers; False where the neighbours held do not reach as far as a beam does."""
@@ -115,7 +120,7 @@ class Units:
     @property
     def cone_cells(self) -> int:
         """How many cells all cones cover together, a cell counted for each."""
-        return len(self._cone)
+        return int(self._cone_offset[-1])
 
     def fill(
         self, previous: Schedule | None, quick: bool = False, remakes: int = 0
@@ -144,7 +149,7 @@ class Units:
         part_cell, part_of = self._parts(full_rate)
         v = len(part_cell)
         parts = (part_cell, part_of, np.full(v, -1, dtype=np.int64), np.full(v, -1, dtype=np.int32))
-        cost = CONE_COST * q / max(len(self._cone), 1)
+        cost = CONE_COST * q / max(self.cone_cells, 1)
         gain = LEAST_GAIN
         if previous is not None and self._slot.rules.keep_level > 0.0:
             gain = max(gain, self._slot.rules.keep_level)
@@ -191,16 +196,8 @@ class Units:
         flow_on(FIRST_SWEEPS, steps, feeder, flow, units, list_)
         made, lacked = None, np.inf
         for gaps in (JOIN_GAPS, further):
-            for turn, gap in enumerate(gaps):
-                leave(flow, units, list_)
-                asked = list_
-                if turn == (MORE_AT if made is None else 0):
-                    list_, flow, asked = self._more(gap, list_, flow, units)
-                order = np.argsort(level, kind="stable")
-                if join_units(order, gap, cost, steps, feeder, flow, units, asked):
-                    flow_on(SWEEPS, steps, feeder, flow, units, list_)
-                elif made is not None or turn > MORE_AT:
-                    break
+            price = cost if made is None else 0.0
+            list_, flow = self._joined(gaps, price, flow, units, list_)
             flow_on(LAST_SWEEPS, steps, feeder, flow, units, list_)
             lacks = float(np.exp(-STEEP * level).sum())
             if made is None or lacks < lacked:
@@ -209,6 +206,28 @@ class Units:
                 break
         assert made is not None
         return made
+
+    def _joined(
+        self, gaps: tuple[float, ...], cost: float, flow: Any, units: Any, list_: Any
+    ) -> tuple[Any, Any]:
+        """Rounds in which cells join units that fill higher, until none does; the list and `flow` then."""
+        steps, feeder, level = self._asked.steps, self._feeder, flow[5]
+        peak, nobody, order = np.empty(len(feeder)), False, np.arange(len(level))
+        for turn, gap in enumerate(gaps):
+            leave(flow, units, list_)
+            asked, asks = list_, nobody or turn % MORE_EVERY == MORE_AT
+            if asks:
+                list_, flow, asked = self._more(gap, list_, flow, units)
+            # From the order before, which is nearly sorted, at a fifth of the time.
+            order = order[np.argsort(level[order], kind="stable")]
+            price = cost if turn < COSTLY_ROUNDS else 0.0
+            joined = join_units(order, gap, price, steps, feeder, flow, units, asked, peak, self._fresh)
+            if not joined and asks and nobody:
+                break
+            # Before the last gap somebody may join yet, and who is asked beyond the list is not all.
+            nobody = not joined and not asks and gap == gaps[-1]
+            flow_on(SWEEPS, steps, feeder, flow, units, list_)
+        return list_, flow
 
     def _written(self, flow: Any, units: Any, list_: Any) -> tuple[Ints, Floats, Floats]:
         """Rows of the times that cells have."""
@@ -235,13 +254,17 @@ class Units:
         cone_offset, cone = self._cones_of(offset, satellite)
         if not len(cone_offset):
             return list_, flow, list_
-        q, reached = len(list_[1]), list_[5][-1]
+        q, reached = len(list_[1]), int(list_[5][-1])
+        cells, end = list_[6], reached + int(cone_offset[-1])
+        # Cones mostly leave room behind them: to copy them all took as long as a round.
+        if end > len(cells):
+            cells = np.concatenate([cells[:reached], np.empty(end, dtype=cells.dtype)])
+        cells[reached:end] = cone[: cone_offset[-1]]
         every = (
             list_[0], np.concatenate([list_[1], satellite]),
             np.concatenate([list_[2], asked.full_rate_bps[pair]]),
             np.concatenate([list_[3], asked.barred_channels[pair]]), list_[4],
-            np.concatenate([list_[5], reached + cone_offset[1:]]),
-            np.concatenate([list_[6][:reached], cone[: cone_offset[-1]]]),
+            np.concatenate([list_[5], reached + cone_offset[1:]]), cells,
         )  # fmt: skip
         bonus = np.concatenate([flow[9], self._slot.rules.keep_level * asked.kept[pair]])
         return every, (*flow[:9], bonus, *flow[10:]), (offset + q, *every[1:])
@@ -253,8 +276,16 @@ class Units:
             target = self._target if turn == 0 else np.full(len(steps), float(STEPS))
             price = cost if turn < ROUNDS else LAST_COST * cost
             every = np.arange(len(parts[0]))
-            if settle(every, *parts, steps, target, self._feeder, price, gain, units, list_) == 0:
+            if self._settled(every, parts, target, price, gain, units, list_) == 0:
                 break
+
+    def _settled(
+        self, order: Any, parts: Any, target: Floats, cost: float, gain: float, units: Any, list_: Any
+    ) -> int:
+        """How many parts moved in one round."""
+        scratch = self._reached, self._fresh
+        steps, feeder = self._asked.steps, self._feeder
+        return int(settle(order, *parts, steps, target, feeder, cost, gain, units, list_, *scratch))
 
     def _make_room(
         self, parts: Any, units: Any, list_: Any, cost: float, quick: bool, tries_each: int
@@ -268,10 +299,8 @@ class Units:
             order = self._low(parts, units, list_, quick)
             if not len(order) or not oust(order, *parts, *how, False, seated):
                 break
-            settle(
-                np.arange(len(parts[0])), *parts, steps, np.full(len(steps), float(STEPS)), self._feeder,
-                LAST_COST * cost, LEAST_GAIN, units, list_,
-            )  # fmt: skip
+            every, full = np.arange(len(parts[0])), np.full(len(steps), float(STEPS))
+            self._settled(every, parts, full, LAST_COST * cost, LEAST_GAIN, units, list_)
         tries[0] = SEAT_TRIES
         for _ in range(SEAT_ROUNDS):
             order = self._low(parts, units, list_, False)
