@@ -129,7 +129,7 @@ def test_differences_are_of_the_true_figures_and_not_of_the_printed() -> None:
 def test_two_demands_stand_in_one_row() -> None:
     rows = compared(summary_of(1e9), summary_of(1e9, density=10.0, demand_bps=20e9, barred_bps=5e9))
     assert rows["wanted, Gbit/s"] == ("200", "20.0", "-180")
-    assert rows["of that barred: not served"] == ("-", "5.00", "")
+    assert rows["of that barred or outside, Gbit/s"] == ("-", "5.00", "")
 
 
 @pytest.mark.parametrize(
@@ -172,6 +172,7 @@ def test_cells_and_a_map_are_written(plan: Run, tmp_path: Path) -> None:
         (("--region", "LU", "--limits-every", "-1"), "--limits-every"),
         (("--region", "LU", "--demand-mbps-per-km2", "nan"), "--demand-mbps-per-km2"),
         (("--region", "LU", "--demand-mbps-per-km2", "-3"), "--demand-mbps-per-km2"),
+        (("--region", "LU", "--demand", "d.csv", "--demand-mbps-per-km2", "3"), "--demand says already"),
         (("--region", "LU", "--nco", "0"), '"--nco"'),
         (("--region", "LU", "--separation-deg", "nan"), "separation"),
         (("--region", "LU", "--ka-fraction", "inf"), "--ka-fraction"),
@@ -199,6 +200,7 @@ def told(**changes: Any) -> str:
     summary = {
         "demand_bps": 100.0,
         "barred_bps": 0.0,
+        "demand_mbps_per_km2": 100.0,
         "served_bps": 50.0,
         "limited_by": {},
         "limited_by_hours": [0],
@@ -215,7 +217,10 @@ def test_the_sentence_fits_the_case() -> None:
     assert "+40%" in told(limited_by=gains | {"beams": 1.0})
     assert "No resource alone" in told(limited_by=dict.fromkeys(gains, 0.1))
     assert "not asked" in told()
-    assert "All that is wanted is served" in told(served_bps=80.0, barred_bps=20.0)
+    served = told(served_bps=80.0, barred_bps=20.0)
+    assert served.startswith("All that is wanted is served")
+    assert served.endswith("or a higher --demand-mbps-per-km2.")
+    assert told(served_bps=100.0, demand_mbps_per_km2=None).endswith("or more in --demand.")
     assert "no satellite is in reach" in told(served_bps=0.0)
     assert "there is no gateway" in told(served_bps=0.0, gateways={"known": 0, "antennas": 0})
     assert "no link closes" in told(served_bps=0.0, hours=[{"satellites_in_reach": 3}])

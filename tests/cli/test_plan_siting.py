@@ -67,6 +67,9 @@ def test_gateways_as_one_document(candidates: str, tmp_path: Path) -> None:
     # The planned one may be chosen; the one that exists already may not, and a note says so.
     assert said["chosen"][0]["gateway"] in {"bucharest", "riga"}
     assert any("already" in note for note in said["notes"])
+    valued, sets = said["bound"]["valued"], said["bound"]["sets"]
+    assert f"({valued} of {sets} sets scheduled" in said["bound"]["text"]
+    assert ("no other is higher" in said["bound"]["text"]) == (valued < sets)
     assert said["after"]["served_bps"] >= said["before"]["served_bps"] > 0
     assert said["bound"]["value"] >= said["after"]["served_bps"] * (1 - 1e-9)
     assert {one["gateway"] for one in said["lost_one"]} == {"wola-krobowska", said["chosen"][0]["gateway"]}
@@ -92,6 +95,7 @@ def test_gateways_as_a_table(candidates: str) -> None:
         (("--gateway", "kawnas"), "kaunas"),
         (("--plot", "map.gif"), "picture"),
         (("--candidates", "nowhere.csv"), "cannot be read"),
+        (("--demand", "d.csv", "--demand-mbps-per-km2", "3"), "--demand says already"),
     ],
 )
 def test_gateways_refused(candidates: str, more: tuple[str, ...], words: str) -> None:

@@ -11,8 +11,7 @@ from skylift.study.readable import gbps
 from skylift.study.siting import Figures, SitingResult
 
 _METHODS = {
-    "exact": "no other choice of {n} brings more (of {sets:,} sets {valued:,} were scheduled, the rest "
-    "have a limit no higher)",
+    "exact": "no other choice of {n} brings more ({valued:,} of {sets:,} sets scheduled{rest})",
     "bounded": "the best of {valued:,} sets scheduled, of {sets:,}; no other has more than {bound}",
     "greedy": "chosen one after the other, {valued:,} of {sets:,} sets scheduled; no choice of {n} has more "
     "than {bound}",
@@ -27,8 +26,10 @@ _OF = {
 def siting_summary(inputs: PlanInputs, result: SitingResult, hours: int) -> dict[str, Any]:
     """The document of docs/reference/plan-gateways.md. It holds names of gateways and no places."""
     say = _Say(result.by)
+    # What was not scheduled cannot be better: that is what makes the choice exact.
+    rest = ", the limit of no other is higher" if result.valued < result.sets else ""
     text = _METHODS[result.method].format(
-        n=len(result.chosen), sets=result.sets, valued=result.valued, bound=say(result.bound)
+        n=len(result.chosen), sets=result.sets, valued=result.valued, bound=say(result.bound), rest=rest
     )
     return {
         "region": inputs.case.region.name,

@@ -22,6 +22,7 @@ def register(plan: typer.Typer) -> None:
 
 
 def capacity(
+    context: typer.Context,
     region: option.Region,
     catalogue: option.Catalogue = None,
     gateways: option.Gateways = None,
@@ -55,6 +56,7 @@ def capacity(
     """
     from skylift.adapters.plan_sources import PlanSources
 
+    option.check_demand(context, demand)
     sources = PlanSources(
         region, catalogue, lenient, gateways, tuple(gateway or ()), tuple(without or ()), system, resolution,
         _instant(at), demand_mbps_per_km2, rules_of(setting or (), nco, separation_deg), demand, left_out,

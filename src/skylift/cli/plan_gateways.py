@@ -40,6 +40,7 @@ def register(plan: typer.Typer) -> None:
 
 
 def gateways(
+    context: typer.Context,
     region: option.Region,
     candidates: Annotated[Path, typer.Option(help="Sites to choose from, in any format of --gateways.")],
     add: Annotated[int, typer.Option(min=1, max=50, help="How many to choose.")] = 1,
@@ -79,6 +80,7 @@ def gateways(
     check_output(out, endings=(".json",))
     check_picture(plot, (".png",))
     at_us = None if at is None else parse_instant(at, "--at")
+    option.check_demand(context, demand)
     sources = PlanSources(
         region, catalogue, lenient, gateways, tuple(gateway or ()), tuple(without or ()), system, resolution,
         at_us, demand_mbps_per_km2, demand=demand, left_out=left_out, rain=rain, jam=jam,

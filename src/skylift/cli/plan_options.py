@@ -84,3 +84,17 @@ Out = Annotated[
 ]  # fmt: skip
 Plot = Annotated[Path | None, typer.Option(help="Draw a map of the cells and curves, .png.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def check_demand(context: typer.Context, demand: Path | None) -> None:
+    """Raises Refused where both a file and an even demand are given: one of them would be passed over."""
+    from skylift.base.errors import Refused
+
+    source = context.get_parameter_source("demand_mbps_per_km2")
+    if demand is not None and source is not None and source.name == "COMMANDLINE":
+        raise Refused(
+            "plan.demand",
+            "--demand-mbps-per-km2",
+            "--demand says already what is wanted in each cell",
+            "leave one of them out",
+        )

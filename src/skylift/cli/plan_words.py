@@ -51,9 +51,12 @@ def verdict(summary: dict[str, Any]) -> str:
     if allowed <= 0:
         return "Nothing is wanted where service is allowed."
     if served >= ALL_SERVED_FRACTION * allowed:
+        more = (
+            "more in --demand" if summary["demand_mbps_per_km2"] is None else "a higher --demand-mbps-per-km2"
+        )
         return (
             "All that is wanted is served. What the region could bear beyond that: the terminals above, "
-            "or a higher --demand-mbps-per-km2."
+            f"or {more}."
         )
     if served <= 0:
         return _nothing(summary)
@@ -135,7 +138,7 @@ def figures(summary: dict[str, Any], each: bool = True) -> list[Figure]:
         Figure("Mbit/s per km2, mean", summary["mbps_per_km2"], three_digits),
     ]
     if summary["barred_bps"]:
-        rows.insert(1, Figure("of that barred: not served", summary["barred_bps"], gbps))
+        rows.insert(1, Figure("of that barred or outside, Gbit/s", summary["barred_bps"], gbps))
     if len(summary["classes"]) > 1:
         for name, row in summary["classes"].items():
             part = _part(row["served_bps"], row["demand_bps"])
