@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from skylift.sky.schedule import scheduler
+from skylift.sky.schedule.exchange_kernel import kept_first
 from skylift.sky.schedule.keeping import SETTLED_BONUSES, beside_the_best, kept_worth, units_before
 from skylift.sky.schedule.problem import Schedule, ScheduleRules, Slot
 from skylift.sky.schedule.scheduler import schedule
@@ -73,17 +75,34 @@ def test_where_nothing_changes_nearly_all_pairs_are_kept(
         assert again.served_bps.sum() >= 0.98 * schedule(free).served_bps.sum()
 
 
-@pytest.mark.parametrize(("seed", "jammed", "channels"), [(0, 0.0, 8), (1, 0.5, 4)])
+def test_kept_pairs_are_asked_first_and_new_ones_must_gain_more() -> None:
+    """Against a sort; a cell without a kept pair must change in any case."""
+    random = np.random.default_rng(0)
+    offset = np.concatenate([[0], np.cumsum(random.integers(0, 5, 40))])
+    kept = random.uniform(size=offset[-1]) < 0.3
+    by, more = np.full(offset[-1], -1), np.full(offset[-1], np.nan)
+    kept_first(offset, kept, 0.02, by, more)
+    for first, last in pairwise(offset):
+        assert by[first:last].tolist() == sorted(range(first, last), key=lambda k: not kept[k])
+        some = kept[first:last].any()
+        assert more[first:last].tolist() == [0.02 if some and not kept[k] else 0.0 for k in by[first:last]]
+
+
+@pytest.mark.parametrize(
+    ("seed", "jammed", "channels", "large"), [(0, 0.0, 8, True), (1, 0.5, 4, True), (0, 0.5, 8, False)]
+)
 def test_no_rule_is_broken_from_slot_to_slot(
     seed: int,
     jammed: float,
     channels: int,
+    large: bool,
     slot_of: Callable[..., Slot],
     breaches: Callable[[Slot, Schedule], list[str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As a large slot; rates, demand and satellites move meanwhile, and a seventh of the pairs goes."""
-    monkeypatch.setattr(scheduler, "QUICK_PAIRS", 0)
+    """Rates, demand and satellites move meanwhile, and a seventh of the pairs goes."""
+    if large:
+        monkeypatch.setattr(scheduler, "QUICK_PAIRS", 0)
     slot = slot_of(
         seed,
         cells=80,

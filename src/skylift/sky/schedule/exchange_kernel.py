@@ -53,9 +53,32 @@ def _hand_over(c, s, p, f, donor, full_rate, steps, book):
 
 
 @njit(**LEAN)
-def exchange(order, offset, satellite, full_rate, barred, steps, least_gap, top, asleep, looks, book, rules):
+def kept_first(offset, kept, bonus, by, more):
+    """An order `by` of pairs, int64 (K,), for `exchange`: each cell's kept ones first, else as they stand.
+
+    kept  bool (K,): used in the slot before, and usable still
+    more  (K,) in that order, filled: `bonus` for a new pair of a cell that has a kept one, else 0
+    """
+    for c in range(len(offset) - 1):
+        at = offset[c]
+        for k in range(offset[c], offset[c + 1]):
+            if kept[k]:
+                by[at], more[at] = k, 0.0
+                at += 1
+        gain = bonus if at > offset[c] else 0.0
+        for k in range(offset[c], offset[c + 1]):
+            if not kept[k]:
+                by[at], more[at] = k, gain
+                at += 1
+
+
+@njit(**LEAN)
+def exchange(
+    order, offset, satellite, full_rate, barred, steps, least_gap, more, top, asleep, looks, book, rules
+):  # fmt: skip
     """One round: each cell asks its satellites; how many took time from one at least `least_gap` higher.
 
+    more    (K,) levels by which one must stand higher yet to give time by way of a pair
     top     (N,) of highest_users: an upper bound, since nobody rises above the one it takes from
     asleep  bool (M,): cells to leave alone; those that found nothing are put among them
     looks   (1,) cells of cones that may still be looked at, counted down: at 0 or less the round ends
@@ -87,7 +110,8 @@ def exchange(order, offset, satellite, full_rate, barred, steps, least_gap, top,
                     top[s] = max(top[s], at)
                     # It may be one that others can take from now, over any of its satellites.
                     took = took or got[c] > before + 1e-6 * rate
-            if top[s] < at + least_gap:
+            gap = least_gap + more[k]
+            if top[s] < at + gap:
                 continue
             n = survey(c, s, barred[k], book, rules, True)
             if n < 0:
@@ -96,7 +120,7 @@ def exchange(order, offset, satellite, full_rate, barred, steps, least_gap, top,
             if n == 0:
                 continue
             for _ in range(16):
-                best, best_level, best_p, best_f = -1, at + least_gap, -1, -1
+                best, best_level, best_p, best_f = -1, at + gap, -1, -1
                 highest = -1.0
                 for f in range(free.shape[2]):
                     for p in range(2):

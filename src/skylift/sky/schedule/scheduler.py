@@ -12,8 +12,9 @@ from skylift.base.errors import Refused
 from skylift.sky.schedule.arrays import Arrays, Rows
 from skylift.sky.schedule.balance_kernel import PARTS, divide, join, mark_previous, satellite_levels
 from skylift.sky.schedule.cones_kernel import crowding, neighbours
-from skylift.sky.schedule.exchange_kernel import empty_rows, exchange, highest_users, refresh
+from skylift.sky.schedule.exchange_kernel import empty_rows, exchange, highest_users, kept_first, refresh
 from skylift.sky.schedule.feeders_kernel import assign_feeders, feeders_of_satellites, gateways_of_satellites
+from skylift.sky.schedule.keeping import BALANCED_BONUSES, EXCHANGED_BONUSES
 from skylift.sky.schedule.lanes_kernel import enter_rows, place_parts, top_up
 from skylift.sky.schedule.levels_kernel import STEPS, by_class, cells_of_satellites, demand_curves
 from skylift.sky.schedule.memory import Memory
@@ -316,7 +317,7 @@ def _balance(slot: Slot, asked: Asked) -> _Balanced:
         beams,
         feeder,
         asked.kept,
-        slot.rules.keep_level,
+        BALANCED_BONUSES * slot.rules.keep_level,
     )
     for softness in SOFTNESS:
         if join(*given, softness, level, order, pair_of, part_of, time, rate) == 0:
@@ -364,6 +365,7 @@ class _Desk:
             np.zeros(1, dtype=np.int64),
         )
         self._stuck = np.zeros(m, dtype=np.bool_)
+        self._pairs, self._more = self._asking()
         most = int(np.diff(near[0]).max(initial=0)) + 1
         self._rules = (
             slot.satellites.beams, rules.nco, rules.separation_rad, rules.dish_separation_rad,
@@ -385,7 +387,7 @@ class _Desk:
         )  # fmt: skip
 
     def top_up(self, targets: list[float]) -> bool:
-        return all(top_up(*self._pairs(), target, self._stuck, self._book, self._rules) for target in targets)
+        return all(top_up(*self._pairs, target, self._stuck, self._book, self._rules) for target in targets)
 
     def exchange(self, looks: Counter) -> bool:
         """Rounds until nobody finds anybody, or `looks` (1,), counted down, is used up."""
@@ -398,7 +400,7 @@ class _Desk:
             if woken:
                 asleep[:] = False
             highest_users(self._asked.steps, self._book, top)
-            takers = exchange(*self._pairs(), gap, top, asleep, looks, self._book, self._rules)
+            takers = exchange(*self._pairs, gap, self._more, top, asleep, looks, self._book, self._rules)
             if takers < 0:
                 return False
             if looks[0] <= 0:
@@ -441,9 +443,17 @@ class _Desk:
         kept = np.flatnonzero(shares > 1e-9)
         return rows[kept], shares[kept], full_rate[kept]
 
-    def _pairs(self) -> tuple[Any, ...]:
-        pairs, a = self._slot.pairs, self._asked
-        return self._order, pairs.offset, pairs.satellite, a.full_rate_bps, a.barred_channels, a.steps
+    def _asking(self) -> tuple[tuple[Any, ...], Floats]:
+        """Who asks, and by way of which pairs: those of the slot before first; and what the others must gain
+        more than these, (K,) levels."""
+        pairs, a, keep_level = self._slot.pairs, self._asked, self._slot.rules.keep_level
+        by, more = np.arange(len(a.kept)), np.zeros(len(a.kept))
+        kept = a.kept & (a.full_rate_bps > 0.0) & (a.feeder_bps[pairs.satellite] > 0.0)
+        columns: tuple[Any, ...] = pairs.satellite, a.full_rate_bps, a.barred_channels
+        if keep_level > 0.0 and kept.any():
+            kept_first(pairs.offset, kept, EXCHANGED_BONUSES * keep_level, by, more)
+            columns = tuple(column[by] for column in columns)
+        return (self._order, pairs.offset, *columns, a.steps), more
 
 
 def _open(slot: Slot) -> tuple[Floats, Words]:
