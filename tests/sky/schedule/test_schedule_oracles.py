@@ -775,11 +775,11 @@ def dropped(slot_of: SlotOf, seed: int, load: float, keep_level: float, half_wid
 
 
 # Load, half-width, and by what factor fewer are dropped at least. Measured over seeds 0 to 5: small 8.9 to
-# 159, 1.7 to 3.7, 1.14 to 1.21; large 3.7 to 9.7, 2.9 to 5.0, 2.1 to 2.7.
+# 159, 2.0 to 4.5, 1.58 to 1.85; large 3.7 to 9.7, 2.9 to 5.0, 2.1 to 2.7.
 FEWER = {
     "small, all full": (0.15, 5.0, 5.0),
     "small, a little short": (0.4, 5.0, 1.5),
-    "small, far too little": (1.5, 5.0, 1.1),
+    "small, far too little": (1.5, 5.0, 1.4),
     "large, all full": (0.15, 5.0, 3.0),
     "large, a little short": (0.4, 5.0, 2.0),
     "large, far too little": (1.5, 2.0, 1.7),
@@ -790,8 +790,8 @@ FEWER = {
 def test_with_the_bonus_fewer_usable_pairs_are_dropped_and_nobody_falls_far(
     kind: str, slot_of: SlotOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The least level, in the mean over slots: at most 0.006 lower in small slots, 0.047 in large ones.
-    Served 0.1 % less at most, 0.6 % in large ones.
+    """The least level, in the mean over slots: at most 0.008 lower in small slots, 0.047 in large ones.
+    Served 0.2 % less at most, 0.6 % in large ones.
     """
     load, half_width_deg, factor = FEWER[kind]
     large = kind.startswith("large")
@@ -806,3 +806,12 @@ def test_with_the_bonus_fewer_usable_pairs_are_dropped_and_nobody_falls_far(
 
 def test_where_all_are_full_most_keep_their_satellite(slot_of: SlotOf) -> None:
     assert dropped(slot_of, 0, 0.15, 0.02).part <= 0.1
+
+
+def test_with_a_slot_before_nobody_could_rise_either(slot_of: SlotOf) -> None:
+    """The bonus holds nobody down by a twentieth of a level: nobody in 11,200 cells of four kinds."""
+    cells = slot_of(0, cells=100, load=1.5).cells
+    keeper, made = BeamScheduler(cells.position_ecef_m), None
+    for slot in sequences.shell_slots(0, cells, 0.02, 6):
+        made = keeper.schedule(slot, made)
+        assert not judges.could_rise_in_a_crowd(slot, made, np.arange(100)).any()
