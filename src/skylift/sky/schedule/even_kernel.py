@@ -267,15 +267,16 @@ def leave(flow, units, list_):
 
 
 @njit(**LEAN, inline="always")
-def best_unit(c, above, cost, peak, flow, units, list_, fresh):
+def best_unit(c, above, most, cost, peak, flow, units, list_, fresh):
     """The pair and channel where cell c may join a unit that fills above a level; -1, -1 if there is none.
 
+    most  the highest bonus: so much less high need a unit fill by way of a pair used in the slot before
     cost  of each cell that comes to be covered, in levels, which a unit must fill higher
     peak  (N,) of each satellite's units the highest;  fresh (2, F)  scratch
 
     Where a satellite covers the cell already only that one may serve it: in a crowd few pairs need be asked.
     """
-    top = flow[6]
+    top, bonus = flow[6], flow[9]
     lit, dark = units[4], units[5]
     offset, satellite, _, barred = list_[:4]
     channels, owner = fresh.shape[1], fresh[1]
@@ -289,17 +290,17 @@ def best_unit(c, above, cost, peak, flow, units, list_, fresh):
         s = owner[f]
         if s < 0:
             bare |= bit if s == -1 else np.uint32(0)
-        elif min(top[s * channels + f], float(STEPS)) > best_score:
+        elif min(top[s * channels + f], float(STEPS)) + most > best_score:
             q = first
             while q < last and satellite[q] != s:
                 q += 1
             if q < last and not (look(q, barred[q] | ~bit, units, list_, fresh[0]) & bit):
-                score = min(top[s * channels + f], float(STEPS)) - cost * fresh[0, f]
+                score = min(top[s * channels + f], float(STEPS)) + bonus[q] - cost * fresh[0, f]
                 if score > best_score:
                     best, best_channel, best_score = q, f, score
     for q in range(first, last if bare else first):
         s = satellite[q]
-        if min(peak[s], float(STEPS)) <= best_score:
+        if min(peak[s], float(STEPS)) + bonus[q] <= best_score:
             continue
         rest, open_ = bare & ~barred[q], np.uint32(0)
         some = dark[s, 0] + dark[s, 1] > 0
@@ -307,13 +308,13 @@ def best_unit(c, above, cost, peak, flow, units, list_, fresh):
             f, bit = first_of(rest)
             rest ^= bit
             u = s * channels + f
-            if min(top[u], float(STEPS)) > best_score and (lit[u] or some):
+            if min(top[u], float(STEPS)) + bonus[q] > best_score and (lit[u] or some):
                 open_ |= bit
         rest = all_channels(channels) & ~look(q, ~open_, units, list_, fresh[0])
         while rest:
             f, bit = first_of(rest)
             rest ^= bit
-            score = min(top[s * channels + f], float(STEPS)) - cost * fresh[0, f]
+            score = min(top[s * channels + f], float(STEPS)) + bonus[q] - cost * fresh[0, f]
             if score > best_score:
                 best, best_channel, best_score = q, f, score
     return best, best_channel
@@ -327,6 +328,9 @@ def join_units(order, gap, cost, steps, feeder, flow, units, list_, peak, fresh)
     """
     pair_at, next_cell, head, level, top = flow[1], flow[2], flow[3], flow[5], flow[6]
     channels = units[11].shape[1]
+    most = 0.0
+    for q in range(len(flow[9])):
+        most = max(most, flow[9][q])
     # Where a satellite's highest unit does not fill high enough, none need be looked at.
     peak[:] = 0.0
     for u in range(len(top)):
@@ -336,7 +340,7 @@ def join_units(order, gap, cost, steps, feeder, flow, units, list_, peak, fresh)
         for _ in range(channels):
             if level[c] + gap >= STEPS:
                 break
-            q, f = best_unit(c, level[c] + gap, cost, peak, flow, units, list_, fresh)
+            q, f = best_unit(c, level[c] + gap, most, cost, peak, flow, units, list_, fresh)
             if q < 0:
                 break
             u = list_[1][q] * channels + f
