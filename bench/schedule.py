@@ -248,9 +248,9 @@ def cases(seed: int) -> list[Case]:
             work=20,
             unit="slots",
         ),
-        even("schedule-even-ukraine", ukraine, 400, 0.15),
-        even("schedule-even-study", study, 400, 0.05),
-        even("schedule-even-world", crowded_world, 150, 0.05),
+        even("schedule-even-ukraine", ukraine, 400, 0.02),
+        even("schedule-even-study", study, 400, 0.01),
+        even("schedule-even-world", crowded_world, 150, 0.01),
     ]
 
 
