@@ -407,7 +407,7 @@ def test_in_a_crowd_nobody_could_rise(seed: int, slot_of: SlotOf) -> None:
 def as_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slots are scheduled by units alone, as those of a crowded country are: no lanes, no exchanges."""
     monkeypatch.setattr(scheduler, "QUICK_PAIRS", 0)
-    monkeypatch.setattr(scheduler, "CROWDED", 0.0)
+    monkeypatch.setattr(scheduler, "CROWDED_LARGE", 0.0)
 
 
 def test_in_a_large_slot_hardly_anybody_could_rise(slot_of: SlotOf, monkeypatch: pytest.MonkeyPatch) -> None:

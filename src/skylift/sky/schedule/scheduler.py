@@ -60,8 +60,10 @@ QUICK_CONE_CELLS = 1_000_000
 LOOKS_A_CELL, LEAST_LOOKS = 3_000, 8_000_000
 # If no more than this found no place, exchanges mend it, and nothing is placed anew class by class.
 FEW_MISSING = 0.005
-# Of all channels, what can be used within a beam's width of an average cell: above this they are short.
-CROWDED = 0.45
+# Of all channels, what can be used within a beam's width of an average cell: above this they are short, and
+# in a large slot, where lanes are not tried class by class, above the second: of Ukraine at 0.25 three parts
+# in a hundred found no lane, at 0.43 eighteen.
+CROWDED, CROWDED_LARGE = 0.45, 0.25
 # Up to so many pairs much can be placed anew class by class, and units be polished by exchanges.
 QUICK_PAIRS = 20_000
 # A beam is about this times its angle wide: the slant at 43 degrees of elevation from 550 km.
@@ -141,7 +143,7 @@ class BeamScheduler:
         arrays  how many in the slot stand in one place at most
         """
         quick = len(slot.pairs.satellite) <= QUICK_PAIRS
-        crowded = self._crowding(slot, asked) > CROWDED
+        crowded = self._crowding(slot, asked) > (CROWDED if quick else CROWDED_LARGE)
         looks = np.array([max(LOOKS_A_CELL * len(slot.cells), LEAST_LOOKS)], dtype=np.int64)
         units = None
         if quick:
