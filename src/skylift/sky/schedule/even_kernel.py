@@ -284,7 +284,7 @@ def best_unit(c, above, most, cost, peak, flow, units, list_, fresh):
     best, best_channel, best_score = -1, -1, above
     open_, bare = all_channels(channels) & ~units[9][c], np.uint32(0)
     find_owners(c, units, owner)
-    while open_ and first < last:
+    while open_:
         f, bit = first_of(open_)
         open_ ^= bit
         s = owner[f]
@@ -338,7 +338,7 @@ def join_units(order, gap, cost, steps, feeder, flow, units, list_, peak, fresh)
     joined = 0
     for c in order:
         for _ in range(channels):
-            if level[c] + gap >= STEPS:
+            if level[c] + gap >= STEPS or list_[0][c] == list_[0][c + 1]:
                 break
             q, f = best_unit(c, level[c] + gap, most, cost, peak, flow, units, list_, fresh)
             if q < 0:
