@@ -107,7 +107,7 @@ def given_satellites(**case: Any) -> list[int]:
     points_kernel.take_satellites(
         np.argsort(priority, kind="stable"), priority, np.zeros(len(asked), np.int32), asked,
         np.array(case.get("previous", [-1] * len(asked)), dtype=np.int32), np.array([0, len(rate)]),
-        np.arange(10, 10 + len(rate), dtype=np.int32), rate, 0.8, out,
+        np.arange(10, 10 + len(rate), dtype=np.int32), rate, 0.02, 0.8, out,
     )  # fmt: skip
     return out.tolist()
 
@@ -126,3 +126,7 @@ def test_who_takes_which_satellite() -> None:
     # A satellite that does not serve any more keeps nobody.
     assert given_satellites(asked=[100], rate=[10, 20], previous=[99]) == [1]
     assert given_satellites(asked=[100], rate=[]) == [-1]
+    # The floor of 2 comes before what urgent ones take of the rest: more than a crumb of one's own. Where all
+    # that there is would be less, the crumb.
+    assert given_satellites(asked=[120, 100, 100], rate=[119, 1], priority=[1, 4, 4]) == [0, 0, 0]
+    assert given_satellites(asked=[120, 100], rate=[4, 3], priority=[1, 4]) == [0, 1]

@@ -130,14 +130,12 @@ class Allocator:
             # Every satellite has a feeder of its own here, and no other gateway to remember.
             remembered = replace(remembered, gateway_of=np.full(len(used), -1, dtype=np.int32))
         had = np.where(before[1] >= 0, number[before[1]], -1).astype(np.int32)
-        # A terminal keeps its satellite for as much as a cell does.
-        keep_fraction = 1.0 - self.rules.keep_level
-        taken = _take(scheduler.schedule(slot, remembered), points, asks, had, keep_fraction)
+        taken = _take(scheduler.schedule(slot, remembered), points, asks, had, self.rules)
         if taken.usable_bps[-1] < (1.0 - WASTE_FRACTION) * taken.schedule.rate_bps.sum():
             # A dish has one satellite: what its cell is given over others goes to cells that can use it.
             kept = only_pairs(slot, pairs_among(slot, taken.cells(), taken.satellites()))
             again = _take(
-                scheduler.schedule(kept, taken.schedule), points, asks, taken.by_terminal(), keep_fraction
+                scheduler.schedule(kept, taken.schedule), points, asks, taken.by_terminal(), self.rules
             )
             taken = again if _is_better(again, taken) else taken
         schedule = _in_catalogue(taken.schedule, used, len(number), reach is None)
@@ -328,13 +326,15 @@ class _Taken:
         return self.groups.satellite[np.unique(self.group[self.group >= 0])]
 
 
-def _take(schedule: Schedule, points: SlotPoints, asks: Asks, had: Ints, keep_fraction: float) -> _Taken:
+def _take(schedule: Schedule, points: SlotPoints, asks: Asks, had: Ints, rules: ScheduleRules) -> _Taken:
     """had (M,): the satellite that each terminal would keep, -1 for none."""
     groups, needs = _groups(schedule, len(points)), asks.needs
     group = np.empty(len(had), dtype=np.int64)
     take_satellites(
         np.argsort(needs.priority, kind="stable"), needs.priority, points.point_of, needs.down_bps, had,
-        groups.offset, groups.satellite, groups.rate_bps, keep_fraction, group,
+        groups.offset, groups.satellite, groups.rate_bps, rules.floor_fraction,
+        # A terminal keeps its satellite for as much as a cell does.
+        1.0 - rules.keep_level, group,
     )  # fmt: skip
     usable_bps = np.zeros(CLASSES)
     for k in range(CLASSES):

@@ -91,12 +91,15 @@ def common_pairs(
 
 
 @njit(cache=True)
-def take_satellites(order, priority, point_of, asked, previous, offset, satellite, rate, keep_fraction, out):
+def take_satellites(
+    order, priority, point_of, asked, previous, offset, satellite, rate, floor_fraction, keep_fraction, out
+):
     """Give each terminal one of the satellites that serve its point; fills out (M,): its place, -1 for none.
 
     order           terminals, the most urgent first; priority (M,); asked (M,) rates
     previous (M,)   the satellite that each had: kept where it gives keep_fraction of what the best would
     offset (P+1,), satellite, rate (G,)  by point: which satellites serve it, and how fast
+    floor_fraction  of what it asked for, which each gets before anybody gets more, however urgent
     """
     # What has been asked of each satellite of a point by classes before, and by the class at hand.
     urgent, same = np.zeros(len(rate)), np.zeros(len(rate))
@@ -112,11 +115,14 @@ def take_satellites(order, priority, point_of, asked, previous, offset, satellit
             continue
         best, best_score, kept, kept_score = -1, -1.0, -1, 0.0
         for g in range(offset[p], offset[p + 1]):
-            # What it would get, if all of its class in there share what more urgent ones leave.
-            left = max(rate[g] - urgent[g], 0.0)
-            score = min(asked[m], left * asked[m] / (same[g] + asked[m]))
-            # Where nothing is left anywhere, the floor is highest where the least is asked.
-            score += 1e-6 * rate[g] * asked[m] / (urgent[g] + same[g] + asked[m])
+            # What it would get: the floor with all in there, and its class's part of what urgent ones leave.
+            everybody = urgent[g] + same[g] + asked[m]
+            floor = min(floor_fraction * asked[m], rate[g] * asked[m] / everybody)
+            left = rate[g] - floor_fraction * everybody - (1.0 - floor_fraction) * urgent[g]
+            more = max(left, 0.0) * asked[m] / (same[g] + asked[m])
+            score = floor + min((1.0 - floor_fraction) * asked[m], more)
+            # Where it would get the same, where the least is asked.
+            score += 1e-6 * rate[g] * asked[m] / everybody
             if score > best_score:
                 best, best_score = g, score
             if satellite[g] == previous[m]:
