@@ -377,6 +377,11 @@ def resolve_gateways(
 
 
 def _near(key: str, index: Mapping[str, int]) -> list[str]:
-    """At most three names like this: those it is a part of come before those that are spelled like it."""
+    """At most three, each by its fullest name: those with this in a name, or else those spelled like it."""
     holding = sorted((name for name in index if key and key in name), key=lambda name: (len(name), name))
-    return list(dict.fromkeys(holding + difflib.get_close_matches(key, index, n=3, cutoff=0.5)))[:3]
+    # A gateway has up to three names, so nine may be of three.
+    names = holding or difflib.get_close_matches(key, index, n=9, cutoff=0.5)
+    fullest: dict[int, str] = {}
+    for name in names:
+        fullest[index[name]] = max(fullest.get(index[name], ""), name, key=len)
+    return list(fullest.values())[:3]
