@@ -120,7 +120,13 @@ def test_the_rate_is_efficiency_times_bandwidth_times_duty(budget: Any) -> None:
         (("--system", "starlink-2022", "--set", "eirp_dbw"), "--set", "eirp_dbw=37.7"),
         (("--system", "starlink-2022", "--set", "eirp_dbw=nan"), "--set: eirp_dbw", "decibels"),
         (("--system", "starlink-2022", "--lat", "50"), "--lat and --lon", "both"),
-        (("--system", "starlink-2022", "--azimuth-deg", "10", "--lat", "99"), "latitude", "swapped"),
+        (("--system", "starlink-2022", "--azimuth-deg", "10", "--lat", "99"), "--lat", "swapped"),
+        (("--system", "starlink-2022", "--lat", "50", "--lon", "nan"), "--lon", "decimal"),
+        (
+            ("--system", "starlink-2022", "--lat", "50", "--lon", "30", "--exceeded-fraction", "2"),
+            "--exceeded-fraction",
+            "percent",
+        ),
         (("--system", "starlink-2022", "--set", "eirp_dbw=5 dBW"), "--set: eirp_dbw", "without"),
         (("--system", "starlink-2022", "--direction", "gateway-upp"), "--direction", "gateway-up"),
         (("--system", "starlink-2022", "--set", 'modulations=["8QAM"]'), "--set: modulations", "4QAM"),
@@ -145,6 +151,8 @@ def test_what_cannot_be_is_refused(
     error = json.loads(err)["error"]
     assert error["thing"] == thing
     assert hint in error["way_out"]
+    # A key is said once: by the thing, not again at the head of the rule.
+    assert not error["rule"].startswith(f"{thing.rpartition(' ')[2]} is ")
 
 
 @pytest.mark.parametrize("elevation", ["-1", "91", "nan"])

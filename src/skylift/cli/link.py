@@ -60,15 +60,14 @@ def budget(
     --set power_flux_mask=none lifts it. No air at all, unless --lat and --lon or --set atmosphere_loss_db say
     otherwise.
     """
-    from skylift.adapters.radio_files import check_antenna, modcods_of, read_system
+    from skylift.adapters.radio_files import modcods_of, read_system
     from skylift.cli.outputs import check_picture
-    from skylift.sky.radio.systems import overridden
 
-    _check_angles(elevation_deg, azimuth_deg, latitude)
+    _check_angles(elevation_deg, azimuth_deg)
+    _check_place(latitude, longitude)
     check_picture(plot)
     found = read_system(system)
-    link = overridden(_direction(found, direction), _settings(setting), "--set")
-    check_antenna(link, "--set")
+    link = _set_anew(_direction(found, direction), setting)
     air = _air(link, (latitude, longitude), exceeded_fraction, azimuth_deg is not None)
     off_rad = 0.0 if azimuth_deg is None else _off_boresight_rad(link, (elevation_deg, azimuth_deg), latitude)
     row = {
@@ -93,16 +92,24 @@ def budget(
         _table(row)
 
 
-def _check_angles(elevation_deg: float, azimuth_deg: float | None, latitude_deg: float | None) -> None:
+def _check_angles(elevation_deg: float, azimuth_deg: float | None) -> None:
     from skylift.base.errors import Refused
-    from skylift.base.geodesy import Place
 
     if not 0.0 <= elevation_deg <= 90.0:
         raise Refused("link.elevation", "--elevation-deg", "an elevation is 0 to 90 degrees", "give degrees")
     if azimuth_deg is not None and not -360.0 <= azimuth_deg <= 360.0:
         raise Refused("link.azimuth", "--azimuth-deg", "an azimuth is -360 to 360 degrees", "give degrees")
-    if latitude_deg is not None:
-        Place(latitude_deg, 0.0)  # refuses what is no latitude
+
+
+def _check_place(latitude_deg: float | None, longitude_deg: float | None) -> None:
+    from skylift.base.errors import Refused
+    from skylift.base.geodesy import Place
+
+    for option, degrees in (("--lat", (latitude_deg, 0.0)), ("--lon", (0.0, longitude_deg))):
+        try:
+            Place(degrees[0] or 0.0, degrees[1] or 0.0)
+        except Refused as wrong:
+            raise Refused(wrong.code, option, wrong.rule, wrong.way_out) from None
 
 
 def _warn(found: RadioSystem, row: dict[str, Any]) -> None:
@@ -131,6 +138,22 @@ def _direction(found: RadioSystem, direction: str) -> Link:
             f"did you mean {near[0]}?" if near else "choose one of them",
         )
     return found.links[direction]
+
+
+def _set_anew(link: Link, settings: list[str]) -> Link:
+    from skylift.adapters.radio_files import check_antenna
+    from skylift.base.errors import Refused
+    from skylift.sky.radio.systems import overridden
+
+    try:
+        anew = overridden(link, _settings(settings), "--set")
+        check_antenna(anew, "--set")
+    except Refused as wrong:
+        # "--set: bandwidth_mhz: bandwidth_mhz is ..." says it twice.
+        key = wrong.thing.rpartition(": ")[2]
+        rule = "it" + wrong.rule.removeprefix(key) if wrong.rule.startswith(f"{key} is ") else wrong.rule
+        raise Refused(wrong.code, wrong.thing, rule, wrong.way_out) from None
+    return anew
 
 
 def _settings(settings: list[str]) -> dict[str, Any]:
@@ -243,7 +266,12 @@ def _air(
         here = climate.take(np.zeros(len(elevation_rad), dtype=np.intp))
         if exceeded_fraction is None:
             return Surroundings(atmosphere_loss_db=clear_air_db(maps.gases, here, paths))
-        loss = exceeded(maps.gases, here, paths, exceeded_fraction)
+        try:
+            loss = exceeded(maps.gases, here, paths, exceeded_fraction)
+        except Refused as wrong:
+            if wrong.code != "atmosphere.exceeded_fraction":
+                raise
+            raise Refused(wrong.code, "--exceeded-fraction", wrong.rule, wrong.way_out) from None
         return Surroundings(atmosphere_loss_db=loss.total_db, absorbed_db=loss.absorbed_db)
 
     return air
