@@ -122,6 +122,11 @@ half,50.6,30.8,hospital,2.5,
 """
 
 
+def test_one_bad_site_of_one_is_counted_as_one(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"1 of 1 site:"):
+        read_sites(file(tmp_path, "id,latitude,longitude\nh1,99,30\n"))
+
+
 def test_all_bad_rows_are_told_at_once_with_their_lines_and_nothing_of_them(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         read_sites(file(tmp_path, BAD))

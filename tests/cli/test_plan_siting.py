@@ -180,6 +180,34 @@ def test_a_hospital_held_down_by_everybodys_floor_says_so_and_how_not_to_be(site
     assert not any("floor_fraction" in note for note in first["notes"])
 
 
+def test_no_power_is_told_where_no_terminal_is_placed(tmp_path: Path) -> None:
+    sites = tmp_path / "sites.csv"
+    sites.write_text("id,latitude,longitude,kind,allowed\nh1,47.01,28.86,hospital,no\n")
+    said = run("plan", "terminals", "--sites", str(sites), "--hours", "1").stdout
+    assert "0 terminals and 0 spares for 1 site" in said
+    assert "Power" not in said
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (("terminals", "--sites", "."), "--sites"),
+        (("compare", ".", "b.json"), "before"),
+        (("capacity", "--region", "LU", "--catalogue", "."), "--catalogue"),
+        (("capacity", "--region", "LU", "--gateways", "."), "--gateways"),
+        (("capacity", "--region", "LU", "--demand", "."), "--demand"),
+        (("capacity", "--region", "LU", "--rain", "."), "--rain"),
+        (("capacity", "--region", "LU", "--jam", "."), "--jam"),
+        (("gateways", "--region", "LU", "--candidates", "."), "--candidates"),
+    ],
+)
+def test_a_folder_is_refused_by_the_name_of_its_option(command: tuple[str, ...], option: str) -> None:
+    refused = run("plan", *command)
+    assert refused.exit_code == 2
+    assert option in refused.output
+    assert "is a directory" in refused.output
+
+
 def test_a_list_without_a_region_names_no_country(sites: str) -> None:
     notes = json.loads(run("plan", "terminals", "--sites", sites, "--hours", "1", "--json").stdout)["notes"]
     assert any("nobody but the sites of this list is served" in note for note in notes)

@@ -27,6 +27,7 @@ from skylift.adapters.sites_cells import with_cells
 from skylift.base.cells import is_cell
 from skylift.base.errors import Refused
 from skylift.study.capacity import CLASS_NAMES, class_named
+from skylift.study.readable import counted
 from skylift.study.terminals import Site
 
 KINDS_HELP = "docs/reference/plan-terminals.md tells of kinds and columns"
@@ -216,7 +217,7 @@ def sites_of(rows: Rows, name: str, resolution: int = 5) -> tuple[ReadSite, ...]
         more = f"; and {len(wrong) - MOST_TOLD} more" if len(wrong) > MOST_TOLD else ""
         raise Refused(
             "plan.sites",
-            f"{name}, {len(wrong)} of {len(rows)} sites",
+            f"{name}, {len(wrong):,} of {counted(len(rows), 'site')}",
             told + more,
             f"mend them; nothing was read. {KINDS_HELP}",
         )

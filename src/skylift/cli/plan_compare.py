@@ -23,8 +23,10 @@ def register(plan: typer.Typer) -> None:
 
 
 def compare(
-    before: Annotated[Path, typer.Argument(help="A result: skylift plan capacity ... -o before.json")],
-    after: Annotated[Path, typer.Argument(help="Another of the same region and cells.")],
+    before: Annotated[
+        Path, typer.Argument(dir_okay=False, help="A result: skylift plan capacity ... -o before.json")
+    ],
+    after: Annotated[Path, typer.Argument(dir_okay=False, help="Another of the same region and cells.")],
     plot: Annotated[
         Path | None, typer.Option(help="Draw both maps, their difference and curves, .png.")
     ] = None,

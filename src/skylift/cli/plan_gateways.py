@@ -42,7 +42,9 @@ def register(plan: typer.Typer) -> None:
 def gateways(
     context: typer.Context,
     region: option.Region,
-    candidates: Annotated[Path, typer.Option(help="Sites to choose from, in any format of --gateways.")],
+    candidates: Annotated[
+        Path, typer.Option(dir_okay=False, help="Sites to choose from, in any format of --gateways.")
+    ],
     add: Annotated[int, typer.Option(min=1, max=50, help="How many to choose.")] = 1,
     by: Annotated[str, typer.Option(help="capacity, availability or robustness.")] = "capacity",
     candidate: Annotated[list[str] | None, typer.Option(help="Only this candidate; again for more.")] = None,

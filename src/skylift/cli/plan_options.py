@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 Region = Annotated[str, typer.Option(help="ISO code or English name of a country, or a GeoJSON file.")]
-Catalogue = Annotated[Path | None, typer.Option(help="A catalogue, TLE or OMM, instead of the packaged.")]
-Gateways = Annotated[Path | None, typer.Option(help="A list of gateways of your own.")]
+Catalogue = Annotated[
+    Path | None, typer.Option(dir_okay=False, help="A catalogue, TLE or OMM, instead of the packaged.")
+]
+Gateways = Annotated[Path | None, typer.Option(dir_okay=False, help="A list of gateways of your own.")]
 Gateway = Annotated[list[str] | None, typer.Option(help="Only this one; again for more.")]
 Without = Annotated[list[str] | None, typer.Option(help="Not this gateway; again for more.")]
 System = Annotated[
@@ -33,14 +35,17 @@ Density = Annotated[
 ]
 Demand = Annotated[
     Path | None,
-    typer.Option(help="CSV instead: cell, or latitude_deg and longitude_deg; wanted_mbps; class (optional)."),
+    typer.Option(
+        dir_okay=False,
+        help="CSV instead: cell, or latitude_deg and longitude_deg; wanted_mbps; class (optional).",
+    ),
 ]
 LeftOut = Annotated[
     str | None,
     typer.Option("--except", help="Where service is not allowed: a packaged area, or a GeoJSON file."),
 ]
-Rain = Annotated[Path | None, typer.Option(help="Cells of rain, TOML.")]
-Jam = Annotated[Path | None, typer.Option(help="Disturbances, TOML.")]
+Rain = Annotated[Path | None, typer.Option(dir_okay=False, help="Cells of rain, TOML.")]
+Jam = Annotated[Path | None, typer.Option(dir_okay=False, help="Disturbances, TOML.")]
 Resolution = Annotated[int, typer.Option(help="H3 resolution of the cells; 5 has about 253 km2 a cell.")]
 Nco = Annotated[int, typer.Option(help="Satellites that may light one cell on one channel.")]
 Separation = Annotated[

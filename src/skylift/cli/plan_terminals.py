@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from skylift.adapters.sites_file import SitesInputs
     from skylift.study.terminals import TerminalPlan, TerminalRules
 
-_Sites = Annotated[Path, typer.Option(help="CSV or JSON: id, latitude and longitude or cell, kind, people.")]
+_Sites = Annotated[
+    Path, typer.Option(dir_okay=False, help="CSV or JSON: id, latitude and longitude or cell, kind, people.")
+]
 _Out = Annotated[
     Path | None, typer.Option("-o", "--out", "--output", help="Write the JSON document, for you alone.")
 ]
@@ -178,7 +180,7 @@ def _say(summary: dict[str, Any], plan: TerminalPlan) -> None:
         f"Rates in Mbit/s. {terminals} and {spares} for {sites}; of these {totals['sites_short']:,} get less "
         "than they want in some hour."
     )
-    if totals["power_w"]:
+    if totals["power_w"] and totals["terminals"]:
         least, most = totals["power_w"]["least"] / 1e3, totals["power_w"]["most"] / 1e3
         console.print(
             f"Power: {least:,.1f} to {most:,.1f} kW for {escape(totals['antenna'])}, spares not on."
