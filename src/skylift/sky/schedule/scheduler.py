@@ -61,9 +61,9 @@ LOOKS_A_CELL, LEAST_LOOKS = 3_000, 8_000_000
 # If no more than this found no place, exchanges mend it, and nothing is placed anew class by class.
 FEW_MISSING = 0.005
 # Of all channels, what can be used within a beam's width of an average cell: above this they are short, and
-# in a large slot, where lanes are not tried class by class, above the second: of Ukraine at 0.25 three parts
-# in a hundred found no lane, at 0.43 eighteen.
-CROWDED, CROWDED_LARGE = 0.45, 0.25
+# in a large slot, where lanes are not tried class by class, above the second: of Ukraine at 0.19 one part in
+# a hundred found no lane, at 0.43 eighteen; the world at 0.14 goes by lanes.
+CROWDED, CROWDED_LARGE = 0.45, 0.16
 # Up to so many pairs much can be placed anew class by class, and units be polished by exchanges.
 QUICK_PAIRS = 20_000
 # A beam is about this times its angle wide: the slant at 43 degrees of elevation from 550 km.
@@ -147,7 +147,7 @@ class BeamScheduler:
         looks = np.array([max(LOOKS_A_CELL * len(slot.cells), LEAST_LOOKS)], dtype=np.int64)
         units = None
         if quick:
-            units = self._units(slot, asked, SHORT * arrays)
+            units = self._units(slot, asked, SHORT * arrays, arrays)
             quick = units.cone_cells <= QUICK_CONE_CELLS
         lanes = None
         # In a crowd, units that are remade again and again are better than lanes; but they know no second
@@ -159,20 +159,22 @@ class BeamScheduler:
             if lanes is not None and missing <= (0.0 if crowded else FEW_MISSING):
                 return lanes
         # Units know no second satellite on a channel: what they give holds for any Nco.
-        rows = (units or self._units(slot, asked, SHORT * arrays)).fill(previous, quick, self._remakes)
+        rows = (units or self._units(slot, asked, SHORT * arrays, arrays)).fill(
+            previous, quick, self._remakes
+        )
         if quick:
             rows = self._polished(slot, asked, rows, looks)
         elif arrays > 1:
             # A dozen arrays are four satellites: for a small country too few, for a large one enough.
-            short = self._units(slot, asked, SHORT).fill(previous, quick, self._remakes)
+            short = self._units(slot, asked, SHORT, arrays).fill(previous, quick, self._remakes)
             if _is_better(self._levels(slot, asked, short), self._levels(slot, asked, rows)):
                 rows = short
         if lanes is None or _is_better(self._levels(slot, asked, rows), self._levels(slot, asked, lanes)):
             return rows
         return lanes
 
-    def _units(self, slot: Slot, asked: Asked, short: int) -> Units:
-        units = Units(slot, asked, self._order, short)
+    def _units(self, slot: Slot, asked: Asked, short: int, arrays: int) -> Units:
+        units = Units(slot, asked, self._order, short, arrays)
         while not units.cones(self._near):
             self._look_farther()
         return units

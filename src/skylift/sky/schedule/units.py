@@ -54,6 +54,8 @@ SOFT = np.array([0.15, 0.4, 1.0])
 # The last gap is well below a twentieth of a level, for time flows on after a cell joined.
 JOIN_GAPS = (0.1, *(0.05,) * 5, *(0.03,) * 12)
 STUDY_JOIN_GAPS = (0.03,) * 60
+# More rounds yet where more is left to even out: after a slot before, and for satellites of several arrays.
+GAPS_AFTER, GAPS_OF_ARRAYS = (0.03,) * 6, (0.03,) * 24
 # Rounds in which covering anew costs something: at first a pattern forms, then whoever may rise shall.
 COSTLY_ROUNDS = 6
 # Sweeps over units whose cells stand elsewhere: before the first round, after each, and in the end.
@@ -77,9 +79,12 @@ class Asked:
 class Units:
     """A short list of pairs with their cones, and the state of the kernels (units_kernel)."""
 
-    def __init__(self, slot: Slot, asked: Asked, order: npt.NDArray[np.int64], short: int = SHORT) -> None:
-        """short: how many pairs each cell looks at."""
+    def __init__(
+        self, slot: Slot, asked: Asked, order: npt.NDArray[np.int64], short: int = SHORT, arrays: int = 1
+    ) -> None:
+        """short: how many pairs each cell looks at;  arrays: how many stand in one place at most."""
         pairs, beams = slot.pairs, slot.satellites.beams
+        self._arrays = arrays
         self._slot, self._asked = slot, asked
         self._satellites = np.flatnonzero((asked.feeder_bps > 0.0) & (beams.sum(axis=1) > 0))
         local = np.full(len(slot.satellites), -1, dtype=np.int32)
@@ -195,7 +200,8 @@ class Units:
             enter_again(previous.cell[by], satellite, previous.channel[by], flow, units, list_)
         flow_on(FIRST_SWEEPS, steps, feeder, flow, units, list_)
         made, lacked = None, np.inf
-        for gaps in (JOIN_GAPS, further):
+        more = GAPS_OF_ARRAYS if self._arrays > 1 else GAPS_AFTER if previous is not None else ()
+        for gaps in (JOIN_GAPS + more, further):
             price = cost if made is None else 0.0
             list_, flow = self._joined(gaps, price, flow, units, list_)
             flow_on(LAST_SWEEPS, steps, feeder, flow, units, list_)
