@@ -412,7 +412,7 @@ def as_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_in_a_large_slot_hardly_anybody_could_rise(slot_of: SlotOf, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 480 cells none could, where 372 could before levels were evened out. Of a crowded Ukraine's 2,467
-    fewer than one in a hundred may: docs/why/011. A study takes more rounds.
+    one in a hundred may: docs/why/011. A study takes more rounds.
     """
     as_large(monkeypatch)
     slots = [slot_of(seed, cells=120, half_width_deg=2.0) for seed in range(4)]
@@ -815,3 +815,16 @@ def test_with_a_slot_before_nobody_could_rise_either(slot_of: SlotOf) -> None:
     for slot in sequences.shell_slots(0, cells, 0.02, 6):
         made = keeper.schedule(slot, made)
         assert not judges.could_rise_in_a_crowd(slot, made, np.arange(100)).any()
+
+
+def test_after_a_slot_before_hardly_anybody_could_rise_in_a_large_one(
+    slot_of: SlotOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To a twentieth of a level and the bonus together: so high may a kept pair stand above its unit."""
+    as_large(monkeypatch)
+    cells = slot_of(0, cells=100, load=1.5, half_width_deg=2.0).cells
+    keeper, made, risers = BeamScheduler(cells.position_ecef_m), None, 0
+    for slot in sequences.shell_slots(0, cells, 0.02, 12):
+        made = keeper.schedule(slot, made)
+        risers += int(judges.could_rise_in_a_crowd(slot, made, np.arange(100), gap=0.07).sum())
+    assert risers <= 2

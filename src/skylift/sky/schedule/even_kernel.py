@@ -267,10 +267,10 @@ def leave(flow, units, list_):
 
 
 @njit(**LEAN, inline="always")
-def best_unit(c, above, most, cost, peak, flow, units, list_, fresh):
+def best_unit(c, above, most_bonus, cost, peak, flow, units, list_, fresh):
     """The pair and channel where cell c may join a unit that fills above a level; -1, -1 if there is none.
 
-    most  the highest bonus: so much less high need a unit fill by way of a pair used in the slot before
+    most_bonus  of all pairs: so much lower may a unit fill by way of one used in the slot before
     cost  of each cell that comes to be covered, in levels, which a unit must fill higher
     peak  (N,) of each satellite's units the highest;  fresh (2, F)  scratch
 
@@ -290,7 +290,7 @@ def best_unit(c, above, most, cost, peak, flow, units, list_, fresh):
         s = owner[f]
         if s < 0:
             bare |= bit if s == -1 else np.uint32(0)
-        elif min(top[s * channels + f], float(STEPS)) + most > best_score:
+        elif min(top[s * channels + f], float(STEPS)) + most_bonus > best_score:
             q = first
             while q < last and satellite[q] != s:
                 q += 1
@@ -328,9 +328,9 @@ def join_units(order, gap, cost, steps, feeder, flow, units, list_, peak, fresh)
     """
     pair_at, next_cell, head, level, top = flow[1], flow[2], flow[3], flow[5], flow[6]
     channels = units[11].shape[1]
-    most = 0.0
+    most_bonus = 0.0
     for q in range(len(flow[9])):
-        most = max(most, flow[9][q])
+        most_bonus = max(most_bonus, flow[9][q])
     # Where a satellite's highest unit does not fill high enough, none need be looked at.
     peak[:] = 0.0
     for u in range(len(top)):
@@ -340,7 +340,7 @@ def join_units(order, gap, cost, steps, feeder, flow, units, list_, peak, fresh)
         for _ in range(channels):
             if level[c] + gap >= STEPS or list_[0][c] == list_[0][c + 1]:
                 break
-            q, f = best_unit(c, level[c] + gap, most, cost, peak, flow, units, list_, fresh)
+            q, f = best_unit(c, level[c] + gap, most_bonus, cost, peak, flow, units, list_, fresh)
             if q < 0:
                 break
             u = list_[1][q] * channels + f
